@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Our own printer, because cJSON's compares what it printed with what it was given only up to a
+ * relative 2^-52, and so writes 2^53 - 1 as 9.00719925474099e+15, which is another number. */
+
+#define INDENT_NONE UINT32_MAX
+
+static void print_string(FILE *file, const char *text) {
+        static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+
+        (void) fputc('"', file);
+        for (; *text != '\0'; text++) {
+                const char *escape = strchr(plain, *text);
+
+                if (escape) {
+                        (void) fprintf(file, "\\%c", letters[escape - plain]);
+                } else if ((unsigned char) *text < 0x20) {
+                        (void) fprintf(file, "\\u%04x", (unsigned) (unsigned char) *text);
+                } else {
+                        (void) fputc(*text, file);
+                }
+        }
+        (void) fputc('"', file);
+}
+
+/* Whole numbers as such; others with the fewest digits that read back as the same double. No
+ * program of ours sets LC_NUMERIC, so the point is a point. */
+static void print_number(FILE *file, double value) {
+        char text[32] = "";
+
+        for (int digits = 15; digits <= 17; digits++) {
+                double back;
+
+                (void) snprintf(text, sizeof(text), "%.*g", digits, value);
+                back = strtod(text, NULL);
+                if (back >= value && back <= value)
+                        break;
+        }
+
+        if (value >= -(double) JSON_NUMBER_MAX && value <= (double) JSON_NUMBER_MAX) {
+                long long whole = (long long) value;
+
+                if ((double) whole >= value && (double) whole <= value)
+                        (void) snprintf(text, sizeof(text), "%lld", whole);
+        }
+
+        (void) fputs(text, file);
+}
+
+static void print_break(FILE *file, unsigned indent) {
+        if (indent != INDENT_NONE)
+                (void) fprintf(file, "\n%*s", (int) (2 * indent), "");
+}
+
+static void print_value(FILE *file, const Json *json, unsigned indent);
+
+static void print_children(FILE *file, const Json *json, unsigned indent) {
+        unsigned inside = indent == INDENT_NONE ? INDENT_NONE : indent + 1;
+        bool object = json_is_object(json);
+        const Json *first = json_first(json);
+
+        (void) fputc(object ? '{' : '[', file);
+        for (const Json *item = first; item; item = json_next(item)) {
+                if (item != first)
+                        (void) fputc(',', file);
+
+                print_break(file, inside);
+                if (object) {
+                        print_string(file, json_key(item));
+                        (void) fputs(indent == INDENT_NONE ? ":" : ": ", file);
+                }
+                print_value(file, item, inside);
+        }
+
+        if (first)
+                print_break(file, indent);
+        (void) fputc(object ? '}' : ']', file);
+}
+
+static void print_value(FILE *file, const Json *json, unsigned indent) {
+        if (json_is_object(json) || json_is_array(json)) {
+                print_children(file, json, indent);
+        } else if (json_is_string(json)) {
+                print_string(file, json_string_value(json));
+        } else if (json_is_number(json)) {
+                print_number(file, json_number_value(json));
+        } else if (json_is_bool(json)) {
+                (void) fputs(json_bool_value(json) ? "true" : "false", file);
+        } else {
+                (void) fputs("null", file);
+        }
+}
+
+static char *print(const Json *json, unsigned indent) {
+        auto_free char *text = NULL;
+        size_t length = 0;
+        bool good;
+        FILE *file;
+
+        file = open_memstream(&text, &length);
+        if (!file)
+                return NULL;
+
+        print_value(file, json, indent);
+
+        /* All that can go wrong in memory is that there is too little of it. */
+        good = !ferror(file);
+        if (fclose(file) != 0)
+                good = false;
+
+        return good ? TAKE(text) : NULL;
+}
+
+char *json_print(const Json *json) {
+        return print(json, INDENT_NONE);
+}
+
+char *json_print_pretty(const Json *json) {
+        return print(json, 0);
+}
