@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/message.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/digest.h"
+#include "common/text.h"
+
+// clang-format off
+static const char *const role_table[] = {
+        [ROLE_MASTER]       = "master",
+        [ROLE_AGENT]        = "agent",
+        [ROLE_PUBLIC_AGENT] = "public-agent",
+};
+
+static const char *const node_step_table[] = {
+        [NODE_STEP_ABSENT]       = "absent",
+        [NODE_STEP_STAGING]      = "staging",
+        [NODE_STEP_STAGE_FAILED] = "stage-failed",
+        [NODE_STEP_STAGED]       = "staged",
+        [NODE_STEP_READY]        = "ready",
+        [NODE_STEP_LOOKING]      = "looking",
+        [NODE_STEP_DECLINED]     = "declined",
+        [NODE_STEP_INTENT]       = "intent",
+        [NODE_STEP_RUNNING]      = "running",
+        [NODE_STEP_ENDED]        = "ended",
+        [NODE_STEP_INTERRUPTED]  = "interrupted",
+};
+
+static const char *const refusal_table[] = {
+        [REFUSAL_EPOCH]     = "epoch",
+        [REFUSAL_FENCE]     = "fence",
+        [REFUSAL_STATE]     = "state",
+        [REFUSAL_NONCE]     = "nonce",
+        [REFUSAL_INVALID]   = "invalid",
+        [REFUSAL_FAILED]    = "failed",
+        [REFUSAL_UNCLAIMED] = "unclaimed",
+};
+
+static const char *const message_kind_table[] = {
+        [MESSAGE_HELLO]     = "hello",
+        [MESSAGE_WELCOME]   = "welcome",
+        [MESSAGE_CLAIM]     = "claim",
+        [MESSAGE_STAGE]     = "stage",
+        [MESSAGE_SLOT]      = "slot",
+        [MESSAGE_START]     = "start",
+        [MESSAGE_ASK]       = "ask",
+        [MESSAGE_ACK]       = "ack",
+        [MESSAGE_CLAIMED]   = "claimed",
+        [MESSAGE_HEARTBEAT] = "heartbeat",
+        [MESSAGE_READY]     = "ready",
+        [MESSAGE_REPORT]    = "report",
+        [MESSAGE_REFUSED]   = "refused",
+};
+// clang-format on
+
+DEFINE_ENUM_NAMES(role, role_table, ROLE_COUNT);
+DEFINE_ENUM_NAMES(node_step, node_step_table, NODE_STEP_COUNT);
+DEFINE_ENUM_NAMES(refusal, refusal_table, REFUSAL_COUNT);
+DEFINE_ENUM_NAMES(message_kind, message_kind_table, MESSAGE_KIND_COUNT);
+
+/* HELLO stands in no DATA frame. */
+typedef enum Speaker {
+        SPEAKER_NOBODY,
+        SPEAKER_NODE,
+        SPEAKER_COORDINATOR,
+} Speaker;
+
+static Speaker speaker(MessageKind kind) {
+        switch (kind) {
+        case MESSAGE_HELLO:
+                return SPEAKER_NOBODY;
+
+        case MESSAGE_WELCOME:
+        case MESSAGE_CLAIM:
+        case MESSAGE_STAGE:
+        case MESSAGE_SLOT:
+        case MESSAGE_START:
+        case MESSAGE_ASK:
+        case MESSAGE_ACK:
+                return SPEAKER_COORDINATOR;
+
+        case MESSAGE_CLAIMED:
+        case MESSAGE_HEARTBEAT:
+        case MESSAGE_READY:
+        case MESSAGE_REPORT:
+        case MESSAGE_REFUSED:
+                return SPEAKER_NODE;
+        }
+
+        return SPEAKER_NOBODY;
+}
+
+bool message_kind_is_from_node(MessageKind kind) {
+        return speaker(kind) == SPEAKER_NODE;
+}
+
+bool message_kind_is_from_coordinator(MessageKind kind) {
+        return speaker(kind) == SPEAKER_COORDINATOR;
+}
+
+/* A name that is too long keeps its beginning, for people, and gets a digest of the whole for the
+ * machine: 64 bits of it, because thousands of nodes may share a long beginning. */
+#define SHORT_DIGEST 16
+
+static void shorten_name(char *buffer, size_t room, const char *name) {
+        char digest[DIGEST_TEXT_MAX];
+        size_t kept = room - 1 - SHORT_DIGEST;
+
+        digest_bytes(name, strlen(name), digest);
+        memcpy(buffer, name, kept);
+        buffer[kept] = '-';
+        memcpy(buffer + kept + 1, digest, SHORT_DIGEST);
+        buffer[room] = '\0';
+}
+
+bool step_id_format(
+                char buffer[static STEP_ID_MAX],
+                uint64_t run_number,
+                const char *run_id,
+                const char *node,
+                uint64_t attempt) {
+        char prefix[32];
+        char suffix[24];
+        char name[STEP_ID_MAX];
+        size_t room;
+
+        if (!name_is_valid(node) || !hex_is_valid(run_id, ID_TEXT_MAX - 1))
+                return false;
+
+        /* At most 31 and 21 characters, so that at least 27 are left for the name. */
+        (void) text_format(prefix, sizeof(prefix), "r%" PRIu64 "-%.8s-", run_number, run_id);
+        (void) text_format(suffix, sizeof(suffix), "-%" PRIu64, attempt);
+        room = STEP_ID_MAX - 1 - strlen(prefix) - strlen(suffix);
+        if (!text_copy(name, room + 1, node))
+                shorten_name(name, room, node);
+
+        return text_format(buffer, STEP_ID_MAX, "%s%s%s", prefix, name, suffix);
+}
+
+bool step_id_is_valid(const char *text) {
+        /* A node name of at most 79 characters: both are file names, and parts of unit names. */
+        return strlen(text) < STEP_ID_MAX && name_is_valid(text);
+}
+
+bool step_unit_format(char buffer[static UNIT_MAX], const char *step) {
+        return step_id_is_valid(step) &&
+               text_format(buffer, UNIT_MAX, "rollpatch-step-%s.service", step);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/digest.h"
+#include "common/enum-names.h"
+#include "common/id.h"
+#include "common/parse.h"
+#include "common/span.h"
+#include "proto/schema.h"
+
+/* What the two programs say to each other: plain structs with bounded arrays, nothing to free. Who
+ * sends it is known from the session, never from a name in a message.
+ *
+ * Orders (coordinator -> node) carry the epoch of the coordinator's start; a node that has heard a
+ * higher one answers REFUSED and does nothing (promise 9). Orders about a step carry its fence; a
+ * node refuses lower ones (promise 8). Orders are repeated until what they want has been reported,
+ * but for START, which is valid once: a lost one is replaced by a new SLOT, READY, START.
+ *
+ * Facts (node -> coordinator) that matter carry an `op`; they are repeated until ACK names it. */
+
+typedef enum Role {
+        ROLE_MASTER,
+        ROLE_AGENT,
+        ROLE_PUBLIC_AGENT,
+} Role;
+#define ROLE_COUNT (ROLE_PUBLIC_AGENT + 1)
+extern const EnumNames role_names; /* "master", "agent", "public-agent" */
+
+/* What a node's step journal says about one step. Every state but STAGING, READY and LOOKING is on
+ * its disk, synced, before anybody is told. */
+typedef enum NodeStep {
+        NODE_STEP_ABSENT,       /* never heard of: the journal has no entry */
+        NODE_STEP_STAGING,      /* downloading or verifying */
+        NODE_STEP_STAGE_FAILED, /* `reason`; a new STAGE order tries again */
+        NODE_STEP_STAGED,       /* script verified, on disk */
+        NODE_STEP_READY,        /* asked for its slot, gave a nonce, waits for the start order */
+        NODE_STEP_LOOKING,      /* start order accepted, last look under way */
+        NODE_STEP_DECLINED,     /* will never start under `fence` or a lower one */
+        NODE_STEP_INTENT,       /* intent journalled; the unit has been or is being asked for */
+        NODE_STEP_RUNNING,      /* the started marker is there, no result yet, same boot */
+        NODE_STEP_ENDED,        /* result on disk: exit_status or exit_signal */
+        NODE_STEP_INTERRUPTED,  /* started, and ended without a result: never started again */
+} NodeStep;
+#define NODE_STEP_COUNT (NODE_STEP_INTERRUPTED + 1)
+extern const EnumNames node_step_names; /* "absent", "staging", ... */
+
+/* Ids of refusals, for programs; the text is for people. */
+typedef enum Refusal {
+        REFUSAL_EPOCH,    /* a coordinator with a higher epoch has claimed this node */
+        REFUSAL_FENCE,    /* a higher fence is known for this step */
+        REFUSAL_STATE,    /* the step is not in a state in which that can be done */
+        REFUSAL_NONCE,    /* not the nonce given, or given more than 5 s ago */
+        REFUSAL_INVALID,  /* the order contradicts itself or the node */
+        REFUSAL_FAILED,   /* the node could not write down what it must: disk full, read-only */
+        REFUSAL_UNCLAIMED /* this epoch has not claimed the node yet */
+} Refusal;
+#define REFUSAL_COUNT (REFUSAL_UNCLAIMED + 1)
+extern const EnumNames refusal_names;
+
+/* First words of a session. `epoch` and `fence` are the highest the node has on disk. */
+typedef struct Hello {
+        char name[NAME_TEXT_MAX];
+        Role role;
+        char boot_id[ID_TEXT_MAX];
+        char journal_id[ID_TEXT_MAX]; /* of the step journal; another one than before: it was wiped
+                                       */
+        uint64_t epoch;
+        uint64_t fence;
+        char software[VERSION_MAX];     /* of rollpatch-agent */
+        char dcos_version[VERSION_MAX]; /* empty: not readable now */
+        uint64_t master_count;          /* /opt/mesosphere/etc/master_count; 0: not readable now */
+        char address[ADDRESS_TEXT_MAX]; /* what detect_ip says; empty: not known */
+} Hello;
+
+typedef struct StepBrief {
+        char step[STEP_ID_MAX];
+        NodeStep state;
+        uint64_t fence;
+        uint64_t exit_status;
+        uint64_t exit_signal;
+} StepBrief;
+
+/* coordinator -> node */
+typedef struct Claim {
+        uint64_t epoch;
+} Claim;
+
+typedef struct Stage {
+        uint64_t epoch;
+        char step[STEP_ID_MAX];
+        char run[ID_TEXT_MAX];
+        char node[NAME_TEXT_MAX]; /* must be the node's own name */
+        char from[VERSION_MAX];
+        char to[VERSION_MAX];
+        char url[URL_MAX];
+        char sha256[DIGEST_TEXT_MAX];
+        uint64_t size;
+        uint64_t timeout; /* of the whole step, usec; the node reports, it never kills */
+} Stage;
+
+typedef struct LookTarget {
+        char name[NAME_TEXT_MAX];
+        char address[ADDRESS_TEXT_MAX];
+} LookTarget;
+
+typedef struct Slot {
+        uint64_t epoch;
+        char step[STEP_ID_MAX];
+        uint64_t fence;
+} Slot;
+
+typedef struct Start {
+        uint64_t epoch;
+        char step[STEP_ID_MAX];
+        uint64_t fence;
+        char nonce[ID_TEXT_MAX];
+        LookTarget look[MASTERS_MAX]; /* masters to look at just before the start (promise 3) */
+        size_t look_count;
+} Start;
+
+typedef struct Ask {
+        uint64_t epoch;
+        char step[STEP_ID_MAX];
+} Ask;
+
+typedef struct Ack {
+        char op[OP_MAX];
+} Ack;
+
+/* node -> coordinator */
+typedef struct Claimed {
+        uint64_t epoch; /* the claim that is answered, on disk now */
+        char journal_id[ID_TEXT_MAX];
+        StepBrief steps[STEPS_CLAIM_MAX];
+        size_t step_count;
+} Claimed;
+
+typedef struct Heartbeat {
+        uint64_t sequence;
+        uint64_t epoch;
+        char step[STEP_ID_MAX]; /* the newest step that is not resolved, or empty */
+        NodeStep state;
+} Heartbeat;
+
+typedef struct Ready {
+        char step[STEP_ID_MAX];
+        uint64_t fence;
+        char nonce[ID_TEXT_MAX];
+} Ready;
+
+/* All that the node knows of one step. */
+typedef struct Report {
+        char op[OP_MAX];
+        char step[STEP_ID_MAX];
+        char run[ID_TEXT_MAX];
+        NodeStep state;
+        uint64_t fence; /* of the last order adopted */
+        uint64_t exit_status;
+        uint64_t exit_signal;
+        char boot_id[ID_TEXT_MAX];
+        char unit[UNIT_MAX];
+        uint64_t started_at; /* wall clock, usec; 0: not known */
+        uint64_t ended_at;
+        char cursor[CURSOR_MAX]; /* of this host's journal, taken before the unit was asked for */
+        char reason[REASON_MAX];
+        char tail[TAIL_MAX];            /* last lines of the step's unit in the journal */
+        char dcos_version[VERSION_MAX]; /* read when this was written */
+} Report;
+
+typedef struct Refused {
+        char order[32]; /* kind of the order that is refused */
+        char step[STEP_ID_MAX];
+        Refusal refusal;
+        uint64_t epoch; /* the highest heard */
+        uint64_t fence;
+        char reason[REASON_MAX];
+} Refused;
+
+typedef enum MessageKind {
+        MESSAGE_HELLO,
+        MESSAGE_WELCOME,
+        MESSAGE_CLAIM,
+        MESSAGE_STAGE,
+        MESSAGE_SLOT,
+        MESSAGE_START,
+        MESSAGE_ASK,
+        MESSAGE_ACK,
+        MESSAGE_CLAIMED,
+        MESSAGE_HEARTBEAT,
+        MESSAGE_READY,
+        MESSAGE_REPORT,
+        MESSAGE_REFUSED,
+} MessageKind;
+#define MESSAGE_KIND_COUNT (MESSAGE_REFUSED + 1)
+extern const EnumNames message_kind_names; /* "hello", ... */
+
+/* What a node may say in a session; all else is the coordinator's, and HELLO is neither's. */
+bool message_kind_is_from_node(MessageKind kind);
+bool message_kind_is_from_coordinator(MessageKind kind);
+
+/* Answer to HELLO and to every HEARTBEAT: the coordinator is alive; and how often the node is to
+ * speak from now on, usec. */
+typedef struct Welcome {
+        uint64_t heartbeat;
+} Welcome;
+
+typedef struct Message {
+        MessageKind kind;
+        union {
+                Hello hello;
+                Welcome welcome;
+                Claim claim;
+                Stage stage;
+                Slot slot;
+                Start start;
+                Ask ask;
+                Ack ack;
+                Claimed claimed;
+                Heartbeat heartbeat;
+                Ready ready;
+                Report report;
+                Refused refused;
+        };
+} Message;
+
+/* "PREFIX-NODE-ATTEMPT" where PREFIX is "rNUMBER-" and the first 8 digits of the run's random id:
+ * unique for ever, readable, fit for a unit name and a file name. False when the name is too long:
+ * then its end is cut and a digest of it is put in, so this only fails on an invalid name. */
+bool step_id_format(
+                char buffer[static STEP_ID_MAX],
+                uint64_t run_number,
+                const char *run_id,
+                const char *node,
+                uint64_t attempt);
+
+/* What a peer may have sent: ^[a-z0-9][a-z0-9.-]{0,78}$ */
+bool step_id_is_valid(const char *text);
+
+/* "rollpatch-step-ID.service" */
+bool step_unit_format(char buffer[static UNIT_MAX], const char *step);

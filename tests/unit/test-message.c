@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/message.h"
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <string.h>
+
+#define RUN "1a2b3c4d5e6f708192a3b4c5d6e7f809"
+
+static void check_names(const EnumNames *names, unsigned count) {
+        assert_int_equal(names->count, count);
+
+        for (unsigned i = 0; i < count; i++) {
+                const char *name = enum_name(names, i);
+
+                assert_non_null(name);
+                assert_true(name_is_valid(name));
+                assert_int_equal(enum_value(names, name), i);
+        }
+
+        assert_null(enum_name(names, count));
+        assert_int_equal(enum_value(names, "no such thing"), -1);
+}
+
+static void test_every_enumerator_has_one_name_and_it_leads_back(void **state) {
+        check_names(&role_names, ROLE_COUNT);
+        check_names(&node_step_names, NODE_STEP_COUNT);
+        check_names(&refusal_names, REFUSAL_COUNT);
+        check_names(&message_kind_names, MESSAGE_KIND_COUNT);
+}
+
+static void test_every_kind_but_hello_has_one_speaker(void **state) {
+        for (unsigned i = 0; i < MESSAGE_KIND_COUNT; i++) {
+                MessageKind kind = (MessageKind) i;
+                int speakers = message_kind_is_from_node(kind) +
+                               message_kind_is_from_coordinator(kind);
+
+                assert_int_equal(speakers, kind == MESSAGE_HELLO ? 0 : 1);
+        }
+
+        assert_true(message_kind_is_from_coordinator(MESSAGE_START));
+        assert_true(message_kind_is_from_node(MESSAGE_REPORT));
+}
+
+static void test_a_step_id_reads_like_its_run_node_and_attempt(void **state) {
+        char id[STEP_ID_MAX];
+
+        assert_true(step_id_format(id, 7, RUN, "m1", 2));
+        assert_string_equal(id, "r7-1a2b3c4d-m1-2");
+        assert_true(step_id_is_valid(id));
+}
+
+static void name_of(char name[static NAME_TEXT_MAX], size_t length, char last) {
+        memset(name, 'n', length);
+        name[length - 1] = last;
+        name[length] = '\0';
+}
+
+static void test_step_ids_of_names_of_any_length_are_valid_and_differ(void **state) {
+        for (size_t length = 1; length < NAME_TEXT_MAX; length++) {
+                char name[NAME_TEXT_MAX];
+                char a[STEP_ID_MAX];
+                char b[STEP_ID_MAX];
+
+                name_of(name, length, 'a');
+                assert_true(step_id_format(a, UINT64_MAX, RUN, name, UINT64_MAX));
+                assert_true(step_id_is_valid(a));
+
+                name_of(name, length, 'b');
+                assert_true(step_id_format(b, UINT64_MAX, RUN, name, UINT64_MAX));
+                assert_string_not_equal(a, b);
+        }
+}
+
+static void test_a_long_name_keeps_its_beginning_in_the_step_id(void **state) {
+        const char start[] = "ip-10-0-3-7.";
+        char name[NAME_TEXT_MAX];
+        char id[STEP_ID_MAX];
+
+        name_of(name, NAME_TEXT_MAX - 1, 'x');
+        memcpy(name, start, sizeof(start) - 1);
+        assert_true(step_id_format(id, 1, RUN, name, 1));
+        assert_int_equal(strlen(id), STEP_ID_MAX - 1);
+        assert_int_equal(strncmp(id, "r1-1a2b3c4d-ip-10-0-3-7.n", 25), 0);
+        assert_string_equal(id + strlen(id) - 2, "-1");
+}
+
+static void test_the_longest_name_that_fits_is_not_cut(void **state) {
+        char name[NAME_TEXT_MAX];
+        char id[STEP_ID_MAX];
+        size_t room = STEP_ID_MAX - 1 - strlen("r1-1a2b3c4d-") - strlen("-1");
+
+        name_of(name, room, 'z');
+        assert_true(step_id_format(id, 1, RUN, name, 1));
+        assert_non_null(strstr(id, name));
+}
+
+static void test_no_step_id_is_made_of_an_invalid_name_or_run(void **state) {
+        char id[STEP_ID_MAX] = "untouched";
+
+        assert_false(step_id_format(id, 1, RUN, "../etc", 1));
+        assert_false(step_id_format(id, 1, RUN, "", 1));
+        assert_false(step_id_format(id, 1, "1a2b3c4d", "m1", 1));
+        assert_string_equal(id, "untouched");
+}
+
+static void test_a_step_id_can_be_no_path_and_no_option(void **state) {
+        static const char *const bad[] = {
+                "",    ".", "..",  ".hidden", "-x",  "a/b",      "../a",
+                "a b", "A", "a\n", "a_b",     "a@b", "\xc3\xa4",
+        };
+        char longest[STEP_ID_MAX + 1];
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_false(step_id_is_valid(bad[i]));
+
+        memset(longest, 'a', sizeof(longest));
+        longest[STEP_ID_MAX] = '\0';
+        assert_false(step_id_is_valid(longest));
+        longest[STEP_ID_MAX - 1] = '\0';
+        assert_true(step_id_is_valid(longest));
+}
+
+static void test_a_unit_is_named_after_its_step(void **state) {
+        char longest[STEP_ID_MAX];
+        char unit[UNIT_MAX];
+
+        assert_true(step_unit_format(unit, "r7-1a2b3c4d-m1-2"));
+        assert_string_equal(unit, "rollpatch-step-r7-1a2b3c4d-m1-2.service");
+        assert_false(step_unit_format(unit, "../x"));
+
+        memset(longest, 'a', sizeof(longest));
+        longest[STEP_ID_MAX - 1] = '\0';
+        assert_true(step_unit_format(unit, longest));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_every_enumerator_has_one_name_and_it_leads_back),
+                cmocka_unit_test(test_every_kind_but_hello_has_one_speaker),
+                cmocka_unit_test(test_a_step_id_reads_like_its_run_node_and_attempt),
+                cmocka_unit_test(test_step_ids_of_names_of_any_length_are_valid_and_differ),
+                cmocka_unit_test(test_a_long_name_keeps_its_beginning_in_the_step_id),
+                cmocka_unit_test(test_the_longest_name_that_fits_is_not_cut),
+                cmocka_unit_test(test_no_step_id_is_made_of_an_invalid_name_or_run),
+                cmocka_unit_test(test_a_step_id_can_be_no_path_and_no_option),
+                cmocka_unit_test(test_a_unit_is_named_after_its_step),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
