@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/answers.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "coordinator/store.h"
+
+/* Report, history and audit are questions to the log, not to memory: what they say is what was
+ * committed. */
+
+/* --- runs ----------------------------------------------------------------------------------------- */
+
+static Json *describe_made(const Event *event) {
+        const EventRunMade *made = &event->run_made;
+        Json *json = json_new_object();
+
+        (void) json_add_u64(json, "number", made->number);
+        (void) json_add_string(json, "id", made->id);
+        (void) json_add_string(json, "from", made->from);
+        (void) json_add_string(json, "to", made->to);
+        (void) json_add_string(json, "url", made->url);
+        (void) json_add_string(json, "sha256", made->sha256);
+        (void) json_add_u64(json, "size", made->size);
+        (void) json_add_string(json, "by", made->user);
+        (void) json_add_u64(json, "started", event->at);
+        return json;
+}
+
+typedef struct RunsReader {
+        Json *runs;
+        Json *newest; /* borrowed: the last of runs, not finished with yet */
+        RunState state;
+        char reason[REASON_MAX];
+        usec_t ended;
+} RunsReader;
+
+static void close_run(RunsReader *reader) {
+        if (!reader->newest)
+                return;
+
+        (void) json_add_string(reader->newest, "state", enum_name(&run_state_names, reader->state));
+        (void) json_add_string(reader->newest, "why", reader->reason);
+        if (reader->ended)
+                (void) json_add_u64(reader->newest, "ended", reader->ended);
+        (void) json_append(reader->runs, TAKE(reader->newest));
+        reader->state = RUN_DRAFT;
+        reader->reason[0] = '\0';
+        reader->ended = 0;
+}
+
+static int on_runs(const Event *event, void *userdata, Error *error) {
+        RunsReader *reader = userdata;
+
+        (void) error;
+        if (event->kind == EVENT_RUN_MADE) {
+                close_run(reader);
+                reader->newest = describe_made(event);
+        } else if (event->kind == EVENT_RUN) {
+                const RunTransition *row = run_next(reader->state, event->run.event);
+
+                if (row)
+                        reader->state = row->to;
+                (void) text_copy(reader->reason, sizeof(reader->reason), event->run.reason);
+                reader->ended = run_state_is_open(reader->state) ? 0 : event->at;
+        }
+
+        return 0;
+}
+
+int answer_runs(const Coordinator *coordinator, Json **ret, Error *error) {
+        RunsReader reader = { .runs = json_new_array() };
+        Json *json;
+        int r;
+
+        r = store_read(coordinator_get_store(coordinator), 0, on_runs, &reader, error);
+        close_run(&reader);
+        if (r < 0) {
+                json_free(reader.runs);
+                return r;
+        }
+
+        json = json_new_object();
+        (void) json_add(json, "runs", reader.runs);
+        *ret = json;
+        return 0;
+}
+
+/* --- report --------------------------------------------------------------------------------------- */
+
+typedef struct ReportReader {
+        uint64_t number; /* of the run that is asked for */
+        bool inside;
+        State *state; /* the fold up to here: knows attempts and roles */
+        Json *run;
+        Json *events;
+        Json *steps;
+        usec_t ended;
+} ReportReader;
+
+static void report_line(ReportReader *reader, const Event *event) {
+        Json *row = json_new_object();
+        char text[REASON_MAX + NAME_TEXT_MAX];
+
+        event_describe(event, text, sizeof(text));
+        (void) json_add_u64(row, "seq", event->seq);
+        (void) json_add_u64(row, "at", event->at);
+        (void) json_add_string(row, "type", enum_name(&event_kind_names, event->kind));
+        (void) json_add_string(row, "text", text);
+        if (event->kind == EVENT_STEP)
+                (void) json_add_string(row, "event", enum_name(&step_event_names, event->step.event));
+        if (event->kind == EVENT_STEP && event->step.tail[0])
+                (void) json_add_string(row, "tail", event->step.tail);
+        (void) json_append(reader->events, row);
+}
+
+/* The attempt that ends here, as one row: asked when another begins, and at the end. */
+static void report_step(ReportReader *reader, const Node *node) {
+        const Step *step = &node->step;
+        Json *row;
+
+        if (!step->id[0])
+                return;
+
+        row = json_new_object();
+        (void) json_add_string(row, "node", node->name);
+        (void) json_add_string(row, "role", enum_name(&role_names, node->role));
+        (void) json_add_string(row, "step", step->id);
+        (void) json_add_u64(row, "attempt", step->attempt);
+        (void) json_add_string(row, "state", enum_name(&step_state_names, step->state));
+        (void) json_add_u64(row, "fence", step->fence);
+        (void) json_add_u64(row, "declines", step->declines);
+        if (step->slotted_at)
+                (void) json_add_u64(row, "slotted", step->slotted_at);
+        if (step->started_at)
+                (void) json_add_u64(row, "started", step->started_at);
+        if (step->ended_at) {
+                (void) json_add_u64(row, "ended", step->ended_at);
+                (void) json_add_u64(row, "exit_status", step->exit_status);
+                (void) json_add_u64(row, "exit_signal", step->exit_signal);
+        }
+        (void) json_add_string(row, "unit", step->unit);
+        (void) json_add_string(row, "message", step->reason);
+        (void) json_append(reader->steps, row);
+}
+
+static void report_event(ReportReader *reader, const Event *event) {
+        if (event->kind == EVENT_RUN_MADE) {
+                reader->inside = event->run_made.number == reader->number;
+                if (reader->inside)
+                        reader->run = describe_made(event);
+        }
+
+        if (!reader->inside)
+                return;
+
+        if (event->kind == EVENT_STEP &&
+            (event->step.event == STEP_EVENT_RETRIED || event->step.event == STEP_EVENT_UNQUARANTINED))
+                report_step(reader, state_find_node_const(reader->state, event->step.node));
+
+        if (event->kind != EVENT_RUN_NODE && event->kind != EVENT_CLAIMED)
+                report_line(reader, event);
+}
+
+static int on_report(const Event *event, void *userdata, Error *error) {
+        ReportReader *reader = userdata;
+        bool was_inside = reader->inside;
+
+        /* The next run makes its nodes' steps anew: what they were is reported before. */
+        if (was_inside && event->kind == EVENT_RUN_MADE)
+                return 1;
+
+        report_event(reader, event);
+        if (reader->inside && event->kind == EVENT_RUN &&
+            (event->run.event == RUN_EVENT_FINISHED || event->run.event == RUN_EVENT_ABORTED))
+                reader->ended = event->at;
+
+        return state_apply(reader->state, event, error);
+}
+
+static Json *list_left(const State *state) {
+        Json *left = json_new_array();
+        char text[REASON_MAX];
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (!node->step.id[0] || node->step.state == STEP_DONE)
+                        continue;
+
+                (void) text_format(
+                                text, sizeof(text), "%s is %s%s%s%s", node->name,
+                                enum_name(&step_state_names, node->step.state),
+                                node->step.released ? ", released by a person" : "",
+                                node->step.reason[0] ? ": " : "", node->step.reason);
+                (void) json_append(left, json_new_string(text));
+        }
+
+        return left;
+}
+
+static Json *finish_report(ReportReader *reader) {
+        Json *json = json_new_object();
+        const Run *run = &reader->state->run;
+
+        for (size_t i = 0; i < reader->state->node_count; i++)
+                report_step(reader, &reader->state->nodes[i]);
+
+        (void) json_add_string(reader->run, "state", enum_name(&run_state_names, run->state));
+        (void) json_add_string(reader->run, "why", run->reason);
+        if (reader->ended)
+                (void) json_add_u64(reader->run, "ended", reader->ended);
+        (void) json_add(json, "run", TAKE(reader->run));
+        (void) json_add(json, "steps", TAKE(reader->steps));
+        (void) json_add(json, "events", TAKE(reader->events));
+        (void) json_add(json, "not_checked", json_new_array());
+        (void) json_add(json, "left_to_you", list_left(reader->state));
+        return json;
+}
+
+int answer_report(const Coordinator *coordinator, uint64_t number, Json **ret, Error *error) {
+        AUTO(State) *state = state_new();
+        ReportReader reader = { .number = number, .state = state };
+        int r;
+
+        if (!state)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+        if (number == 0)
+                reader.number = coordinator_get_state(coordinator)->run.made.number;
+
+        reader.events = json_new_array();
+        reader.steps = json_new_array();
+        r = store_read(coordinator_get_store(coordinator), 0, on_report, &reader, error);
+        if (r >= 0 && reader.run)
+                *ret = finish_report(&reader);
+        else if (r >= 0)
+                r = error_setf(
+                                error, ERROR_NOT_FOUND, "there is no run %" PRIu64 "; rollpatch runs lists them all",
+                                reader.number);
+
+        json_free(reader.run);
+        json_free(reader.events);
+        json_free(reader.steps);
+        return r < 0 ? r : 0;
+}
+
+/* --- audit ---------------------------------------------------------------------------------------- */
+
+typedef struct AuditReader {
+        Json *entries;
+        usec_t since;
+} AuditReader;
+
+static int on_audit(const Event *event, void *userdata, Error *error) {
+        AuditReader *reader = userdata;
+        Json *row;
+
+        (void) error;
+        if (event->kind != EVENT_OPERATOR || event->at < reader->since)
+                return 0;
+
+        row = json_new_object();
+        (void) json_add_u64(row, "seq", event->seq);
+        (void) json_add_u64(row, "at", event->at);
+        (void) json_add_string(row, "user", event->operator.user);
+        (void) json_add_u64(row, "uid", event->operator.uid);
+        (void) json_add_string(row, "terminal", event->operator.terminal);
+        (void) json_add_string(row, "verb", event->operator.verb);
+        (void) json_add_string(row, "arguments", event->operator.node);
+        (void) json_add_string(row, "reason", event->operator.reason);
+        (void) json_add_string(row, "outcome", event->operator.outcome);
+        (void) json_append(reader->entries, row);
+        return 0;
+}
+
+int answer_audit(const Coordinator *coordinator, usec_t since, Json **ret, Error *error) {
+        AuditReader reader = { .entries = json_new_array(), .since = since };
+        Json *json;
+        int r;
+
+        r = store_read(coordinator_get_store(coordinator), 0, on_audit, &reader, error);
+        if (r < 0) {
+                json_free(reader.entries);
+                return r;
+        }
+
+        json = json_new_object();
+        (void) json_add(json, "entries", reader.entries);
+        *ret = json;
+        return 0;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/answers.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/text.h"
+
+typedef enum Assessment {
+        ASSESSMENT_PENDING,
+        ASSESSMENT_WAITING,
+        ASSESSMENT_RUNNING,
+        ASSESSMENT_VERIFYING,
+        ASSESSMENT_DONE,
+        ASSESSMENT_FAILED,
+        ASSESSMENT_BLOCKED,
+        ASSESSMENT_QUARANTINED,
+        ASSESSMENT_IDLE,
+} Assessment;
+
+// clang-format off
+static const char *const assessment_names[] = {
+        [ASSESSMENT_PENDING]     = "Pending",
+        [ASSESSMENT_WAITING]     = "Waiting",
+        [ASSESSMENT_RUNNING]     = "Running",
+        [ASSESSMENT_VERIFYING]   = "Verifying",
+        [ASSESSMENT_DONE]        = "Done",
+        [ASSESSMENT_FAILED]      = "Failed",
+        [ASSESSMENT_BLOCKED]     = "Blocked",
+        [ASSESSMENT_QUARANTINED] = "Quarantined",
+        [ASSESSMENT_IDLE]        = "Idle",
+};
+
+static const Assessment assessments[] = {
+        [STEP_WAITING]     = ASSESSMENT_PENDING,
+        [STEP_STAGING]     = ASSESSMENT_PENDING,
+        [STEP_STAGED]      = ASSESSMENT_WAITING,
+        [STEP_SLOTTED]     = ASSESSMENT_RUNNING,
+        [STEP_STARTED]     = ASSESSMENT_RUNNING,
+        [STEP_VERIFYING]   = ASSESSMENT_VERIFYING,
+        [STEP_DONE]        = ASSESSMENT_DONE,
+        [STEP_FAILED]      = ASSESSMENT_FAILED,
+        [STEP_INTERRUPTED] = ASSESSMENT_FAILED,
+        [STEP_UNKNOWN]     = ASSESSMENT_FAILED,
+        [STEP_QUARANTINED] = ASSESSMENT_QUARANTINED,
+};
+// clang-format on
+static_assert(ELEMENTSOF(assessments) == STEP_STATE_COUNT, "a state has no assessment");
+
+/* Boot time of this host as wall clock, for people only. */
+static usec_t as_wall(usec_t boot) {
+        return span_sub(clock_wall(), span_sub(clock_boottime(), boot));
+}
+
+static Assessment assess(const Node *node) {
+        if (node->journal_lost || node->foreign_count > 0)
+                return ASSESSMENT_BLOCKED;
+        if (!node->step.id[0])
+                return ASSESSMENT_IDLE;
+
+        return assessments[node->step.state];
+}
+
+static void describe_node(const Node *node, const NodeFacts *facts, char *buffer, size_t size) {
+        const Step *step = &node->step;
+
+        if (node->journal_lost)
+                (void) text_copy(buffer, size, "its step journal was wiped: what it has done is not known");
+        else if (node->foreign_count > 0)
+                (void) text_format(
+                                buffer, size, "has step %s (%s), which is not its present one",
+                                node->foreign[0].step, enum_name(&node_step_names, node->foreign[0].state));
+        else if (facts->refusal[0])
+                (void) text_copy(buffer, size, facts->refusal);
+        else if (step->reason[0])
+                (void) text_copy(buffer, size, step->reason);
+        else if (step->state == STEP_FAILED && step->exit_signal)
+                (void) text_format(buffer, size, "script killed by signal %" PRIu64, step->exit_signal);
+        else if (step->state == STEP_FAILED && step->exit_status)
+                (void) text_format(buffer, size, "script ended with status %" PRIu64, step->exit_status);
+        else
+                buffer[0] = '\0';
+}
+
+Json *answer_node(const Coordinator *coordinator, const Node *node) {
+        const State *state = coordinator_get_state(coordinator);
+        const Facts *facts = coordinator_get_facts(coordinator);
+        size_t index = (size_t) (node - state->nodes);
+        const NodeFacts *known = &facts->nodes[index];
+        Json *json = json_new_object();
+        char message[REASON_MAX];
+
+        describe_node(node, known, message, sizeof(message));
+        (void) json_add_string(json, "name", node->name);
+        (void) json_add_string(json, "role", enum_name(&role_names, node->role));
+        (void) json_add_string(
+                        json, "link",
+                        enum_name(&link_state_names, node_link(state, facts, index, clock_boottime())));
+        if (known->heard)
+                (void) json_add_u64(json, "seen", as_wall(known->heard));
+        (void) json_add_string(json, "address", node->address);
+        (void) json_add_string(json, "version", node->dcos_version);
+        (void) json_add_string(json, "software", node->software);
+        (void) json_add_string(json, "boot_id", node->boot_id);
+        (void) json_add_string(json, "journal_id", node->journal_id);
+        (void) json_add_u64(json, "epoch", node->epoch);
+        (void) json_add_string(json, "assessment", assessment_names[assess(node)]);
+        (void) json_add_string(json, "message", message);
+        if (!node->step.id[0])
+                return json;
+
+        (void) json_add_string(json, "step", node->step.id);
+        (void) json_add_string(json, "state", enum_name(&step_state_names, node->step.state));
+        (void) json_add_string(json, "phase", enum_name(&step_state_names, node->step.state));
+        (void) json_add_u64(json, "attempt", node->step.attempt);
+        (void) json_add_u64(json, "fence", node->step.fence);
+        (void) json_add_bool(json, "slot", node->step.slot);
+        (void) json_add_u64(json, "since", node->step.since);
+        (void) json_add_string(json, "unit", node->step.unit);
+        return json;
+}
+
+/* --- status --------------------------------------------------------------------------------------- */
+
+static void count_done(const State *state, bool masters, uint64_t *ret_done, uint64_t *ret_all) {
+        *ret_done = *ret_all = 0;
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (!node->step.id[0] || (node->role == ROLE_MASTER) != masters)
+                        continue;
+
+                (*ret_all)++;
+                *ret_done += node->step.state == STEP_DONE;
+        }
+}
+
+static Json *describe_run(const Coordinator *coordinator) {
+        const State *state = coordinator_get_state(coordinator);
+        const Why *why = coordinator_get_why(coordinator);
+        const Run *run = &state->run;
+        Json *json = json_new_object();
+        uint64_t done;
+        uint64_t all;
+
+        (void) json_add_u64(json, "number", run->made.number);
+        (void) json_add_string(json, "id", run->made.id);
+        (void) json_add_string(json, "from", run->made.from);
+        (void) json_add_string(json, "to", run->made.to);
+        (void) json_add_string(json, "state", enum_name(&run_state_names, run->state));
+        (void) json_add_string(json, "why", run_state_is_open(run->state) ? why->text : run->reason);
+        (void) json_add_string(json, "try", run_state_is_open(run->state) ? why->advice : "");
+        (void) json_add_u64(json, "started", run->made_at);
+        (void) json_add_u64(json, "since", run->since);
+        if (run->until)
+                (void) json_add_u64(json, "until", run->until);
+        if (!run_state_is_open(run->state))
+                (void) json_add_u64(json, "ended", run->since);
+        (void) json_add_string(json, "by", run->made.user);
+
+        count_done(state, true, &done, &all);
+        (void) json_add_u64(json, "masters_done", done);
+        (void) json_add_u64(json, "masters", all);
+        count_done(state, false, &done, &all);
+        (void) json_add_u64(json, "agents_done", done);
+        (void) json_add_u64(json, "agents", all);
+        return json;
+}
+
+static void add_problem(
+                Json *problems,
+                usec_t since,
+                const char *level,
+                const char *impact,
+                const char *message,
+                const char *advice) {
+        Json *row = json_new_object();
+
+        (void) json_add_u64(row, "since", since);
+        (void) json_add_string(row, "level", level);
+        (void) json_add_string(row, "impact", impact);
+        (void) json_add_string(row, "message", message);
+        (void) json_add_string(row, "try", advice);
+        (void) json_append(problems, row);
+}
+
+static void add_node_problem(Json *problems, const Coordinator *coordinator, size_t index) {
+        const State *state = coordinator_get_state(coordinator);
+        const Facts *facts = coordinator_get_facts(coordinator);
+        const Node *node = &state->nodes[index];
+        LinkState link = node_link(state, facts, index, clock_boottime());
+        char message[REASON_MAX];
+        char text[REASON_MAX];
+
+        describe_node(node, &facts->nodes[index], message, sizeof(message));
+        if (node_is_unresolved(node) && !node->step.slot) {
+                (void) text_format(text, sizeof(text), "%s: %s", node->name, message);
+                add_problem(problems, node->step.since, "error", "Next node", text, "rollpatch status NODE");
+        }
+        if (link == LINK_STALE || link == LINK_LOST_STATE || (link == LINK_NEVER && node->step.slot)) {
+                (void) text_format(text, sizeof(text), "%s is not heard", node->name);
+                add_problem(
+                                problems, as_wall(MAX(facts->nodes[index].heard, facts->started)),
+                                node->role == ROLE_MASTER ? "error" : "warning", "Next node", text,
+                                "journalctl -u rollpatch-agent (on the node)");
+        }
+}
+
+static Json *list_problems(const Coordinator *coordinator) {
+        const State *state = coordinator_get_state(coordinator);
+        Json *problems = json_new_array();
+        usec_t since;
+        const char *log = coordinator_get_log_problem(coordinator, &since);
+
+        if (log)
+                add_problem(problems, as_wall(since), "error", "Everything", log, "df; journalctl -u rollpatchd");
+        if (state->deposed_by)
+                add_problem(
+                                problems, clock_wall(), "error", "Everything",
+                                coordinator_get_why(coordinator)->text,
+                                coordinator_get_why(coordinator)->advice);
+        if (state->run.state == RUN_HALTED)
+                add_problem(
+                                problems, state->run.since, "error", "Run", state->run.reason,
+                                coordinator_get_why(coordinator)->advice);
+
+        for (size_t i = 0; i < state->node_count; i++)
+                add_node_problem(problems, coordinator, i);
+
+        return problems;
+}
+
+static bool is_asked_for(const Node *node, const char *const names[], size_t count) {
+        for (size_t i = 0; i < count; i++)
+                if (strcmp(node->name, names[i]) == 0)
+                        return true;
+
+        return count == 0;
+}
+
+static Json *describe_coordinator(const Coordinator *coordinator) {
+        const State *state = coordinator_get_state(coordinator);
+        Json *json = json_new_object();
+        const char *waiting;
+        char claim[REASON_MAX];
+
+        if (state_claim_is_complete(state, &waiting))
+                (void) text_copy(claim, sizeof(claim), "complete");
+        else
+                (void) text_format(claim, sizeof(claim), "waiting for %s", waiting);
+
+        (void) json_add_u64(json, "epoch", state->epoch);
+        (void) json_add_u64(json, "since", as_wall(coordinator_get_facts(coordinator)->started));
+        (void) json_add_string(json, "claim", claim);
+        return json;
+}
+
+Json *answer_status(const Coordinator *coordinator, const char *const names[], size_t count) {
+        const State *state = coordinator_get_state(coordinator);
+        Json *json = json_new_object();
+        Json *nodes = json_new_array();
+
+        for (size_t i = 0; i < state->node_count; i++)
+                if (is_asked_for(&state->nodes[i], names, count))
+                        (void) json_append(nodes, answer_node(coordinator, &state->nodes[i]));
+
+        (void) json_add_u64(json, "now", clock_wall());
+        (void) json_add_string(json, "cluster", coordinator_get_config(coordinator)->cluster);
+        (void) json_add(json, "coordinator", describe_coordinator(coordinator));
+        if (state->run.made.number > 0)
+                (void) json_add(json, "run", describe_run(coordinator));
+        else
+                (void) json_add_null(json, "run");
+        (void) json_add(json, "nodes", nodes);
+        (void) json_add(json, "problems", list_problems(coordinator));
+        (void) json_add(json, "not_checked", json_new_array());
+        return json;
+}
+
+Json *answer_nodes(const Coordinator *coordinator) {
+        const State *state = coordinator_get_state(coordinator);
+        Json *json = json_new_object();
+        Json *nodes = json_new_array();
+
+        for (size_t i = 0; i < state->node_count; i++)
+                (void) json_append(nodes, answer_node(coordinator, &state->nodes[i]));
+
+        (void) json_add_u64(json, "now", clock_wall());
+        (void) json_add(json, "nodes", nodes);
+        return json;
+}

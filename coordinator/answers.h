@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "common/json.h"
+#include "coordinator/coordinator.h"
+
+/* The documents that the command line shows: what is known, nothing else. Times are wall clock, usec.
+ * The caller owns what is returned; NULL: out of memory. */
+
+/* `names` are the nodes asked for; `count` 0: the whole cluster. */
+Json *answer_status(const Coordinator *coordinator, const char *const names[], size_t count);
+Json *answer_nodes(const Coordinator *coordinator);
+
+/* From the log. `number` 0: the newest run. */
+int answer_report(const Coordinator *coordinator, uint64_t number, Json **ret, Error *error);
+int answer_runs(const Coordinator *coordinator, Json **ret, Error *error);
+int answer_audit(const Coordinator *coordinator, usec_t since, Json **ret, Error *error);
+
+/* One node as in `status`. */
+Json *answer_node(const Coordinator *coordinator, const Node *node);

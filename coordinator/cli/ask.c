@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/cli/ask.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/text.h"
+
+Client ask_client(const CliOptions *options) {
+        return (Client) {
+                .path = options->control,
+                .deadline = options->timeout,
+                .interrupt = -EBADF,
+        };
+}
+
+static void say_error(const Error *error) {
+        char clean[ERROR_TEXT_MAX];
+
+        text_ellipsize(clean, sizeof(clean), error->text);
+        (void) fprintf(stderr, "rollpatch: %s\n", clean);
+}
+
+static Json *error_document(const char *verb, int status, const Error *error) {
+        AUTO(Json) *document = json_new_object();
+        AUTO(Json) *body = json_new_object();
+
+        if (!document || !body || !json_add_u64(document, "version", CONTROL_VERSION) ||
+            !json_add_string(document, "verb", verb) ||
+            !json_add_u64(document, "exit", (uint64_t) status) ||
+            !json_add_string(body, "code", error_code_to_string(error->code)) ||
+            !json_add_string(body, "text", error->text) || !json_add(document, "error", TAKE(body)))
+                return NULL;
+
+        return TAKE(document);
+}
+
+int ask_failed(const CliOptions *options, const char *verb, int status, const Error *error) {
+        AUTO(Json) *document = NULL;
+        auto_free char *text = NULL;
+
+        say_error(error);
+        if (options->json == JSON_OFF)
+                return status;
+
+        document = error_document(verb, status, error);
+        if (document) {
+                text = options->json == JSON_PRETTY ? json_print_pretty(document)
+                                                    : json_print(document);
+        }
+        if (text)
+                (void) printf("%s\n", text);
+
+        return status;
+}
+
+void ask_print_json(const CliOptions *options, const Reply *reply) {
+        auto_free char *pretty = NULL;
+
+        if (options->json == JSON_PRETTY)
+                pretty = json_print_pretty(reply->document);
+
+        (void) printf("%s\n", pretty ? pretty : reply->text);
+}
+
+static int status_of(const Error *error) {
+        bool mine = error->code == ERROR_MEMORY || error->code == ERROR_TOO_BIG;
+
+        return mine ? EXIT_FAILED : EXIT_UNREACHABLE;
+}
+
+int ask(const CliOptions *options, const char *verb, Json *arguments, Reply **ret) {
+        Client client = ask_client(options);
+        AUTO(Reply) *reply = NULL;
+        Error error = {};
+        int status;
+
+        if (client_ask(&client, verb, arguments, &reply, &error) < 0)
+                return ask_failed(options, verb, status_of(&error), &error);
+
+        status = reply->status;
+        if (!reply->answer)
+                say_error(&reply->error);
+        if (options->json != JSON_OFF) {
+                ask_print_json(options, reply);
+        } else if (reply->answer) {
+                *ret = TAKE(reply);
+        }
+
+        return status;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "coordinator/cli/cli.h"
+#include "coordinator/cli/client.h"
+
+/* Asks rollpatchd for a verb, and deals with everything but a good answer to a person: errors go to
+ * stderr, with --json the document goes to stdout as it came (an error that never came from
+ * rollpatchd as one made here, of the same shape). Returns the exit status; `*ret` stays NULL when
+ * there is nothing left to show. Takes `arguments`; NULL: none. */
+int ask(const CliOptions *options, const char *verb, Json *arguments, Reply **ret);
+
+/* As `ask` does it, for those who ask with client_ask() themselves. */
+Client ask_client(const CliOptions *options);
+void ask_print_json(const CliOptions *options, const Reply *reply);
+int ask_failed(const CliOptions *options, const char *verb, int status, const Error *error);

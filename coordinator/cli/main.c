@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "coordinator/cli/cli.h"
+#include "coordinator/control.h"
+
+/* The verbs of rollpatch(1) and their options. Help, man page and completion are made from, or
+ * compared with, these rows. */
+
+#define DEADLINE_DEFAULT (10 * USEC_PER_SEC)
+#define PLACE(member)    offsetof(CliOptions, member)
+
+enum {
+        WATCH,
+        YES,
+        CLUSTER,
+        ACCEPT_DOWNTIME,
+        WAIT,
+        SINCE,
+        FOR,
+        REASON
+};
+
+static const char *const json_mode_texts[] = {
+        [JSON_OFF] = "off",
+        [JSON_LINE] = "line",
+        [JSON_PRETTY] = "pretty",
+};
+DEFINE_ENUM_NAMES(json_mode, json_mode_texts, JSON_MODE_COUNT);
+
+// clang-format off
+static const Option options[] = {
+        { "watch",           NULL,     OPTION_FLAG, IN(WATCH),           PLACE(watch),
+          "Go on showing it, until the run is over" },
+        { "yes",             NULL,     OPTION_FLAG, IN(YES),             PLACE(yes),
+          "Act; without it only the plan is shown" },
+        { "cluster",         "NAME",   OPTION_TEXT, IN(CLUSTER),         PLACE(cluster),
+          "Name of the cluster; asked for at its first run" },
+        { "accept-downtime", NULL,     OPTION_FLAG, IN(ACCEPT_DOWNTIME), PLACE(accept_downtime),
+          "Patch the only master: the cluster is down then" },
+        { "wait",            NULL,     OPTION_FLAG, IN(WAIT),            PLACE(wait),
+          "Tell what happens, end with the run's exit status" },
+        { "since",           "SPAN",   OPTION_SPAN, IN(SINCE),           PLACE(since),
+          "Only what is younger than this" },
+        { "for",             "SPAN",   OPTION_SPAN, IN(FOR),             PLACE(pause),
+          "End by itself after this time" },
+        { "reason",          "TEXT",   OPTION_TEXT, IN(REASON),          PLACE(reason),
+          "Why; goes into the audit with your name" },
+        { "json",            "pretty", OPTION_WORD, 0,                   PLACE(json),
+          "The answer as JSON, on one line or to be read", .words = &json_mode_names },
+        { "no-legend",       NULL,     OPTION_FLAG, 0,                   PLACE(no_legend),
+          "No headings above tables" },
+        { "timeout",         "SPAN",   OPTION_SPAN, 0,                   PLACE(timeout),
+          "How long to wait for an answer, else 10s" },
+        { "control",         "PATH",   OPTION_TEXT, 0,                   PLACE(control),
+          "Socket of rollpatchd, else $ROLLPATCH_CONTROL" },
+        {},
+};
+
+static const Verb verbs[] = {
+        { "status",       "[NODE...]", 0, ANY_ARGS, IN(WATCH), 0,       verb_status,
+          "Show where the run stands" },
+        { "nodes",        "",     0, 0, 0, 0,                           verb_nodes,
+          "List the nodes and their links" },
+        { "plan",         "FILE", 1, 1, IN(ACCEPT_DOWNTIME), 0,         verb_plan,
+          "Show what a run would do, and do nothing" },
+        { "run",          "FILE", 1, 1, IN(YES) | IN(CLUSTER) | IN(ACCEPT_DOWNTIME) | IN(WAIT), 0, verb_run,
+          "Start a run; without --yes only show it" },
+        { "runs",         "",     0, 0, 0, 0,                           verb_runs,
+          "List the runs of this cluster" },
+        { "report",       "[RUN]", 0, 1, 0, 0,                          verb_report,
+          "Tell what a run did, and what it left to you" },
+        { "audit",        "",     0, 0, IN(SINCE), 0,                   verb_audit,
+          "List who did what, when and why" },
+        { "logs",         "NODE", 1, 1, 0, 0,                           verb_logs,
+          "Show the newest output of a node's step" },
+        { "pause",        "",     0, 0, IN(FOR), IN(REASON),            verb_act,
+          "Start no further node; let running ones end" },
+        { "resume",       "",     0, 0, 0, 0,                           verb_act,
+          "End a pause, a hold, or a settled halt" },
+        { "abort",        "",     0, 0, 0, IN(REASON),                  verb_act,
+          "End the run; steps under way go on" },
+        { "retry",        "NODE", 1, 1, 0, IN(REASON),                  verb_act,
+          "Look at a failed node again, then patch it" },
+        { "release",      "NODE", 1, 1, 0, IN(REASON),                  verb_act,
+          "Take the slot from a node that you answer for" },
+        { "quarantine",   "NODE", 1, 1, 0, IN(REASON),                  verb_act,
+          "Set an agent aside: not patched, not counted" },
+        { "unquarantine", "NODE", 1, 1, 0, IN(REASON),                  verb_act,
+          "Take a node back into the run" },
+        {},
+};
+// clang-format on
+
+static const Program program = {
+        .name = "rollpatch",
+        .version = VERSION,
+        .summary = "Patch a live DC/OS cluster, one proven master at a time.",
+        .verbs = verbs,
+        .options = options,
+};
+
+int main(int argc, char *argv[]) {
+        const char *control =
+                        getenv("ROLLPATCH_CONTROL"); // NOLINT(concurrency-mt-unsafe): one thread
+        CliOptions arguments = {
+                .control = control && control[0] ? control : CONTROL_PATH_DEFAULT,
+                .timeout = DEADLINE_DEFAULT,
+        };
+        int status;
+
+        (void) setlocale(LC_CTYPE, ""); // NOLINT(concurrency-mt-unsafe): one thread
+        status = program_run(&program, argc, argv, &arguments);
+
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                (void) fprintf(stderr, "rollpatch: cannot write to stdout\n");
+                return status ? status : EXIT_FAILED;
+        }
+
+        return status;
+}

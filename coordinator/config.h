@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "common/config.h"
+#include "proto/message.h"
+
+/* /etc/rollpatch/rollpatchd.yaml */
+
+typedef struct DaemonConfig {
+        char cluster[NAME_TEXT_MAX];
+        char listen[ADDRESS_TEXT_MAX + 8];
+        char state_dir[1024];
+        char control[108]; /* a socket's path is at most 107 bytes */
+} DaemonConfig;
+
+extern const ConfigField daemon_config_fields[];

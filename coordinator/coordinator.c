@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/coordinator.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/crash.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "coordinator/control.h"
+#include "coordinator/endpoint.h"
+#include "coordinator/intake.h"
+#include "coordinator/operator.h"
+#include "coordinator/orders.h"
+#include "coordinator/store.h"
+
+/* Time passes without messages too: deadlines are looked at this often. */
+#define TICK (250 * USEC_PER_MSEC)
+
+/* More events than this in one turn is no run, it is a loop. */
+#define TURN_MAX 100000
+
+struct Coordinator {
+        sd_event *event;
+        sd_event_source *tick;
+        DaemonConfig config;
+        Store *store;
+        State *state;
+        Facts facts;
+        Endpoint *endpoint;
+        Control *control;
+        Why why;
+        Error log_problem; /* ERROR_NONE: the log can be written */
+        usec_t log_problem_since;
+};
+
+/* --- the log ------------------------------------------------------------------------------------- */
+
+static void note_log(Coordinator *c, const Error *error) {
+        if (error && c->log_problem.code == ERROR_NONE) {
+                c->log_problem_since = clock_boottime();
+                log_error("The log cannot be written, nothing is decided until it can: %s", error->text);
+        } else if (!error && c->log_problem.code != ERROR_NONE) {
+                log_notice("The log can be written again.");
+        }
+
+        c->log_problem = error ? *error : (Error) {};
+}
+
+static void log_event(const Coordinator *c, const Event *event) {
+        char text[REASON_MAX];
+        const char *node = event_node(event);
+        LogContext context = {
+                .node = node[0] ? node : NULL,
+                .run = c->state->run.made.number > 0 ? c->state->run.made.id : NULL,
+                .step = event->kind == EVENT_STEP ? event->step.step : NULL,
+        };
+
+        event_describe(event, text, sizeof(text));
+        log_message(LOG_NOTICE, &context, "%s", text);
+}
+
+static int apply(Coordinator *c, const Event *event, Error *error) {
+        int r;
+
+        r = state_apply(c->state, event, error);
+        if (r < 0)
+                return r;
+
+        if (facts_note(&c->facts, c->state, event, clock_boottime()) < 0)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        return 0;
+}
+
+int coordinator_commit(Coordinator *c, Event *events, size_t count, Error *error) {
+        Error problem = {};
+        usec_t at = clock_wall();
+        int r;
+
+        for (size_t i = 0; i < count; i++)
+                events[i].at = at;
+
+        /* What memory could not follow must not get into the log: no replay would get past it. */
+        r = state_check_all(c->state, events, count, error);
+        if (r < 0)
+                return r;
+
+        r = store_append(c->store, c->state->seq, events, count, &problem);
+        if (r >= 0 || problem.code != ERROR_INVALID)
+                note_log(c, r < 0 ? &problem : NULL);
+        if (r < 0) {
+                if (error)
+                        *error = problem;
+
+                return r;
+        }
+
+        for (size_t i = 0; i < count; i++) {
+                r = apply(c, &events[i], &problem);
+                if (r < 0) {
+                        /* The log is right, this process is not: start again from the log. */
+                        log_error("The log and its reader disagree: %s; starting again", problem.text);
+                        abort();
+                }
+
+                log_event(c, &events[i]);
+        }
+
+        return 0;
+}
+
+/* An event made from what a node said: dropped when it does not fit, because nodes may be wrong. */
+static int commit_heard(Coordinator *c, Event *event) {
+        Error error = {};
+
+        if (state_check(c->state, event, &error) < 0) {
+                log_debug("%s: ignored what cannot be: %s", event_node(event), error.text);
+                return 0;
+        }
+
+        return coordinator_commit(c, event, 1, NULL);
+}
+
+/* --- deciding and ordering ------------------------------------------------------------------------ */
+
+static void send_order(Coordinator *c, size_t index, const Message *order, usec_t now) {
+        const Node *node = &c->state->nodes[index];
+
+        /* Whether it got there is known when it is answered; until then it is repeated. */
+        (void) endpoint_send(c->endpoint, node->name, order);
+        order_sent(&c->facts.nodes[index], order, now);
+        if (order->kind == MESSAGE_START)
+                CRASH_POINT("start-sent");
+}
+
+/* Told at once when it changes; otherwise it comes with the answer to each heartbeat. */
+static void send_heartbeat(Coordinator *c, size_t index) {
+        const Node *node = &c->state->nodes[index];
+        NodeFacts *facts = &c->facts.nodes[index];
+        Message message = { .kind = MESSAGE_WELCOME };
+
+        message.welcome.heartbeat = node_heartbeat(c->state, node);
+        if (facts->greeted == 0 || facts->heartbeat == message.welcome.heartbeat)
+                return;
+
+        facts->heartbeat = message.welcome.heartbeat;
+        (void) endpoint_send(c->endpoint, node->name, &message);
+}
+
+static void send_orders(Coordinator *c) {
+        usec_t now = clock_boottime();
+        Message order;
+
+        for (size_t i = 0; i < c->state->node_count; i++) {
+                send_heartbeat(c, i);
+                facts_expire(&c->facts.nodes[i], now);
+                if (order_due(c->state, &c->facts, i, now, &order))
+                        send_order(c, i, &order, now);
+        }
+}
+
+/* Decided, and not in the log: nothing moves, and `status` says why. */
+static void note_stuck(Coordinator *c, const Error *problem) {
+        if (strcmp(c->why.text, problem->text) != 0)
+                log_error("What was decided could not be committed: %s", problem->text);
+
+        c->why = (Why) {};
+        (void) text_copy(c->why.text, sizeof(c->why.text), problem->text);
+}
+
+void coordinator_turn(Coordinator *c) {
+        Error problem = {};
+        Event event;
+        Why why;
+
+        for (unsigned i = 0; i < TURN_MAX; i++) {
+                if (run_decide(c->state, &c->facts, clock_boottime(), clock_wall(), &event, &why) == 0) {
+                        c->why = why;
+                        break;
+                }
+
+                if (coordinator_commit(c, &event, 1, &problem) < 0) {
+                        note_stuck(c, &problem);
+                        break;
+                }
+
+                if (event.kind == EVENT_STEP && event.step.event == STEP_EVENT_SLOTTED)
+                        CRASH_POINT("slot-committed");
+        }
+
+        send_orders(c);
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
+        Coordinator *c = ASSERT_PTR(userdata);
+        int r;
+
+        (void) usec;
+        coordinator_turn(c);
+
+        r = sd_event_source_set_time_relative(source, TICK);
+        if (r < 0)
+                return r;
+
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* --- what nodes say ------------------------------------------------------------------------------- */
+
+static void hear_epoch(Coordinator *c, const char *node, uint64_t epoch) {
+        Event event;
+
+        if (intake_epoch(c->state, node, epoch, VERSION, &event) > 0)
+                (void) commit_heard(c, &event);
+}
+
+static bool on_hello(const Hello *hello, void *userdata) {
+        Coordinator *c = ASSERT_PTR(userdata);
+        Event event;
+
+        if (intake_hello(c->state, hello, &event) > 0 && commit_heard(c, &event) < 0)
+                return false;
+
+        facts_greet(&c->facts, c->state, hello, clock_boottime());
+        hear_epoch(c, hello->name, hello->epoch);
+        coordinator_turn(c);
+        return true;
+}
+
+static void hear_claimed(Coordinator *c, const char *node, const Claimed *claimed) {
+        Event events[INTAKE_CLAIM_MAX];
+        size_t count = intake_claimed(c->state, node, claimed, events);
+
+        facts_hear_claimed(&c->facts, claimed);
+        for (size_t i = 0; i < count; i++)
+                if (commit_heard(c, &events[i]) < 0)
+                        return; /* the claim stays unanswered and is repeated */
+}
+
+static void hear_heartbeat(Coordinator *c, const char *node, const Heartbeat *heartbeat) {
+        Event event;
+
+        if (intake_heartbeat(c->state, node, heartbeat, &event) > 0)
+                (void) commit_heard(c, &event); /* the next one says it again */
+
+        hear_epoch(c, node, heartbeat->epoch);
+}
+
+static void hear_report(Coordinator *c, const char *node, const Report *report) {
+        Message ack = { .kind = MESSAGE_ACK };
+        Event events[INTAKE_REPORT_MAX];
+        size_t count;
+
+        CRASH_POINT("report-received");
+        count = intake_report(c->state, node, report, events);
+        for (size_t i = 0; i < count; i++)
+                if (commit_heard(c, &events[i]) < 0)
+                        return; /* not written, so not acknowledged: the node repeats it */
+
+        CRASH_POINT("report-committed");
+        if (report->op[0]) {
+                (void) text_copy(ack.ack.op, sizeof(ack.ack.op), report->op);
+                (void) endpoint_send(c->endpoint, node, &ack);
+        }
+}
+
+static void hear_refused(Coordinator *c, const char *node, const Refused *refused) {
+        log_notice("%s: refused %s: %s", node, refused->order, refused->reason);
+        hear_epoch(c, node, refused->epoch);
+}
+
+static void on_message(const char *name, const Message *message, void *userdata) {
+        Coordinator *c = ASSERT_PTR(userdata);
+        const Node *node = state_find_node_const(c->state, name);
+        usec_t now = clock_boottime();
+        size_t index;
+
+        if (!node)
+                return;
+
+        index = (size_t) (node - c->state->nodes);
+        c->facts.nodes[index].heard = now;
+        switch (message->kind) {
+        case MESSAGE_CLAIMED:
+                hear_claimed(c, name, &message->claimed);
+                break;
+        case MESSAGE_HEARTBEAT:
+                facts_hear_heartbeat(&c->facts, c->state, index, &message->heartbeat, now);
+                hear_heartbeat(c, name, &message->heartbeat);
+                break;
+        case MESSAGE_READY:
+                facts_hear_ready(&c->facts, c->state, index, &message->ready, now);
+                break;
+        case MESSAGE_REPORT:
+                facts_hear_report(&c->facts, c->state, index, &message->report, now);
+                hear_report(c, name, &message->report);
+                break;
+        case MESSAGE_REFUSED:
+                facts_hear_refused(&c->facts, index, &message->refused, now);
+                hear_refused(c, name, &message->refused);
+                break;
+        case MESSAGE_HELLO:
+        case MESSAGE_WELCOME:
+        case MESSAGE_CLAIM:
+        case MESSAGE_STAGE:
+        case MESSAGE_SLOT:
+        case MESSAGE_START:
+        case MESSAGE_ASK:
+        case MESSAGE_ACK:
+                log_debug("%s: ignored '%s'", name, enum_name(&message_kind_names, message->kind));
+                return;
+        }
+
+        coordinator_turn(c);
+}
+
+static usec_t get_heartbeat(const char *name, void *userdata) {
+        Coordinator *c = ASSERT_PTR(userdata);
+        const Node *node = state_find_node_const(c->state, name);
+
+        return node ? node_heartbeat(c->state, node) : USEC_PER_SEC;
+}
+
+/* --- life ----------------------------------------------------------------------------------------- */
+
+static int on_replay(const Event *event, void *userdata, Error *error) {
+        return state_apply(userdata, event, error);
+}
+
+static int claim_epoch(Coordinator *c, Error *error) {
+        Event event = { .kind = EVENT_STARTED, .epoch = { .epoch = state_next_epoch(c->state) } };
+
+        (void) text_copy(event.epoch.software, sizeof(event.epoch.software), VERSION);
+        return coordinator_commit(c, &event, 1, error);
+}
+
+static int open_log(Coordinator *c, Error *error) {
+        int dir;
+        int r;
+
+        r = dir_open(AT_FDCWD, c->config.state_dir, 0700, &dir, error);
+        if (r < 0)
+                return r;
+        (void) close(dir);
+
+        r = store_open(c->config.state_dir, &c->store, error);
+        if (r < 0)
+                return r;
+
+        r = store_read(c->store, 0, on_replay, c->state, error);
+        if (r < 0)
+                return r;
+
+        if (facts_grow(&c->facts, c->state, clock_boottime()) < 0)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        return claim_epoch(c, error);
+}
+
+static int start_tick(Coordinator *c, Error *error) {
+        int r;
+
+        r = sd_event_add_time_relative(
+                        c->event, &c->tick, CLOCK_BOOTTIME, TICK, 10 * USEC_PER_MSEC, on_tick, c);
+        if (r < 0)
+                return error_errnof(error, r, "timer");
+
+        (void) sd_event_source_set_description(c->tick, "tick");
+        r = sd_event_source_set_exit_on_failure(c->tick, true);
+        return r < 0 ? error_errnof(error, r, "timer") : 0;
+}
+
+int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **ret, Error *error) {
+        static const EndpointHandlers handlers = { on_hello, on_message, get_heartbeat };
+        AUTO(Coordinator) *c = calloc(1, sizeof(Coordinator));
+        int r;
+
+        if (!c)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        c->event = sd_event_ref(event);
+        c->config = *config;
+        c->facts.started = clock_boottime();
+        c->state = state_new();
+        if (!c->state)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        r = open_log(c, error);
+        if (r < 0)
+                return r;
+
+        r = endpoint_new(event, config->listen, &handlers, c, &c->endpoint, error);
+        if (r < 0)
+                return r;
+
+        r = control_new(event, config->control, operator_answer, c, &c->control, error);
+        if (r < 0)
+                return r;
+
+        r = start_tick(c, error);
+        if (r < 0)
+                return r;
+
+        coordinator_turn(c);
+        *ret = TAKE(c);
+        return 0;
+}
+
+const DaemonConfig *coordinator_get_config(const Coordinator *c) {
+        return &c->config;
+}
+
+const State *coordinator_get_state(const Coordinator *c) {
+        return c->state;
+}
+
+const Facts *coordinator_get_facts(const Coordinator *c) {
+        return &c->facts;
+}
+
+const Why *coordinator_get_why(const Coordinator *c) {
+        return &c->why;
+}
+
+Store *coordinator_get_store(const Coordinator *c) {
+        return c->store;
+}
+
+const char *coordinator_get_log_problem(const Coordinator *c, usec_t *ret_since) {
+        *ret_since = c->log_problem_since;
+        return c->log_problem.code == ERROR_NONE ? NULL : c->log_problem.text;
+}
+
+void coordinator_free(Coordinator *c) {
+        if (!c)
+                return;
+
+        control_free(c->control);
+        endpoint_free(c->endpoint);
+        (void) sd_event_source_disable_unref(c->tick);
+        store_free(c->store);
+        state_free(c->state);
+        facts_done(&c->facts);
+        (void) sd_event_unref(c->event);
+        free(c);
+}

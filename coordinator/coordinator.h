@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "coordinator/config.h"
+#include "coordinator/decide.h"
+
+/* The shell round the pure core: it owns log, state, facts, link and control socket, and is the only
+ * writer of state. Its one rule: commit, then apply, then decide, then commit what was decided, and
+ * only then send. */
+
+typedef struct Coordinator Coordinator;
+
+/* Opens the log, replays it, claims the next epoch (promise 9), and listens. */
+int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **ret, Error *error);
+
+/* Commits events that an operator's command has made, all or none, then lets the core decide. */
+int coordinator_commit(Coordinator *coordinator, Event *events, size_t count, Error *error);
+void coordinator_turn(Coordinator *coordinator);
+
+/* What answers are made of. Borrowed. */
+const DaemonConfig *coordinator_get_config(const Coordinator *coordinator);
+const State *coordinator_get_state(const Coordinator *coordinator);
+const Facts *coordinator_get_facts(const Coordinator *coordinator);
+const Why *coordinator_get_why(const Coordinator *coordinator);
+struct Store *coordinator_get_store(const Coordinator *coordinator);
+
+/* Why the log cannot be written now, and since when (boot time); NULL: it can. */
+const char *coordinator_get_log_problem(const Coordinator *coordinator, usec_t *ret_since);
+
+void coordinator_free(Coordinator *coordinator);
+DEFINE_AUTO(Coordinator, coordinator_free)

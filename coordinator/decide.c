@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/decide.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "coordinator/orders.h"
+
+#define STAGING_MAX 20 /* nodes that download at once (design 8) */
+
+/* A node that has declined is not offered the slot again at once: what kept it from starting may pass. */
+#define DECLINE_PAUSE (10 * USEC_PER_SEC)
+
+typedef struct View {
+        const State *state;
+        const Facts *facts;
+        usec_t now;
+        usec_t wall;
+} View;
+
+static void why_setf(Why *why, const char *advice, const char *format, ...) PRINTF(3, 4);
+static void why_setf(Why *why, const char *advice, const char *format, ...) {
+        Error text = {};
+        va_list arguments;
+
+        if (why->text[0])
+                return; /* the first reason is the one to mend first */
+
+        va_start(arguments, format);
+        (void) error_setv(&text, ERROR_BLOCKED, format, arguments);
+        va_end(arguments);
+        (void) text_copy(why->text, sizeof(why->text), text.text);
+        (void) text_copy(why->advice, sizeof(why->advice), advice);
+}
+
+static Event make_step_event(const Node *node, StepEvent kind) {
+        Event event = { .kind = EVENT_STEP, .step = { .event = kind, .fence = node->step.fence } };
+
+        (void) text_copy(event.step.node, sizeof(event.step.node), node->name);
+        (void) text_copy(event.step.step, sizeof(event.step.step), node->step.id);
+        return event;
+}
+
+static Event make_run_event(RunEvent kind, const char *node, const char *reason) {
+        Event event = { .kind = EVENT_RUN, .run = { .event = kind } };
+
+        (void) text_copy(event.run.node, sizeof(event.run.node), node);
+        (void) text_copy(event.run.reason, sizeof(event.run.reason), reason);
+        return event;
+}
+
+/* --- gates --------------------------------------------------------------------------------------- */
+
+/* Heard now, and in this epoch: what it has said before may be another coordinator's doing. */
+static bool is_ours(const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
+        const Node *node = &state->nodes[index];
+
+        if (node_link(state, facts, index, now) != LINK_FRESH) {
+                why_setf(why, "rollpatch status", "%s is not heard now", node->name);
+                return false;
+        }
+        if (node->epoch != state->epoch) {
+                why_setf(why, "rollpatch status", "%s has not acknowledged this coordinator", node->name);
+                return false;
+        }
+
+        return true;
+}
+
+static bool journal_is_explained(const Node *node, Why *why) {
+        char advice[REASON_MAX];
+
+        if (!node->journal_lost && node->foreign_count == 0)
+                return true;
+
+        (void) text_format(
+                        advice, sizeof(advice), "rollpatch status %s; then rollpatch release %s --reason TEXT",
+                        node->name, node->name);
+        if (node->journal_lost)
+                why_setf(
+                                why, advice, "%s: its step journal was wiped: what it has done is not known",
+                                node->name);
+        else
+                why_setf(
+                                why, advice, "%s: its step journal has step %s (%s), which is not its present one",
+                                node->name, node->foreign[0].step,
+                                enum_name(&node_step_names, node->foreign[0].state));
+
+        return false;
+}
+
+bool retry_is_safe(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+        const NodeFacts *known = &facts->nodes[index];
+        const Node *node = &state->nodes[index];
+        const Node *other = node->role == ROLE_MASTER ? state_find_master_with_slot(state, node) : NULL;
+        StepBrief said = { .state = known->reported };
+
+        if (!is_ours(state, facts, index, now, ret_why) || !journal_is_explained(node, ret_why))
+                return false;
+        if (other) {
+                why_setf(
+                                ret_why, "rollpatch status", "master %s has the slot (%s)", other->name,
+                                enum_name(&step_state_names, other->step.state));
+                return false;
+        }
+        if (node->step.state != STEP_UNKNOWN)
+                return true;
+        if (known->reported_at == 0 || brief_is_in_hand(&said)) {
+                why_setf(
+                                ret_why, "rollpatch status", "%s %s", node->name,
+                                known->reported_at == 0 ? "has not said yet what it has done"
+                                                        : "says that its step is under way");
+                return false;
+        }
+
+        return true;
+}
+
+bool node_is_proven(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+        const Node *node = &state->nodes[index];
+
+        if (!is_ours(state, facts, index, now, ret_why) || !journal_is_explained(node, ret_why))
+                return false;
+        if (strcmp(node->dcos_version, state->run.made.to) != 0) {
+                why_setf(
+                                ret_why, "rollpatch logs", "%s has DC/OS %s, want %s", node->name,
+                                node->dcos_version[0] ? node->dcos_version : "of unknown version",
+                                state->run.made.to);
+                return false;
+        }
+
+        return true;
+}
+
+/* Fills the facts of every known master; returns how many there are, and the candidate's place. */
+static size_t collect_masters(
+                const State *state,
+                const Facts *facts,
+                size_t candidate,
+                usec_t now,
+                MasterFacts *masters,
+                size_t *names,
+                size_t *ret_place) {
+        size_t count = 0;
+
+        *ret_place = SIZE_MAX;
+        for (size_t i = 0; i < state->node_count && count <= MASTERS_MAX; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (node->role != ROLE_MASTER)
+                        continue;
+                if (i == candidate)
+                        *ret_place = count;
+
+                masters[count] = (MasterFacts) {
+                        .claimed = node->epoch == state->epoch,
+                        .fresh = node_link(state, facts, i, now) == LINK_FRESH,
+                        .healthy = facts->nodes[i].healthy,
+                        .slot = node->step.slot,
+                        .unresolved = node_is_unresolved(node),
+                };
+                names[count++] = i;
+        }
+
+        return count;
+}
+
+static void explain_master(const State *state, GateVerdict verdict, const Node *blocker, Why *why) {
+        const char *reason = "";
+        const char *name = blocker ? blocker->name : "";
+
+        switch (verdict) {
+        case GATE_OPEN:
+                return;
+        case GATE_COUNT_UNKNOWN:
+                (void) state_master_count(state, &reason);
+                why_setf(why, "rollpatch nodes", "the number of masters is not known: %s", reason);
+                return;
+        case GATE_TOO_FEW:
+                why_setf(
+                                why, "rollpatch nodes",
+                                "fewer masters have reported here than the cluster has (%" PRIu64 ")",
+                                state_master_count(state, NULL));
+                return;
+        case GATE_TOO_MANY:
+                why_setf(
+                                why, "rollpatch nodes",
+                                "more masters have reported here than the cluster has (%" PRIu64 ")",
+                                state_master_count(state, NULL));
+                return;
+        case GATE_ALONE:
+                why_setf(
+                                why, "rollpatch run PLAN --yes --accept-downtime",
+                                "the cluster has a single master: it is down while that is patched");
+                return;
+        case GATE_UNCLAIMED:
+                why_setf(why, "rollpatch status", "master %s has not acknowledged this coordinator", name);
+                return;
+        case GATE_SLOT:
+                why_setf(
+                                why, "rollpatch status", "master %s has the slot (%s)", name,
+                                enum_name(&step_state_names, blocker->step.state));
+                return;
+        case GATE_UNRESOLVED:
+                why_setf(why, "rollpatch status", "master %s has an unresolved step", name);
+                return;
+        case GATE_BACKUP:
+                why_setf(why, "rollpatch status", "a backup of master %s is in progress", name);
+                return;
+        case GATE_STALE:
+                why_setf(why, "rollpatch status", "master %s is not heard now", name);
+                return;
+        case GATE_UNHEALTHY:
+                why_setf(why, "rollpatch status", "master %s is not proven healthy", name);
+                return;
+        }
+}
+
+GateVerdict judge_masters(const State *state, const Facts *facts, size_t candidate, usec_t now, Why *ret_why) {
+        MasterFacts masters[MASTERS_MAX + 1];
+        size_t names[MASTERS_MAX + 1];
+        size_t blocker;
+        size_t place;
+        size_t count = collect_masters(state, facts, candidate, now, masters, names, &place);
+        GateVerdict verdict = others_all_good(
+                        masters, count, state_master_count(state, NULL), place,
+                        state->run.made.accept_downtime || place == SIZE_MAX, &blocker);
+
+        explain_master(state, verdict, blocker < count ? &state->nodes[names[blocker]] : NULL, ret_why);
+        return verdict;
+}
+
+/* --- one rule after the other; each gives an event, or none ---------------------------------------- */
+
+/* A node with the slot that nobody has heard for LINK_LOST: what it does is not known any more. */
+static bool decide_lost(const View *view, Event *ret) {
+        for (size_t i = 0; i < view->state->node_count; i++) {
+                const Node *node = &view->state->nodes[i];
+                const NodeFacts *facts = &view->facts->nodes[i];
+                usec_t heard = MAX(facts->heard, view->facts->started);
+
+                if (!step_next(node->step.state, STEP_EVENT_LOST) || !node->step.slot ||
+                    span_sub(view->now, heard) <= LINK_LOST)
+                        continue;
+
+                *ret = make_step_event(node, STEP_EVENT_LOST);
+                (void) text_copy(
+                                ret->step.reason, sizeof(ret->step.reason),
+                                "not heard for more than 3min while it had the slot");
+                return true;
+        }
+
+        return false;
+}
+
+static bool decide_verified(const View *view, Event *ret, Why *why) {
+        for (size_t i = 0; i < view->state->node_count; i++) {
+                const Node *node = &view->state->nodes[i];
+                const NodeFacts *facts = &view->facts->nodes[i];
+                const RunNumbers *numbers = &view->state->run.made.numbers;
+                usec_t limit = node->role == ROLE_MASTER ? numbers->timeout_master : numbers->timeout_agent;
+                Why missing = {};
+
+                if (node->step.state != STEP_VERIFYING)
+                        continue;
+
+                if (node_is_proven(view->state, view->facts, i, view->now, &missing)) {
+                        *ret = make_step_event(node, STEP_EVENT_VERIFIED);
+                        return true;
+                }
+                if (span_sub(view->now, facts->changed) > limit) {
+                        *ret = make_step_event(node, STEP_EVENT_GAVE_UP);
+                        (void) text_copy(ret->step.reason, sizeof(ret->step.reason), missing.text);
+                        return true;
+                }
+
+                why_setf(why, missing.advice, "verifying %s: %s", node->name, missing.text);
+        }
+
+        return false;
+}
+
+/* Whatever went wrong with a step stops the run; a person decides what is next. */
+static bool decide_halt(const View *view, Event *ret) {
+        const State *state = view->state;
+
+        if (!run_next(state->run.state, RUN_EVENT_HALTED))
+                return false;
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+                char reason[REASON_MAX];
+
+                if (!step_state_is_bad(node->step.state) || node->step.released)
+                        continue;
+
+                (void) text_format(
+                                reason, sizeof(reason), "%s is %s%s%s", node->name,
+                                enum_name(&step_state_names, node->step.state),
+                                node->step.reason[0] ? ": " : "", node->step.reason);
+                *ret = make_run_event(RUN_EVENT_HALTED, node->name, reason);
+                return true;
+        }
+
+        return false;
+}
+
+static bool decide_resume(const View *view, Event *ret) {
+        const Run *run = &view->state->run;
+
+        if (run->state != RUN_PAUSED || run->until == 0 || view->wall < run->until)
+                return false;
+
+        *ret = make_run_event(RUN_EVENT_RESUMED, "", "the pause is over");
+        return true;
+}
+
+static bool decide_staging(const View *view, Event *ret, Why *why) {
+        size_t busy = 0;
+
+        for (size_t i = 0; i < view->state->node_count; i++)
+                busy += view->state->nodes[i].step.state == STEP_STAGING;
+
+        for (size_t i = 0; i < view->state->node_count; i++) {
+                const Node *node = &view->state->nodes[i];
+
+                if (!node->step.id[0] || node->step.state != STEP_WAITING)
+                        continue;
+                if (busy >= STAGING_MAX) {
+                        why_setf(why, "", "%zu nodes are staging", busy);
+                        return false;
+                }
+                if (node->epoch != view->state->epoch) {
+                        why_setf(
+                                        why, "rollpatch status", "%s has not acknowledged this coordinator",
+                                        node->name);
+                        continue;
+                }
+
+                *ret = make_step_event(node, STEP_EVENT_STAGE_ORDERED);
+                return true;
+        }
+
+        return false;
+}
+
+/* The last look (promise 3) needs the address of every other master. */
+static bool can_be_looked_at(const State *state, const Node *candidate, Why *why) {
+        if (candidate->role != ROLE_MASTER)
+                return true;
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *other = &state->nodes[i];
+
+                if (other == candidate || other->role != ROLE_MASTER || other->address[0])
+                        continue;
+
+                why_setf(
+                                why, "rollpatch nodes", "the address of master %s is not known: nobody can look at it",
+                                other->name);
+                return false;
+        }
+
+        return true;
+}
+
+/* Whether this node may go down as things stand: asked before its slot, and again before its start
+ * order, because a node may answer long after its slot was given. */
+static bool may_go_down(const View *view, size_t index, Why *why) {
+        const State *state = view->state;
+        const Node *node = &state->nodes[index];
+        const char *waiting;
+
+        if (!state_claim_is_complete(state, &waiting)) {
+                why_setf(why, "rollpatch status", "the claim is not complete: waiting for %s", waiting);
+                return false;
+        }
+        if (!is_ours(state, view->facts, index, view->now, why) || !journal_is_explained(node, why) ||
+            !can_be_looked_at(state, node, why))
+                return false;
+
+        return judge_masters(state, view->facts, index, view->now, why) == GATE_OPEN;
+}
+
+static bool decide_start(const View *view, Event *ret, Why *why) {
+        for (size_t i = 0; i < view->state->node_count; i++) {
+                const Node *node = &view->state->nodes[i];
+                const NodeFacts *facts = &view->facts->nodes[i];
+                Event event = { .kind = EVENT_ORDERED };
+
+                if (node->step.state != STEP_SLOTTED)
+                        continue;
+                if (!facts->nonce[0] || facts->nonce_fence != node->step.fence || facts->ordered ||
+                    span_sub(view->now, facts->nonce_since) > START_ORDER_LIFE) {
+                        why_setf(why, "rollpatch status", "waiting for %s to say it is ready", node->name);
+                        continue;
+                }
+                if (!may_go_down(view, i, why))
+                        continue;
+
+                event.ordered.fence = node->step.fence;
+                (void) text_copy(event.ordered.node, sizeof(event.ordered.node), node->name);
+                (void) text_copy(event.ordered.step, sizeof(event.ordered.step), node->step.id);
+                (void) text_copy(event.ordered.nonce, sizeof(event.ordered.nonce), facts->nonce);
+                *ret = event;
+                return true;
+        }
+
+        return false;
+}
+
+static bool is_over(const Step *step) {
+        return step->state == STEP_DONE || step->state == STEP_QUARANTINED ||
+               (step_state_is_bad(step->state) && step->released);
+}
+
+static bool comes_before(const Node *a, const Node *b) {
+        return a->role != b->role ? a->role < b->role : a->step.order < b->step.order;
+}
+
+/* The next node: masters, then private agents, then public agents, each in the order of the plan; nobody
+ * before everybody of the role before is over. SIZE_MAX: all are over. */
+static size_t next_candidate(const State *state) {
+        size_t next = SIZE_MAX;
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (node->step.id[0] && !is_over(&node->step) &&
+                    (next == SIZE_MAX || comes_before(node, &state->nodes[next])))
+                        next = i;
+        }
+
+        return next;
+}
+
+/* One at a time: whoever has the slot, by us or by what a node has told a restored log. */
+static bool slot_is_free(const State *state, Why *why) {
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (!node->step.slot)
+                        continue;
+
+                why_setf(
+                                why, "rollpatch status", "%s has the slot (%s)", node->name,
+                                enum_name(&step_state_names, node->step.state));
+                return false;
+        }
+
+        return true;
+}
+
+static bool decide_slot(const View *view, Event *ret, Why *why) {
+        const State *state = view->state;
+        size_t next = next_candidate(state);
+        const Node *node;
+
+        if (next == SIZE_MAX) {
+                *ret = make_run_event(RUN_EVENT_FINISHED, "", "");
+                return true;
+        }
+
+        node = &state->nodes[next];
+        if (node->step.state != STEP_STAGED) {
+                why_setf(
+                                why, "rollpatch status", "%s is %s", node->name,
+                                enum_name(&step_state_names, node->step.state));
+                return false;
+        }
+        if (node->step.declines > 0 &&
+            span_sub(view->now, view->facts->nodes[next].changed) < DECLINE_PAUSE) {
+                why_setf(
+                                why, "rollpatch status", "%s has declined, it is asked again soon: %s",
+                                node->name, node->step.reason);
+                return false;
+        }
+        if (!slot_is_free(state, why) || !may_go_down(view, next, why))
+                return false;
+
+        *ret = make_step_event(node, STEP_EVENT_SLOTTED);
+        ret->step.fence = MAX(state->fence, view->facts->fence_heard) + 1;
+        return true;
+}
+
+static bool decide_running(const View *view, Event *ret, Why *why) {
+        return decide_staging(view, ret, why) || decide_start(view, ret, why) ||
+               decide_slot(view, ret, why);
+}
+
+static void explain_stopped(const State *state, Why *why) {
+        const Run *run = &state->run;
+
+        switch (run->state) {
+        case RUN_DRAFT:
+        case RUN_RUNNING:
+        case RUN_FINISHED:
+        case RUN_ABORTED:
+                return;
+        case RUN_PAUSED:
+        case RUN_HELD:
+                why_setf(why, "rollpatch resume", "%s: %s", enum_name(&run_state_names, run->state), run->reason);
+                return;
+        case RUN_HALTED:
+                why_setf(
+                                why, "rollpatch report; then rollpatch retry NODE --reason TEXT",
+                                "halted: %s", run->reason);
+                return;
+        }
+}
+
+int run_decide(const State *state, const Facts *facts, usec_t now, usec_t wall, Event *ret, Why *ret_why) {
+        View view = { .state = state, .facts = facts, .now = now, .wall = wall };
+        Why why = {};
+
+        *ret_why = why;
+        if (state->deposed_by) {
+                why_setf(
+                                ret_why, "systemctl restart rollpatchd",
+                                "%s obeys another coordinator (epoch %" PRIu64 ", ours is %" PRIu64
+                                "); stop that one, then restart this one",
+                                state->deposed_node, state->deposed_by, state->epoch);
+                return 0;
+        }
+        if (state->run.made.number == 0)
+                return 0;
+
+        if (decide_lost(&view, ret) || decide_halt(&view, ret))
+                return 1;
+
+        explain_stopped(state, &why);
+        if (decide_verified(&view, ret, &why) || decide_resume(&view, ret) ||
+            (state->run.state == RUN_RUNNING && decide_running(&view, ret, &why)))
+                return 1;
+
+        *ret_why = why;
+        return 0;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/facts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/text.h"
+
+// clang-format off
+static const char *const link_names[] = {
+        [LINK_NEVER]      = "never",
+        [LINK_FRESH]      = "fresh",
+        [LINK_STALE]      = "stale",
+        [LINK_LOST_STATE] = "lost",
+};
+// clang-format on
+DEFINE_ENUM_NAMES(link_state, link_names, LINK_STATE_COUNT);
+
+int facts_grow(Facts *facts, const State *state, usec_t now) {
+        NodeFacts *nodes;
+
+        if (facts->count >= state->node_count)
+                return 0;
+
+        nodes = reallocarray(facts->nodes, state->node_count, sizeof(NodeFacts));
+        if (!nodes)
+                return -ENOMEM;
+
+        for (size_t i = facts->count; i < state->node_count; i++)
+                nodes[i] = (NodeFacts) { .changed = now };
+
+        facts->nodes = nodes;
+        facts->count = state->node_count;
+        return 0;
+}
+
+void facts_done(Facts *facts) {
+        free(facts->nodes);
+        *facts = (Facts) {};
+}
+
+static void drop_nonce(NodeFacts *facts) {
+        facts->nonce[0] = '\0';
+        facts->nonce_since = 0;
+        facts->ordered = false;
+}
+
+static void note_node(NodeFacts *facts, const Event *event, usec_t now) {
+        if (event->kind == EVENT_ORDERED) {
+                facts->ordered = true;
+                facts->ordered_at = now;
+                return;
+        }
+
+        if (event->kind != EVENT_STEP && event->kind != EVENT_CLAIMED)
+                return;
+
+        /* A claim voids the nonces that a node has given, a transition the slot they were given for. */
+        drop_nonce(facts);
+        facts->refusal[0] = '\0';
+        if (event->kind == EVENT_STEP) {
+                facts->changed = now;
+                facts->reported_at = 0;
+        }
+}
+
+int facts_note(Facts *facts, const State *state, const Event *event, usec_t now) {
+        const Node *node = state_find_node_const(state, event_node(event));
+        int r;
+
+        r = facts_grow(facts, state, now);
+        if (r < 0)
+                return r;
+
+        if (event->kind == EVENT_STARTED || event->kind == EVENT_EPOCH)
+                for (size_t i = 0; i < facts->count; i++)
+                        drop_nonce(&facts->nodes[i]);
+        else if (node)
+                note_node(&facts->nodes[node - state->nodes], event, now);
+
+        return 0;
+}
+
+void facts_greet(Facts *facts, const State *state, const Hello *hello, usec_t now) {
+        const Node *node = state_find_node_const(state, hello->name);
+        NodeFacts *known = node ? &facts->nodes[node - state->nodes] : NULL;
+
+        if (!known)
+                return;
+
+        known->greeted = now;
+        known->heard = now;
+        known->sent_at = 0;
+        known->quiet_until = 0;
+        known->reported_at = 0;
+        drop_nonce(known);
+        facts->fence_heard = MAX(facts->fence_heard, hello->fence);
+}
+
+void facts_hear_claimed(Facts *facts, const Claimed *claimed) {
+        for (size_t i = 0; i < claimed->step_count; i++)
+                facts->fence_heard = MAX(facts->fence_heard, claimed->steps[i].fence);
+}
+
+static void hear_state(NodeFacts *facts, const Node *node, const char *step, NodeStep state, usec_t now) {
+        if (strcmp(step, node->step.id) != 0)
+                return;
+
+        facts->reported = state;
+        facts->reported_at = now;
+}
+
+void facts_hear_heartbeat(Facts *facts, const State *state, size_t node, const Heartbeat *heartbeat, usec_t now) {
+        hear_state(&facts->nodes[node], &state->nodes[node], heartbeat->step, heartbeat->state, now);
+}
+
+void facts_hear_report(Facts *facts, const State *state, size_t node, const Report *report, usec_t now) {
+        hear_state(&facts->nodes[node], &state->nodes[node], report->step, report->state, now);
+        facts->fence_heard = MAX(facts->fence_heard, report->fence);
+}
+
+void facts_hear_ready(Facts *facts, const State *state, size_t node, const Ready *ready, usec_t now) {
+        NodeFacts *known = &facts->nodes[node];
+        const Node *of = &state->nodes[node];
+
+        if (of->epoch != state->epoch || of->step.state != STEP_SLOTTED ||
+            strcmp(of->step.id, ready->step) != 0 || ready->fence != of->step.fence)
+                return;
+
+        /* Said twice: its time runs from the first on, and it has been used up by the first order. */
+        if (strcmp(known->nonce, ready->nonce) == 0 || strcmp(known->sent_nonce, ready->nonce) == 0)
+                return;
+
+        (void) text_copy(known->nonce, sizeof(known->nonce), ready->nonce);
+        known->nonce_since = now;
+        known->nonce_fence = ready->fence;
+        known->ordered = false;
+        known->refusal[0] = '\0';
+}
+
+void facts_hear_refused(Facts *facts, size_t node, const Refused *refused, usec_t now) {
+        NodeFacts *known = &facts->nodes[node];
+
+        drop_nonce(known);
+        known->sent_at = 0;
+        facts->fence_heard = MAX(facts->fence_heard, refused->fence);
+        if (refused->refusal != REFUSAL_NONCE)
+                known->quiet_until = span_add(now, REFUSED_PAUSE);
+
+        (void) text_format(
+                        known->refusal, sizeof(known->refusal), "refused %s: %s", refused->order,
+                        refused->reason);
+}
+
+void facts_expire(NodeFacts *facts, usec_t now) {
+        usec_t since = facts->ordered ? facts->ordered_at : facts->nonce_since;
+
+        if (facts->nonce[0] && span_sub(now, since) > START_ORDER_LIFE + USEC_PER_SEC)
+                drop_nonce(facts);
+}
+
+usec_t node_heartbeat(const State *state, const Node *node) {
+        bool open = state->run.made.number > 0 && run_state_is_open(state->run.state);
+
+        if ((open && node->role == ROLE_MASTER) || node->step.slot)
+                return USEC_PER_SEC;
+
+        return 10 * USEC_PER_SEC;
+}
+
+LinkState node_link(const State *state, const Facts *facts, size_t node, usec_t now) {
+        const NodeFacts *known = &facts->nodes[node];
+        usec_t stale = 3 * node_heartbeat(state, &state->nodes[node]);
+        usec_t silent = span_sub(now, known->heard);
+
+        if (known->heard == 0)
+                return LINK_NEVER;
+        if (silent > LINK_LOST)
+                return LINK_LOST_STATE;
+
+        return silent > stale ? LINK_STALE : LINK_FRESH;
+}

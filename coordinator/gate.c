@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/gate.h"
+
+// clang-format off
+static const char *const verdict_names[] = {
+        [GATE_OPEN]          = "open",
+        [GATE_COUNT_UNKNOWN] = "count-unknown",
+        [GATE_TOO_FEW]       = "too-few",
+        [GATE_TOO_MANY]      = "too-many",
+        [GATE_ALONE]         = "alone",
+        [GATE_UNCLAIMED]     = "unclaimed",
+        [GATE_SLOT]          = "slot",
+        [GATE_UNRESOLVED]    = "unresolved",
+        [GATE_BACKUP]        = "backup",
+        [GATE_STALE]         = "stale",
+        [GATE_UNHEALTHY]     = "unhealthy",
+};
+// clang-format on
+DEFINE_ENUM_NAMES(gate_verdict, verdict_names, GATE_VERDICT_COUNT);
+
+/* The reasons in the order in which a person would want to hear them. */
+static GateVerdict judge_other(const MasterFacts *other) {
+        if (!other->claimed)
+                return GATE_UNCLAIMED;
+        if (other->slot)
+                return GATE_SLOT;
+        if (other->unresolved)
+                return GATE_UNRESOLVED;
+        if (other->backup)
+                return GATE_BACKUP;
+        if (!other->fresh)
+                return GATE_STALE;
+        if (!other->healthy)
+                return GATE_UNHEALTHY;
+
+        return GATE_OPEN;
+}
+
+GateVerdict others_all_good(
+                const MasterFacts *masters,
+                size_t count,
+                uint64_t wanted,
+                size_t candidate,
+                bool accept_downtime,
+                size_t *ret_blocker) {
+        *ret_blocker = count;
+
+        if (wanted == 0)
+                return GATE_COUNT_UNKNOWN;
+        if (count < wanted)
+                return GATE_TOO_FEW;
+        if (count > wanted)
+                return GATE_TOO_MANY;
+        if (wanted == 1 && !accept_downtime)
+                return GATE_ALONE;
+
+        for (size_t i = 0; i < count; i++) {
+                GateVerdict verdict = i == candidate ? GATE_OPEN : judge_other(&masters[i]);
+
+                if (i == candidate && !masters[i].claimed)
+                        verdict = GATE_UNCLAIMED;
+
+                if (verdict != GATE_OPEN) {
+                        *ret_blocker = i;
+                        return verdict;
+                }
+        }
+
+        return GATE_OPEN;
+}

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/operator.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/id.h"
+#include "common/text.h"
+#include "coordinator/answers.h"
+#include "coordinator/plan.h"
+
+typedef struct Request {
+        Coordinator *coordinator;
+        const State *state;
+        const Json *arguments;
+        const ControlPeer *peer;
+        const char *verb;
+        Json **answer;
+        Error *error;
+} Request;
+
+/* The exit status that goes with a refusal. */
+static int exit_for(ErrorCode code) {
+        switch (code) {
+        case ERROR_NONE:
+                return EXIT_OK;
+        case ERROR_INVALID:
+        case ERROR_TOO_BIG:
+                return EXIT_USAGE;
+        case ERROR_UNSAFE:
+                return EXIT_UNSAFE;
+        case ERROR_BLOCKED:
+        case ERROR_CONFLICT:
+                return EXIT_BLOCKED;
+        case ERROR_NOT_FOUND:
+        case ERROR_DENIED:
+        case ERROR_TIMEOUT:
+        case ERROR_NO_SPACE:
+        case ERROR_IO:
+        case ERROR_MEMORY:
+        case ERROR_UNREACHABLE:
+        case ERROR_VERSION:
+                return EXIT_FAILED;
+        }
+
+        return EXIT_FAILED;
+}
+
+static int refuse(Request *request, ErrorCode code, const char *format, ...) PRINTF(3, 4);
+static int refuse(Request *request, ErrorCode code, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void) error_setv(request->error, code, format, arguments);
+        va_end(arguments);
+        return exit_for(code);
+}
+
+static int answer_text(Request *request, const char *format, ...) PRINTF(2, 3);
+static int answer_text(Request *request, const char *format, ...) {
+        Error text = {};
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void) error_setv(&text, ERROR_BLOCKED, format, arguments); /* only its text is wanted */
+        va_end(arguments);
+
+        *request->answer = json_new_object();
+        (void) json_add_string(*request->answer, "text", text.text);
+        return EXIT_OK;
+}
+
+static Event audit_event(const Request *request, const char *node, const char *reason, const char *outcome) {
+        Event event = { .kind = EVENT_OPERATOR, .operator = { .uid = request->peer->uid } };
+        EventOperator *by = &event.operator;
+
+        (void) text_copy(by->user, sizeof(by->user), request->peer->user);
+        (void) text_copy(by->terminal, sizeof(by->terminal), request->peer->terminal);
+        (void) text_copy(by->verb, sizeof(by->verb), request->verb);
+        (void) text_copy(by->node, sizeof(by->node), node);
+        (void) text_copy(by->reason, sizeof(by->reason), reason);
+        (void) text_copy(by->outcome, sizeof(by->outcome), outcome);
+        return event;
+}
+
+/* Commits the audit entry and what was done, in that order and together; then the core goes on. */
+static int act(Request *request, const char *node, const char *reason, const char *outcome, const Event *done) {
+        Event events[2] = { audit_event(request, node, reason, outcome) };
+        int r;
+
+        if (done) {
+                r = state_check(request->state, done, request->error);
+                if (r < 0)
+                        return EXIT_BLOCKED;
+                events[1] = *done;
+        }
+
+        r = coordinator_commit(request->coordinator, events, done ? 2 : 1, request->error);
+        if (r < 0)
+                return EXIT_FAILED;
+
+        coordinator_turn(request->coordinator);
+        return answer_text(request, "%s", outcome);
+}
+
+static int get_reason(Request *request, char reason[static REASON_MAX]) {
+        int r;
+
+        r = json_get_string(request->arguments, "reason", reason, REASON_MAX, request->error);
+        if (r >= 0 && !reason[0])
+                r = error_setf(request->error, ERROR_INVALID, "'reason' is empty, want one line for the audit");
+
+        return r;
+}
+
+static bool get_flag(const Request *request, const char *key) {
+        const Json *flag = json_find(request->arguments, key);
+
+        return flag && json_bool_value(flag);
+}
+
+/* --- looking -------------------------------------------------------------------------------------- */
+
+static int verb_status(Request *request) {
+        const Json *nodes = json_find(request->arguments, "nodes");
+        size_t count = nodes && json_is_array(nodes) ? json_size(nodes) : 0;
+        auto_free const char **names = calloc(count + 1, sizeof(char *));
+        size_t i = 0;
+
+        if (!names)
+                return refuse(request, ERROR_MEMORY, "out of memory");
+
+        for (const Json *item = count ? json_first(nodes) : NULL; item; item = json_next(item)) {
+                names[i] = json_string_value(item);
+                if (!names[i] || !state_find_node_const(request->state, names[i]))
+                        return refuse(
+                                        request, ERROR_NOT_FOUND,
+                                        "no node '%s' has reported here; rollpatch nodes lists those that have",
+                                        names[i] ? names[i] : "?");
+                i++;
+        }
+
+        *request->answer = answer_status(request->coordinator, names, count);
+        return EXIT_OK;
+}
+
+static int verb_nodes(Request *request) {
+        *request->answer = answer_nodes(request->coordinator);
+        return EXIT_OK;
+}
+
+static int verb_report(Request *request) {
+        uint64_t number = 0;
+
+        if (json_find(request->arguments, "run") &&
+            json_get_u64(request->arguments, "run", 1, JSON_NUMBER_MAX, &number, request->error) < 0)
+                return EXIT_USAGE;
+
+        if (answer_report(request->coordinator, number, request->answer, request->error) < 0)
+                return exit_for(request->error->code);
+
+        return EXIT_OK;
+}
+
+static int verb_runs(Request *request) {
+        if (answer_runs(request->coordinator, request->answer, request->error) < 0)
+                return exit_for(request->error->code);
+
+        return EXIT_OK;
+}
+
+static int verb_audit(Request *request) {
+        uint64_t since = 0;
+
+        if (json_find(request->arguments, "since") &&
+            json_get_u64(request->arguments, "since", 0, JSON_NUMBER_MAX, &since, request->error) < 0)
+                return EXIT_USAGE;
+
+        if (answer_audit(request->coordinator, since, request->answer, request->error) < 0)
+                return exit_for(request->error->code);
+
+        return EXIT_OK;
+}
+
+/* --- run ------------------------------------------------------------------------------------------ */
+
+static int get_plan(Request *request, Plan **ret) {
+        const Json *json;
+        int r;
+
+        r = json_get_object(request->arguments, "plan", &json, request->error);
+        if (r < 0)
+                return r;
+
+        return plan_decode(json, ret, request->error);
+}
+
+static Json *describe_plan(const Request *request, const Plan *plan, const Finding *findings, size_t count) {
+        Json *json = json_new_object();
+        Json *nodes = json_new_array();
+        Json *rows = json_new_array();
+
+        for (size_t i = 0; i < plan->node_count; i++) {
+                const Node *node = state_find_node_const(request->state, plan->nodes[i].name);
+                Json *row = node ? answer_node(request->coordinator, node) : json_new_object();
+
+                if (!node)
+                        (void) json_add_string(row, "name", plan->nodes[i].name);
+                (void) json_add_u64(row, "order", i + 1);
+                (void) json_append(nodes, row);
+        }
+
+        for (size_t i = 0; i < count; i++) {
+                Json *row = json_new_object();
+
+                (void) json_add_string(row, "id", findings[i].id);
+                (void) json_add_string(row, "level", findings[i].blocks ? "block" : "warn");
+                (void) json_add_string(row, "message", findings[i].text);
+                (void) json_add_string(row, "try", findings[i].advice);
+                (void) json_append(rows, row);
+        }
+
+        (void) json_add_string(json, "cluster", plan->cluster);
+        (void) json_add_string(json, "from", plan->made.from);
+        (void) json_add_string(json, "to", plan->made.to);
+        (void) json_add_string(json, "url", plan->made.url);
+        (void) json_add_string(json, "sha256", plan->made.sha256);
+        (void) json_add_u64(json, "size", plan->made.size);
+        (void) json_add(json, "nodes", nodes);
+        (void) json_add(json, "findings", rows);
+        return json;
+}
+
+static int verb_plan(Request *request) {
+        AUTO(Plan) *plan = NULL;
+        Finding findings[FINDINGS_MAX];
+        size_t count;
+
+        if (get_plan(request, &plan) < 0)
+                return EXIT_USAGE;
+
+        count = plan_check(
+                        plan, request->state, coordinator_get_config(request->coordinator)->cluster,
+                        get_flag(request, "accept_downtime"), findings);
+        *request->answer = describe_plan(request, plan, findings, count);
+
+        for (size_t i = 0; i < count; i++)
+                if (findings[i].blocks)
+                        return exit_for(findings[i].code);
+
+        return EXIT_OK;
+}
+
+/* The same plan again means: go on with the run that is open. */
+static int answer_open_run(Request *request, const Plan *plan) {
+        const Run *run = &request->state->run;
+
+        if (strcmp(run->made.to, plan->made.to) == 0 && strcmp(run->made.sha256, plan->made.sha256) == 0)
+                return answer_text(
+                                request, "run %" PRIu64 " (%s -> %s) is open already and %s; nothing changed",
+                                run->made.number, run->made.from, run->made.to,
+                                enum_name(&run_state_names, run->state));
+
+        return refuse(
+                        request, ERROR_BLOCKED,
+                        "run %" PRIu64 " (%s -> %s) is open and %s; end it first: rollpatch abort --reason TEXT",
+                        run->made.number, run->made.from, run->made.to,
+                        enum_name(&run_state_names, run->state));
+}
+
+static void fill_run(const Request *request, const Plan *plan, Event *events, const char *outcome) {
+        EventRunMade *made = &events[1].run_made;
+
+        events[0] = audit_event(request, "", "", outcome);
+        events[1] = (Event) { .kind = EVENT_RUN_MADE, .run_made = plan->made };
+        made->number = request->state->run.made.number + 1;
+        made->accept_downtime = get_flag(request, "accept_downtime");
+        id_random(made->id);
+        (void) text_copy(made->user, sizeof(made->user), request->peer->user);
+
+        for (size_t i = 0; i < plan->node_count; i++) {
+                Event *event = &events[2 + i];
+
+                *event = (Event) { .kind = EVENT_RUN_NODE, .run_node = { .role = plan->nodes[i].role } };
+                (void) text_copy(event->run_node.node, NAME_TEXT_MAX, plan->nodes[i].name);
+        }
+
+        events[2 + plan->node_count] = (Event) { .kind = EVENT_RUN, .run = { .event = RUN_EVENT_STARTED } };
+}
+
+static int make_run(Request *request, const Plan *plan) {
+        size_t count = plan->node_count + 3;
+        auto_free Event *events = calloc(count, sizeof(Event));
+        char outcome[REASON_MAX];
+
+        if (!events)
+                return refuse(request, ERROR_MEMORY, "out of memory");
+
+        (void) text_format(
+                        outcome, sizeof(outcome), "run %" PRIu64 " started: %s -> %s, %zu nodes",
+                        request->state->run.made.number + 1, plan->made.from, plan->made.to,
+                        plan->node_count);
+        fill_run(request, plan, events, outcome);
+        if (coordinator_commit(request->coordinator, events, count, request->error) < 0)
+                return exit_for(request->error->code);
+
+        coordinator_turn(request->coordinator);
+        return answer_text(request, "%s", outcome);
+}
+
+static int check_confirmation(Request *request, const Plan *plan) {
+        char cluster[NAME_TEXT_MAX] = "";
+
+        if (!get_flag(request, "yes"))
+                return refuse(request, ERROR_INVALID, "a run changes the cluster: say --yes");
+
+        if (request->state->run.made.number > 0)
+                return EXIT_OK;
+
+        if (json_find(request->arguments, "cluster") &&
+            json_get_string(request->arguments, "cluster", cluster, sizeof(cluster), request->error) < 0)
+                return EXIT_USAGE;
+
+        if (strcmp(cluster, coordinator_get_config(request->coordinator)->cluster) != 0)
+                return refuse(
+                                request, ERROR_UNSAFE,
+                                "this is the first run on this cluster: say --cluster %s if that is the one",
+                                coordinator_get_config(request->coordinator)->cluster);
+
+        (void) plan;
+        return EXIT_OK;
+}
+
+static int verb_run(Request *request) {
+        AUTO(Plan) *plan = NULL;
+        Finding findings[FINDINGS_MAX];
+        size_t count;
+        int r;
+
+        if (get_plan(request, &plan) < 0)
+                return EXIT_USAGE;
+
+        r = check_confirmation(request, plan);
+        if (r != EXIT_OK)
+                return r;
+
+        if (request->state->run.made.number > 0 && run_state_is_open(request->state->run.state))
+                return answer_open_run(request, plan);
+
+        count = plan_check(
+                        plan, request->state, coordinator_get_config(request->coordinator)->cluster,
+                        get_flag(request, "accept_downtime"), findings);
+        for (size_t i = 0; i < count; i++)
+                if (findings[i].blocks)
+                        return refuse(
+                                        request, findings[i].code, "%s%s%s", findings[i].text,
+                                        findings[i].advice[0] ? "; try: " : "", findings[i].advice);
+
+        return make_run(request, plan);
+}
+
+/* --- steering ------------------------------------------------------------------------------------- */
+
+static bool has_open_run(const Request *request) {
+        return request->state->run.made.number > 0 && run_state_is_open(request->state->run.state);
+}
+
+static Event make_run_event(RunEvent kind, const char *reason) {
+        Event event = { .kind = EVENT_RUN, .run = { .event = kind } };
+
+        (void) text_copy(event.run.reason, sizeof(event.run.reason), reason);
+        return event;
+}
+
+static int verb_pause(Request *request) {
+        const Run *run = &request->state->run;
+        char reason[REASON_MAX];
+        Event event;
+        uint64_t span = 0;
+
+        if (get_reason(request, reason) < 0)
+                return EXIT_USAGE;
+        if (!has_open_run(request))
+                return refuse(request, ERROR_NOT_FOUND, "no run is open");
+        if (run->state == RUN_PAUSED)
+                return answer_text(request, "run %" PRIu64 " is paused already: %s", run->made.number, run->reason);
+        if (!run_next(run->state, RUN_EVENT_PAUSED))
+                return refuse(
+                                request, ERROR_BLOCKED, "run %" PRIu64 " is %s and starts no further node anyway",
+                                run->made.number, enum_name(&run_state_names, run->state));
+        if (json_find(request->arguments, "for") &&
+            json_get_u64(request->arguments, "for", USEC_PER_SEC, 365 * USEC_PER_DAY, &span, request->error) < 0)
+                return EXIT_USAGE;
+
+        event = make_run_event(RUN_EVENT_PAUSED, reason);
+        event.run.until = span ? clock_wall() + span : 0;
+        return act(request, "", reason, "paused; steps under way go on to their end", &event);
+}
+
+static int verb_resume(Request *request) {
+        const State *state = request->state;
+        const Run *run = &state->run;
+        Event event = make_run_event(RUN_EVENT_RESUMED, "by an operator");
+
+        if (!has_open_run(request))
+                return refuse(request, ERROR_NOT_FOUND, "no run is open");
+        if (run->state == RUN_RUNNING)
+                return answer_text(request, "run %" PRIu64 " is running already", run->made.number);
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (step_state_is_bad(node->step.state) && !node->step.released)
+                        return refuse(
+                                        request, ERROR_BLOCKED,
+                                        "%s is %s, that is not settled yet; try: rollpatch retry %s --reason TEXT",
+                                        node->name, enum_name(&step_state_names, node->step.state),
+                                        node->name);
+        }
+
+        return act(request, "", "", "resumed", &event);
+}
+
+static int verb_abort(Request *request) {
+        char reason[REASON_MAX];
+        Event event;
+
+        if (get_reason(request, reason) < 0)
+                return EXIT_USAGE;
+        if (!has_open_run(request))
+                return refuse(request, ERROR_NOT_FOUND, "no run is open");
+
+        event = make_run_event(RUN_EVENT_ABORTED, reason);
+        return act(request, "", reason, "aborted; a step under way goes on to its end", &event);
+}
+
+static int get_node(Request *request, const Node **ret, char reason[static REASON_MAX]) {
+        char name[NAME_TEXT_MAX];
+
+        if (get_reason(request, reason) < 0)
+                return EXIT_USAGE;
+        if (json_get_string(request->arguments, "node", name, sizeof(name), request->error) < 0)
+                return EXIT_USAGE;
+
+        *ret = state_find_node_const(request->state, name);
+        if (!*ret)
+                return refuse(request, ERROR_NOT_FOUND, "no node '%s' has reported here", name);
+
+        return EXIT_OK;
+}
+
+static Event make_step_event(const Request *request, const Node *node, StepEvent kind, const char *reason) {
+        Event event = { .kind = EVENT_STEP, .step = { .event = kind, .fence = node->step.fence } };
+
+        (void) text_copy(event.step.node, sizeof(event.step.node), node->name);
+        (void) text_copy(event.step.reason, sizeof(event.step.reason), reason);
+        if (kind == STEP_EVENT_RETRIED || kind == STEP_EVENT_UNQUARANTINED)
+                state_next_step_id(request->state, node, event.step.step);
+        else
+                (void) text_copy(event.step.step, sizeof(event.step.step), node->step.id);
+
+        return event;
+}
+
+/* Looks first: a node that has the wanted version already is only judged again, never patched again;
+ * one of which that cannot be said is left alone. */
+static int verb_retry(Request *request) {
+        const EventRunMade *made = &request->state->run.made;
+        const Node *node;
+        char reason[REASON_MAX];
+        char outcome[REASON_MAX];
+        bool patched;
+        Why why = {};
+        Event event;
+        int r;
+
+        r = get_node(request, &node, reason);
+        if (r != EXIT_OK)
+                return r;
+        if (!has_open_run(request) || !node->step.id[0])
+                return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
+        if (!step_state_is_bad(node->step.state))
+                return answer_text(
+                                request, "%s is %s: there is nothing to retry", node->name,
+                                enum_name(&step_state_names, node->step.state));
+
+        if (!retry_is_safe(
+                            request->state, coordinator_get_facts(request->coordinator),
+                            (size_t) (node - request->state->nodes), clock_boottime(), &why))
+                return refuse(
+                                request, ERROR_BLOCKED, "%s%s%s", why.text, why.advice[0] ? "; try: " : "",
+                                why.advice);
+
+        patched = strcmp(made->from, made->to) != 0 && strcmp(node->dcos_version, made->to) == 0;
+        if (!patched && strcmp(node->dcos_version, made->from) != 0)
+                return refuse(
+                                request, ERROR_UNSAFE,
+                                "%s has DC/OS '%s', neither %s nor %s: a person must look at it first", node->name,
+                                node->dcos_version, made->from, made->to);
+
+        event = make_step_event(request, node, patched ? STEP_EVENT_RECHECKED : STEP_EVENT_RETRIED, reason);
+        (void) text_format(
+                        outcome, sizeof(outcome), "%s: %s; then: rollpatch resume", node->name,
+                        patched ? "has the new version already, only judged again"
+                                : "will be patched again, as a new attempt");
+        return act(request, node->name, reason, outcome, &event);
+}
+
+static int verb_release(Request *request) {
+        const Node *node;
+        char reason[REASON_MAX];
+        char outcome[REASON_MAX];
+        Event event;
+        int r;
+
+        r = get_node(request, &node, reason);
+        if (r != EXIT_OK)
+                return r;
+        if (!node_is_unresolved(node))
+                return answer_text(request, "%s holds nothing: nothing changed", node->name);
+
+        if (node->journal_lost || node->foreign_count > 0) {
+                event = (Event) { .kind = EVENT_CLEARED };
+                (void) text_copy(event.cleared.node, sizeof(event.cleared.node), node->name);
+                (void) text_copy(event.cleared.reason, sizeof(event.cleared.reason), reason);
+                (void) text_format(
+                                outcome, sizeof(outcome), "%s: you answer for what its journal cannot tell",
+                                node->name);
+        } else {
+                event = make_step_event(request, node, STEP_EVENT_RELEASED, reason);
+                (void) text_format(
+                                outcome, sizeof(outcome), "%s: released; you answer for its step (%s, fence %" PRIu64 ")",
+                                node->name, enum_name(&step_state_names, node->step.state), node->step.fence);
+        }
+
+        return act(request, node->name, reason, outcome, &event);
+}
+
+static int verb_quarantine(Request *request) {
+        const Node *node;
+        char reason[REASON_MAX];
+        char outcome[REASON_MAX];
+        Event event;
+        int r;
+
+        r = get_node(request, &node, reason);
+        if (r != EXIT_OK)
+                return r;
+        if (node->role == ROLE_MASTER)
+                return refuse(request, ERROR_UNSAFE, "%s is a master: masters cannot be set aside", node->name);
+        if (!has_open_run(request) || !node->step.id[0])
+                return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
+        if (node->step.state == STEP_QUARANTINED)
+                return answer_text(request, "%s is in quarantine already", node->name);
+        if (!step_next(node->step.state, STEP_EVENT_QUARANTINED))
+                return refuse(
+                                request, ERROR_BLOCKED, "%s is %s: let it end first", node->name,
+                                enum_name(&step_state_names, node->step.state));
+
+        event = make_step_event(request, node, STEP_EVENT_QUARANTINED, reason);
+        (void) text_format(outcome, sizeof(outcome), "%s: in quarantine; it will not be patched", node->name);
+        return act(request, node->name, reason, outcome, &event);
+}
+
+static int verb_unquarantine(Request *request) {
+        const Node *node;
+        char reason[REASON_MAX];
+        char outcome[REASON_MAX];
+        Event event;
+        int r;
+
+        r = get_node(request, &node, reason);
+        if (r != EXIT_OK)
+                return r;
+        if (node->step.state != STEP_QUARANTINED)
+                return answer_text(request, "%s is not in quarantine", node->name);
+        if (!has_open_run(request))
+                return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
+
+        event = make_step_event(request, node, STEP_EVENT_UNQUARANTINED, reason);
+        (void) text_format(outcome, sizeof(outcome), "%s: back in the run", node->name);
+        return act(request, node->name, reason, outcome, &event);
+}
+
+// clang-format off
+static const struct {
+        const char *name;
+        int (*answer)(Request *request);
+} verbs[] = {
+        { "abort",        verb_abort        },
+        { "audit",        verb_audit        },
+        { "nodes",        verb_nodes        },
+        { "pause",        verb_pause        },
+        { "plan",         verb_plan         },
+        { "quarantine",   verb_quarantine   },
+        { "release",      verb_release      },
+        { "report",       verb_report       },
+        { "resume",       verb_resume       },
+        { "retry",        verb_retry        },
+        { "run",          verb_run          },
+        { "runs",         verb_runs         },
+        { "status",       verb_status       },
+        { "unquarantine", verb_unquarantine },
+};
+// clang-format on
+
+int operator_answer(
+                const char *verb,
+                const Json *arguments,
+                const ControlPeer *peer,
+                Json **ret_answer,
+                Error *error,
+                void *userdata) {
+        Coordinator *coordinator = userdata;
+        Request request = {
+                .coordinator = coordinator,
+                .state = coordinator_get_state(coordinator),
+                .arguments = arguments,
+                .peer = peer,
+                .verb = verb,
+                .answer = ret_answer,
+                .error = error,
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (strcmp(verbs[i].name, verb) == 0)
+                        return verbs[i].answer(&request);
+
+        return refuse(&request, ERROR_INVALID, "verb '%s' is not known to this rollpatchd", verb);
+}

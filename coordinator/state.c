@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/text.h"
+
+State *state_new(void) {
+        return calloc(1, sizeof(State));
+}
+
+void state_free(State *state) {
+        if (!state)
+                return;
+
+        free(state->nodes);
+        free(state->runs);
+        free(state);
+}
+
+Node *state_find_node(State *state, const char *name) {
+        for (size_t i = 0; i < state->node_count; i++)
+                if (strcmp(state->nodes[i].name, name) == 0)
+                        return &state->nodes[i];
+
+        return NULL;
+}
+
+const Node *state_find_node_const(const State *state, const char *name) {
+        for (size_t i = 0; i < state->node_count; i++)
+                if (strcmp(state->nodes[i].name, name) == 0)
+                        return &state->nodes[i];
+
+        return NULL;
+}
+
+uint64_t state_master_count(const State *state, const char **ret_reason) {
+        const char *reason = "no master has reported its master_count yet";
+        uint64_t count = 0;
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (node->role != ROLE_MASTER || node->master_count == 0)
+                        continue;
+
+                if (count != 0 && node->master_count != count) {
+                        count = 0;
+                        reason = "the masters disagree on master_count";
+                        break;
+                }
+
+                count = node->master_count;
+        }
+
+        if (ret_reason)
+                *ret_reason = count == 0 ? reason : NULL;
+
+        return count;
+}
+
+bool state_claim_is_complete(const State *state, const char **ret_waiting_for) {
+        const char *waiting = NULL;
+        uint64_t want = state_master_count(state, &waiting);
+        uint64_t have = 0;
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (node->role != ROLE_MASTER)
+                        continue;
+
+                if (state->epoch != 0 && node->epoch == state->epoch)
+                        have++;
+                else if (!waiting)
+                        waiting = node->name;
+        }
+
+        if (!waiting && have != want)
+                waiting = have < want ? "a master that has never reported here"
+                                      : "more masters have reported than master_count says";
+
+        if (ret_waiting_for)
+                *ret_waiting_for = waiting;
+
+        return !waiting;
+}
+
+uint64_t state_next_epoch(const State *state) {
+        return MAX(state->epoch, state->deposed_by) + 1;
+}
+
+const Node *state_find_master_with_slot(const State *state, const Node *node) {
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *other = &state->nodes[i];
+
+                if (other != node && other->role == ROLE_MASTER && other->step.slot)
+                        return other;
+        }
+
+        return NULL;
+}
+
+bool step_is_unresolved(const Step *step) {
+        return step->slot || (step_state_is_bad(step->state) && !step->released);
+}
+
+bool node_is_unresolved(const Node *node) {
+        return node->journal_lost || node->foreign_count > 0 || step_is_unresolved(&node->step);
+}
+
+bool node_is_in_open_run(const State *state, const Node *node) {
+        return node->step.id[0] && state->run.made.number > 0 && run_state_is_open(state->run.state);
+}
+
+/* "r7-1a2b3c4d-" of a run: what the ids of its steps begin with. */
+static bool step_is_of_run(const char *step, uint64_t number, const char *id) {
+        char prefix[64];
+
+        (void) text_format(prefix, sizeof(prefix), "r%" PRIu64 "-%.8s-", number, id);
+        return text_starts_with(step, prefix);
+}
+
+static bool is_settled(const Node *node, const char *id) {
+        for (size_t i = 0; i < MIN(node->settled_count, (uint64_t) FOREIGN_MAX); i++)
+                if (strcmp(node->settled[i], id) == 0)
+                        return true;
+
+        return false;
+}
+
+bool state_knows_step(const State *state, const Node *node, const char *id) {
+        char known[STEP_ID_MAX];
+
+        if (is_settled(node, id))
+                return true;
+
+        if (state->run.made.number > 0 &&
+            step_is_of_run(id, state->run.made.number, state->run.made.id)) {
+                for (uint64_t attempt = 1; attempt <= node->step.attempt; attempt++)
+                        if (step_id_format(
+                                            known, state->run.made.number, state->run.made.id,
+                                            node->name, attempt) &&
+                            strcmp(known, id) == 0)
+                                return true;
+
+                return false;
+        }
+
+        for (size_t i = 0; i < state->run_count; i++)
+                if (step_is_of_run(id, state->runs[i].number, state->runs[i].id))
+                        return true;
+
+        return false;
+}
+
+void state_next_step_id(const State *state, const Node *node, char buffer[static STEP_ID_MAX]) {
+        (void) step_id_format(
+                        buffer, state->run.made.number, state->run.made.id, node->name,
+                        node->step.attempt + 1);
+}
+
+bool brief_is_in_hand(const StepBrief *brief) {
+        return brief->state == NODE_STEP_LOOKING || brief->state == NODE_STEP_INTENT ||
+               brief->state == NODE_STEP_RUNNING;
+}
+
+bool brief_is_unresolved(const StepBrief *brief) {
+        return brief_is_in_hand(brief) || brief->state == NODE_STEP_INTERRUPTED;
+}

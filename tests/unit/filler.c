@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/filler.h"
+
+#include <string.h>
+
+static void fill_text(const Field *field, char *text, Filling filling) {
+        size_t length = field->size - 1;
+        char letter = 'a';
+
+        if (filling == MINIMAL && field->optional)
+                return;
+        if (filling == MINIMAL && field->type != FIELD_ID)
+                length = field->type == FIELD_NAME ? 1 : field->min;
+        if (field->type == FIELD_TEXT && strcmp(field->key, "step") != 0)
+                letter = '"';
+
+        memset(text, letter, length);
+        text[length] = '\0';
+}
+
+static void fill_enum(const Field *field, char *member, Filling filling) {
+        unsigned value = filling == FULL ? field->names->count - 1 : 0;
+
+        memcpy(member, &value, sizeof(value));
+}
+
+static void fill_list(const Field *field, char *record, Filling filling) {
+        size_t count = filling == FULL ? field->max : field->min;
+
+        for (size_t i = 0; i < count; i++)
+                filler_fill(field->fields, record + field->offset + i * field->size, filling);
+
+        memcpy(record + field->count_offset, &count, sizeof(count));
+}
+
+static void fill_member(const Field *field, char *record, Filling filling) {
+        char *member = record + field->offset;
+        uint64_t number = filling == FULL ? field->max : field->min;
+
+        switch (field->type) {
+        case FIELD_TEXT:
+        case FIELD_NAME:
+        case FIELD_ID:
+                fill_text(field, member, filling);
+                break;
+        case FIELD_U64:
+                memcpy(member, &number, sizeof(number));
+                break;
+        case FIELD_BOOL:
+                *member = filling == FULL;
+                break;
+        case FIELD_ENUM:
+                fill_enum(field, member, filling);
+                break;
+        case FIELD_LIST:
+                fill_list(field, record, filling);
+                break;
+        case FIELD_OBJECT:
+                filler_fill(field->fields, member, filling);
+                break;
+        }
+}
+
+void filler_fill(const Field *fields, void *record, Filling filling) {
+        for (const Field *field = fields; field->key; field++)
+                fill_member(field, record, filling);
+}
