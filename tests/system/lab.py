@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small DC/OS cluster on the rig for tests of rollpatch itself: hosts with the files that tell a
+node's role and version, `rollpatch-agent` as an installed unit, `rollpatchd` and nginx beside them in
+the rig. Every judgement is made from outside: `count` holds a line for each execution of the script,
+written by the script to a directory that no host can lose."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "cluster"))
+from rig import RigError, wait_for  # noqa: E402  pylint: disable=wrong-import-position
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.environ.get("ROLLPATCH_BUILD", f"{TOP}/build-test")
+ADDRESS = "10.77.0.254"
+STATE = "/var/lib/rollpatch"
+FROM, TO = "2.1.0", "2.1.1"
+
+# What the node runs as root. It says that it was run before it does anything else, and waits where a
+# test wants it to.
+SCRIPT = """#!/bin/bash
+set -o errexit -o nounset
+echo "$(cat /proc/sys/kernel/random/boot_id) $(hostname)" >> /crash/count
+sync /crash/count
+echo "Upgrading DC/OS {start} -> {target}"
+if [ -e /crash/hold-script ]; then
+    : > /crash/script-running
+    until [ -e /crash/script-running.go ]; do sleep 0.02; done
+fi
+sed -i 's/"version": "{start}"/"version": "{target}"/' /opt/mesosphere/etc/dcos-version.json
+{more}
+"""
+
+NGINX = """
+user root;
+worker_processes 1;
+error_log stderr;
+pid {dir}/nginx.pid;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fcgi;
+    uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
+    server {{ listen {address}:80; root {dir}/serve; }}
+}}
+"""
+
+PLAN = """
+cluster: lab
+from: "{start}"
+to: "{target}"
+script:
+  url: http://{address}/dcos_node_upgrade.sh
+  sha256: {sha256}
+  size: {size}
+masters: [{masters}]
+agents: [{agents}]
+public_agents: []
+"""
+
+
+def installed_tree():
+    """What the build installs, laid out by tests/system/install-tree."""
+    tree = f"{BUILD}/tree"
+    if not os.path.isdir(tree):
+        raise RigError(f"{tree} is missing: run tests/system/install-tree {BUILD}")
+    return tree
+
+
+class Node:
+    """A host with the face of a DC/OS node and `rollpatch-agent` on it."""
+
+    def __init__(self, lab, name, address, role="master", masters=1):
+        self.lab = lab
+        self.name = name
+        self.crash_dir = f"{lab.dir}/crash-{name}"
+        os.makedirs(self.crash_dir)
+        open(f"{self.crash_dir}/count", "w", encoding="utf-8").close()
+        self.host = lab.rig.add_host(
+            name, address, disk={"path": STATE, "size": "32M"}, binds={self.crash_dir: "/crash"}
+        )
+        host = self.host
+        host.install_tree(installed_tree())
+        host.write(f"/etc/mesosphere/roles/{role}", "")
+        host.write("/opt/mesosphere/etc/dcos-version.json", f'{{\n  "version": "{FROM}"\n}}\n')
+        host.write("/opt/mesosphere/etc/master_count", f"{masters}\n")
+        host.write(
+            "/etc/rollpatch/agent.yaml",
+            f"coordinator: {ADDRESS}:32070\nname: {name}\nspread: 0s\n",
+        )
+        host.enable("rollpatch-agent.service")
+
+    def crash_at(self, point):
+        """Before the boot: node agent and rollpatch-step stop at `point`, once."""
+        lines = f"ROLLPATCH_CRASH_AT={point} ROLLPATCH_CRASH_DIR=/crash"
+        self.host.write(
+            "/etc/systemd/system/rollpatch-agent.service.d/crash.conf",
+            f"[Service]\nEnvironment={lines}\n",
+        )
+        self.host.write("/etc/systemd/system.conf.d/crash.conf", f"[Manager]\nDefaultEnvironment={lines}\n")
+
+    def executions(self):
+        """How often the script has been run, whatever anybody says."""
+        with open(f"{self.crash_dir}/count", encoding="utf-8") as file:
+            return len(file.readlines())
+
+    def kill_agent(self):
+        """SIGKILL; systemd starts it again by itself."""
+        self.host.run(["systemctl", "kill", "--signal=KILL", "rollpatch-agent.service"])
+
+    def mark(self, name):
+        """Put a file in the directory that the programs look at."""
+        open(f"{self.crash_dir}/{name}", "w", encoding="utf-8").close()
+
+    def reached(self, point):
+        return os.path.exists(f"{self.crash_dir}/{point}")
+
+
+class Lab:
+    """Coordinator, web server and nodes. `directory` is fresh and belongs to one test."""
+
+    def __init__(self, rig, directory, script_more=""):
+        self.rig = rig
+        self.dir = directory
+        self.nodes = {}
+        self.daemon = None
+        self._starts = 0
+        self.crash_dir = f"{directory}/crash-coordinator"
+        self.control = f"{directory}/control"
+        for part in ("serve", "crash-coordinator", "state"):
+            os.makedirs(f"{directory}/{part}")
+        self.script = SCRIPT.format(start=FROM, target=TO, more=script_more).encode()
+        self._write("serve/dcos_node_upgrade.sh", self.script)
+        self._write("nginx.conf", NGINX.format(dir=directory, address=ADDRESS).encode())
+        self._write("rollpatchd.yaml", (
+            f"cluster: lab\nlisten: {ADDRESS}:32070\nstate_dir: {directory}/state\n"
+            f"control: {self.control}\n"
+        ).encode())
+        self.nginx = rig.spawn(f"nginx-{os.path.basename(directory)}", [
+            "/usr/sbin/nginx", "-c", f"{directory}/nginx.conf", "-g", "daemon off;",
+        ])
+
+    def _write(self, name, data):
+        with open(f"{self.dir}/{name}", "wb") as file:
+            file.write(data)
+        return f"{self.dir}/{name}"
+
+    def close(self):
+        """End what this test has started, so that the next one finds the addresses free."""
+        if self.daemon and self.daemon.poll() is None:
+            self.daemon.kill()
+        self.nginx.kill()
+        for node in self.nodes.values():
+            if not node.host.is_down:
+                node.host.crash()
+        shutil.rmtree(f"{self.dir}/state", ignore_errors=True)
+
+    def add_node(self, name, address, role="master", masters=1):
+        node = Node(self, name, address, role, masters)
+        self.nodes[name] = node
+        return node
+
+    @property
+    def the_node(self):
+        """The only node."""
+        (node,) = self.nodes.values()
+        return node
+
+    def replace_script(self, data):
+        """Serve, and plan, other bytes."""
+        self.script = data
+        self._write("serve/dcos_node_upgrade.sh", data)
+
+    # ------------------------------------------------------------ coordinator
+
+    def start_coordinator(self, crash_at=None):
+        env = {"ROLLPATCH_CRASH_AT": crash_at or "", "ROLLPATCH_CRASH_DIR": self.crash_dir}
+        self._starts += 1
+        self.daemon = self.rig.spawn(
+            f"rollpatchd-{os.path.basename(self.dir)}-{self._starts}",
+            [f"{BUILD}/coordinator/rollpatchd", "--config", f"{self.dir}/rollpatchd.yaml",
+             "--lab", ADDRESS],
+            env=env,
+        )
+        wait_for(lambda: os.path.exists(self.control) and self.status(), 10, "answer of rollpatchd")
+
+    def kill_coordinator(self):
+        self.daemon.kill()
+
+    def cli(self, *arguments, timeout=20):
+        """One command line; CompletedProcess."""
+        return subprocess.run(
+            [f"{BUILD}/coordinator/cli/rollpatch", *arguments],
+            env={"PATH": "/usr/bin:/bin", "ROLLPATCH_CONTROL": self.control, "LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False,
+        )
+
+    def ask(self, *arguments):
+        """The answer document of a command that must succeed."""
+        done = self.cli(*arguments, "--json")
+        if done.returncode != 0:
+            raise RigError(f"rollpatch {' '.join(arguments)}: status {done.returncode}: {done.stderr}")
+        document = json.loads(done.stdout)
+        return document.get("answer", document)
+
+    def status(self):
+        return self.ask("status")
+
+    def node(self, name):
+        """One node as status shows it, or None."""
+        return next((n for n in self.status()["nodes"] if n["name"] == name), None)
+
+    def wait_claimed(self, timeout=30):
+        wait_for(
+            lambda: self.status()["coordinator"]["claim"] == "complete"
+            and all(self.node(name) for name in self.nodes),
+            timeout, "acknowledged claim",
+        )
+
+    # ------------------------------------------------------------ runs
+
+    def plan(self, **changes):
+        values = {
+            "start": FROM, "target": TO, "address": ADDRESS,
+            "sha256": hashlib.sha256(self.script).hexdigest(), "size": len(self.script),
+            "masters": ", ".join(n for n in self.nodes if n.startswith("m")),
+            "agents": ", ".join(n for n in self.nodes if n.startswith("a")),
+        }
+        values.update(changes)
+        return self._write("plan.yaml", PLAN.format(**values).encode())
+
+    def run(self, *more):
+        return self.cli("run", self.plan(), "--yes", "--cluster", "lab", "--accept-downtime", *more)
+
+    def run_state(self):
+        run = self.status()["run"]
+        return run["state"] if run else None
+
+    def wait_run(self, *states, timeout=60):
+        """Until the run is in one of these states; returns the whole status."""
+        def arrived():
+            status = self.status()
+            return status if status["run"] and status["run"]["state"] in states else None
+        return wait_for(arrived, timeout, f"run to be {' or '.join(states)}")
