@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/agent.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "node-agent/helper.h"
+#include "node-agent/identity.h"
+#include "node-agent/link.h"
+#include "node-agent/runner.h"
+#include "proto/random.h"
+
+/* The first thing that is asked is this node's own address, because the others' last look goes
+ * there and it is part of the first words. A node whose DC/OS cannot tell it now (it is being
+ * activated, or is not there yet) says hello without, and once more when it is known. */
+
+#define ADDRESS_TIMEOUT (5 * USEC_PER_SEC)
+#define ADDRESS_RETRY   (10 * USEC_PER_SEC)
+#define TICK            USEC_PER_SEC
+#define JITTER_FROM     (10 * USEC_PER_SEC) /* heartbeats as rare as this need not be in step */
+
+struct Agent {
+        sd_event *event;
+        AgentConfig config;
+        char name[NAME_TEXT_MAX];
+        char boot_id[ID_TEXT_MAX];
+        Role role;
+        char address[ADDRESS_TEXT_MAX]; /* empty: not known */
+        bool said_no_address;
+        Helper *detect_ip;
+        sd_event_source *address_timer;
+        StepJournal *journal;
+        SystemdBus *bus;
+        Runner *runner;
+        Link *link; /* NULL until the address was asked for once */
+        sd_event_source *tick;
+        uint64_t sequence;
+        usec_t next_heartbeat; /* boot time */
+};
+
+/* --- heartbeats ------------------------------------------------------------------------------ */
+
+static usec_t next_interval(const Agent *agent) {
+        usec_t interval = link_get_heartbeat(agent->link);
+
+        /* +-20 %, so that a fleet that was started at once does not speak at once. */
+        if (interval >= JITTER_FROM)
+                interval = interval - interval / 5 + random_up_to(2 * interval / 5);
+
+        return interval;
+}
+
+static void send_heartbeat(Agent *agent, usec_t now) {
+        Message message = { .kind = MESSAGE_HEARTBEAT,
+                            .heartbeat = { .sequence = agent->sequence } };
+
+        runner_fill_heartbeat(agent->runner, &message.heartbeat);
+        if (link_send(agent->link, &message) < 0)
+                return;
+
+        agent->sequence++;
+        agent->next_heartbeat = now + next_interval(agent);
+}
+
+/* How often to speak is part of every answer, so it is looked at more often than we speak. */
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
+        Agent *agent = ASSERT_PTR(userdata);
+        usec_t now = clock_boottime();
+
+        if (agent->link) {
+                usec_t latest = now + link_get_heartbeat(agent->link) * 6 / 5;
+
+                agent->next_heartbeat = MIN(agent->next_heartbeat, latest);
+                if (now + TICK / 2 >= agent->next_heartbeat)
+                        send_heartbeat(agent, now);
+        }
+
+        (void) sd_event_source_set_time(source, now + TICK);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* --- the link -------------------------------------------------------------------------------- */
+
+static void fill_hello(Hello *hello, void *userdata) {
+        const Agent *agent = ASSERT_PTR(userdata);
+
+        hello->role = agent->role;
+        hello->epoch = step_journal_get_epoch(agent->journal);
+        hello->fence = runner_get_fence(agent->runner);
+        hello->master_count = identity_read_master_count(agent->config.root);
+        identity_read_version(agent->config.root, hello->dcos_version);
+        (void) text_copy(hello->name, sizeof(hello->name), agent->name);
+        (void) text_copy(hello->boot_id, sizeof(hello->boot_id), agent->boot_id);
+        (void) text_copy(
+                        hello->journal_id, sizeof(hello->journal_id),
+                        step_journal_get_id(agent->journal));
+        (void) text_copy(hello->software, sizeof(hello->software), VERSION);
+        (void) text_copy(hello->address, sizeof(hello->address), agent->address);
+}
+
+static void on_up(void *userdata) {
+        Agent *agent = ASSERT_PTR(userdata);
+
+        send_heartbeat(agent, clock_boottime());
+        runner_on_up(agent->runner);
+}
+
+static void on_message(const Message *message, void *userdata) {
+        Agent *agent = ASSERT_PTR(userdata);
+
+        runner_handle(agent->runner, message);
+}
+
+static void on_hopeless(void *userdata) {
+        Agent *agent = ASSERT_PTR(userdata);
+
+        log_error("The coordinator does not answer however often we dial; starting anew.");
+        (void) sd_event_exit(agent->event, -EHOSTUNREACH);
+}
+
+static int send_message(const Message *message, void *userdata) {
+        Agent *agent = ASSERT_PTR(userdata);
+
+        return agent->link ? link_send(agent->link, message) : -ENOTCONN;
+}
+
+static void dial(Agent *agent, usec_t spread) {
+        static const LinkHandlers handlers = {
+                .fill_hello = fill_hello,
+                .on_up = on_up,
+                .on_message = on_message,
+                .on_hopeless = on_hopeless,
+        };
+        Error error = {};
+
+        link_free(TAKE(agent->link));
+        if (link_new(agent->event, agent->config.coordinator, spread, &handlers, agent,
+                     &agent->link, &error) < 0) {
+                log_error("No link: %s.", error.text);
+                (void) sd_event_exit(agent->event, -EIO);
+        }
+}
+
+/* --- the address ----------------------------------------------------------------------------- */
+
+static void take_address(Agent *agent, const char *address) {
+        bool first = !agent->link;
+
+        if (address[0]) {
+                (void) text_copy(agent->address, sizeof(agent->address), address);
+                log_info("This node is %s, a %s at %s.", agent->name,
+                         enum_name(&role_names, agent->role), address);
+        } else {
+                (void) sd_event_source_set_time_relative(agent->address_timer, ADDRESS_RETRY);
+                (void) sd_event_source_set_enabled(agent->address_timer, SD_EVENT_ONESHOT);
+        }
+
+        /* An address that is known at last needs a new hello. */
+        if (first || address[0])
+                dial(agent, first ? agent->config.spread : 0);
+}
+
+static void miss_address(Agent *agent, const Error *error) {
+        if (!agent->said_no_address)
+                log_warning("The address of this node is not known: %s; asking again.",
+                            error->text);
+
+        agent->said_no_address = true;
+        take_address(agent, "");
+}
+
+static void on_detect_ip(
+                int status, const char *output, size_t size, const Error *failed, void *userdata) {
+        Agent *agent = ASSERT_PTR(userdata);
+        char address[ADDRESS_TEXT_MAX];
+        Error error = *failed;
+        int r = status;
+
+        if (status > 0)
+                r = error_setf(&error, ERROR_IO, "detect_ip ended with status %d", status);
+        if (r == 0)
+                r = identity_parse_address(output, address, &error);
+
+        helper_free(TAKE(agent->detect_ip));
+        if (r < 0)
+                miss_address(agent, &error);
+        else
+                take_address(agent, address);
+}
+
+static int on_ask_address(sd_event_source *source, uint64_t usec, void *userdata) {
+        Agent *agent = ASSERT_PTR(userdata);
+        char path[PATH_MAX];
+        char *const arguments[] = { path, NULL };
+        Error error = {};
+
+        (void) text_format(path, sizeof(path), "%s/" DETECT_IP, agent->config.root);
+        if (helper_start(agent->event, arguments, ADDRESS_TIMEOUT, on_detect_ip, agent,
+                         &agent->detect_ip, &error) < 0)
+                miss_address(agent, &error);
+
+        return 0;
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+static int read_identity(Agent *agent, Error *error) {
+        int r;
+
+        r = id_boot(agent->boot_id);
+        if (r < 0)
+                return error_errnof(error, r, "cannot read the boot id");
+
+        r = identity_read_role(agent->config.root, &agent->role, error);
+        if (r < 0)
+                return r;
+
+        if (agent->config.name[0]) {
+                (void) text_copy(agent->name, sizeof(agent->name), agent->config.name);
+                return 0;
+        }
+
+        return identity_read_name(agent->name, error);
+}
+
+static int make_parts(Agent *agent, Error *error) {
+        const RunnerOptions options = {
+                .name = agent->name,
+                .role = agent->role,
+                .root = agent->config.root,
+                .probe = agent->config.probe,
+                .step = agent->config.step,
+        };
+        int r;
+
+        r = step_journal_open(agent->config.state_dir, &agent->journal, error);
+        if (r < 0)
+                return r;
+
+        r = systemd_bus_new(agent->event, &agent->bus, error);
+        if (r < 0)
+                return r;
+
+        return runner_new(
+                        agent->event, agent->journal, agent->bus, &options, send_message, agent,
+                        &agent->runner, error);
+}
+
+static int add_timers(Agent *agent) {
+        int r;
+
+        r = sd_event_add_time_relative(
+                        agent->event, &agent->tick, CLOCK_BOOTTIME, TICK, TICK / 10, on_tick,
+                        agent);
+        if (r < 0)
+                return r;
+
+        (void) sd_event_source_set_description(agent->tick, "heartbeat");
+        r = sd_event_source_set_exit_on_failure(agent->tick, true);
+        if (r < 0)
+                return r;
+
+        r = sd_event_add_time_relative(
+                        agent->event, &agent->address_timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC / 10,
+                        on_ask_address, agent);
+        if (r < 0)
+                return r;
+
+        (void) sd_event_source_set_description(agent->address_timer, "detect-ip");
+        return 0;
+}
+
+int agent_new(sd_event *event, const AgentConfig *config, Agent **ret, Error *error) {
+        AUTO(Agent) *agent = calloc(1, sizeof(*agent));
+        int r;
+
+        if (!agent)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        agent->event = sd_event_ref(event);
+        agent->config = *config;
+
+        r = read_identity(agent, error);
+        if (r < 0)
+                return r;
+
+        r = make_parts(agent, error);
+        if (r < 0)
+                return r;
+
+        r = add_timers(agent);
+        if (r < 0)
+                return error_errnof(error, r, "cannot make timers");
+
+        *ret = TAKE(agent);
+        return 0;
+}
+
+const char *agent_get_name(const Agent *agent) {
+        return agent->name;
+}
+
+void agent_free(Agent *agent) {
+        if (!agent)
+                return;
+
+        (void) sd_event_source_disable_unref(agent->tick);
+        (void) sd_event_source_disable_unref(agent->address_timer);
+        helper_free(agent->detect_ip);
+        link_free(agent->link);
+        runner_free(agent->runner);
+        systemd_bus_free(agent->bus);
+        step_journal_free(agent->journal);
+        (void) sd_event_unref(agent->event);
+        free(agent);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/config.h"
+
+// clang-format off
+#define PLACE(member) offsetof(AgentConfig, member), sizeof(((AgentConfig *) NULL)->member)
+
+const ConfigField agent_config_fields[] = {
+        { "coordinator", CONFIG_ENDPOINT, PLACE(coordinator), .help = "ADDRESS:PORT of rollpatchd" },
+        { "name",        CONFIG_NAME,     PLACE(name),        .standard = "",
+          .help = "of this node in plans; not set: the host name in lower case" },
+        { "state_dir",   CONFIG_PATH,     PLACE(state_dir),   .standard = "/var/lib/rollpatch",
+          .help = "what this node has done; whoever removes it makes every step unknown" },
+        { "probe",       CONFIG_PATH,     PLACE(probe),       .standard = LIBEXECDIR "/rollpatch-probe",
+          .help = "program that downloads and asks" },
+        { "step",        CONFIG_PATH,     PLACE(step),        .standard = LIBEXECDIR "/rollpatch-step",
+          .help = "program that runs the script inside its unit" },
+        { "root",        CONFIG_PATH,     PLACE(root),        .standard = "/",
+          .help = "where the node's own files are; another one is for tests" },
+        { "spread",      CONFIG_SPAN,     PLACE(spread),      .max = USEC_PER_HOUR, .standard = "10s",
+          .help = "the first connection is made after a random wait of at most this" },
+        {},
+};
+// clang-format on

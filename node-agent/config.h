@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "common/config.h"
+#include "proto/message.h"
+
+/* /etc/rollpatch/agent.yaml */
+
+typedef struct AgentConfig {
+        char coordinator[ADDRESS_TEXT_MAX + 8];
+        char name[NAME_TEXT_MAX]; /* empty: the host's */
+        char state_dir[1024];
+        char probe[1024];
+        char step[1024];
+        char root[1024];
+        usec_t spread;
+} AgentConfig;
+
+extern const ConfigField agent_config_fields[];

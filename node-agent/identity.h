@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "common/error.h"
+#include "proto/message.h"
+
+/* Who this node is, read from its own files below `root` ("/" but in tests). */
+
+/* From exactly one marker in /etc/mesosphere/roles; none or several is an error that says what was
+ * seen. */
+int identity_read_role(const char *root, Role *ret, Error *error);
+
+/* The host name in lower case; it must be fit as a node name. */
+int identity_read_name(char ret[static NAME_TEXT_MAX], Error *error);
+
+/* What they read is absent while DC/OS is being activated: empty, or 0, then. */
+void identity_read_version(const char *root, char ret[static VERSION_MAX]);
+uint64_t identity_read_master_count(const char *root);
+
+/* What `detect_ip` has printed: one literal IPv4 or IPv6 address and a line end. */
+#define DETECT_IP "opt/mesosphere/bin/detect_ip"
+int identity_parse_address(const char *output, char ret[static ADDRESS_TEXT_MAX], Error *error);
+
+/* Agents: DC/OS' advice is to remove this leftover before the script. 1: removed, 0: not there. */
+#define LEFTOVER_LIBRARY "opt/mesosphere/lib/libltdl.so.7"
+int identity_remove_leftover(const char *root, Error *error);

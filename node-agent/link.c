@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/link.h"
+
+#include <errno.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/parse.h"
+#include "common/text.h"
+#include "proto/nn-socket.h"
+#include "proto/random.h"
+#include "proto/session.h"
+
+/* The transport says neither when a connection stands nor when it is gone, and sometimes believes
+ * in one that is not there at all. So only words of the coordinator count, and everything else runs
+ * into a deadline, after which the link hangs up and dials again:
+ *
+ *      RESTING ── random wait over ──▶ DIALING ── writable: hello ──▶ GREETING ── HS2 ──▶ UP
+ *         ▲                               │                             │  ▲              │
+ *         │◀── not connected in 4 s ──────┘                             │  └── NOS: hello ┤
+ *         │◀── hello unanswered for 4 s ────────────────────────────────┘                 │
+ *         └◀── silent for three heartbeats, or not connected for 4 s ─────────────────────┘
+ *
+ * The session lives apart from these states: it stays in use until HS2 has brought a new one.
+ * "Unknown session" (NOS) could come from anybody, so it may only make us say hello, and not often.
+ */
+
+#define REDIALS_MAX      5 /* in vain, in a row */
+#define HEARTBEATS_MAX   3 /* unanswered */
+#define EARLY_REDIALS    2 /* these come sooner: most interruptions are short */
+#define TIMER_ACCURACY   (10 * USEC_PER_MSEC)
+#define LOOKS_A_DEADLINE 4 /* how often within its deadline a standing connection is looked at */
+
+typedef enum LinkState {
+        LINK_RESTING,
+        LINK_DIALING,
+        LINK_GREETING,
+        LINK_UP,
+} LinkState;
+
+struct Link {
+        sd_event *event; /* borrowed */
+        sd_event_source *timer;
+        NnSocket *socket; /* NULL before the first dial */
+        char endpoint[ADDRESS_TEXT_MAX + 8];
+        LinkTiming timing;
+        LinkHandlers handlers;
+        void *userdata;
+
+        LinkState state;
+        usec_t deadline;      /* of the state; not of LINK_UP */
+        usec_t cut_since;     /* LINK_UP: since when there is no connection; 0: there is one */
+        usec_t renewal_after; /* the next NOS is believed from then on */
+        unsigned failures;    /* dials in vain since the coordinator's last word */
+
+        Session session; /* id 0: none */
+        usec_t heartbeat;
+        usec_t asked; /* first heartbeat since the coordinator's last word; 0: none */
+        bool is_lost; /* hung up since `session` was made */
+};
+
+const LinkTiming link_timing_default = {
+        .spread = 10 * USEC_PER_SEC,
+        .connect = 4 * USEC_PER_SEC,
+        .handshake = 4 * USEC_PER_SEC,
+        .redial = 5 * USEC_PER_SEC,
+        .heartbeat = 10 * USEC_PER_SEC,
+        .renewal = 10 * USEC_PER_SEC,
+        .poll = 200 * USEC_PER_MSEC,
+};
+
+/* Counted from a heartbeat that was sent, not from the last answer: who asks every 10 s and is told
+ * to ask every second from now on must not wait in vain for answers to what it never asked. */
+static usec_t silence_deadline(const Link *link) {
+        return link->asked == 0 ? USEC_INFINITY
+                                : span_add(link->asked, HEARTBEATS_MAX * link->heartbeat);
+}
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+static usec_t next_look(const Link *link, usec_t now) {
+        switch (link->state) {
+        case LINK_RESTING:
+        case LINK_GREETING:
+                return link->deadline;
+
+        case LINK_DIALING:
+                return MIN(link->deadline, now + link->timing.poll);
+
+        case LINK_UP:
+                return MIN(silence_deadline(link), now + link->timing.connect / LOOKS_A_DEADLINE);
+        }
+
+        return now;
+}
+
+static int arm(Link *link) {
+        int r;
+
+        r = sd_event_source_set_time(link->timer, next_look(link, clock_boottime()));
+        if (r < 0)
+                return r;
+
+        return sd_event_source_set_enabled(link->timer, SD_EVENT_ONESHOT);
+}
+
+static void enter(Link *link, LinkState state, usec_t deadline) {
+        link->state = state;
+        link->deadline = deadline;
+        link->cut_since = 0;
+}
+
+/* --- the way to a session -------------------------------------------------------------------- */
+
+static void give_up(Link *link, usec_t now, const char *reason) {
+        usec_t wait = link->timing.redial;
+
+        link->is_lost = true;
+        link->failures++;
+        if (link->failures == 1) {
+                log_warning("Coordinator %s: %s. Dialling again until it answers.", link->endpoint,
+                            reason);
+        } else {
+                log_debug("Coordinator %s: %s, for the %u. time.", link->endpoint, reason,
+                          link->failures);
+        }
+
+        if (link->failures > EARLY_REDIALS)
+                wait *= 2;
+
+        enter(link, LINK_RESTING, now + random_up_to(wait));
+        if (link->failures > REDIALS_MAX) {
+                link->failures = 0;
+                link->handlers.on_hopeless(link->userdata);
+        }
+}
+
+/* Says hello. The state stays as it is when the connection is not there yet. */
+static void greet(Link *link, usec_t now) {
+        Message hello = { .kind = MESSAGE_HELLO };
+        uint8_t buffer[SESSION_BYTES_MAX];
+        Error error = {};
+        size_t size;
+        int r;
+
+        link->handlers.fill_hello(&hello.hello, link->userdata);
+        r = session_hello(&hello, buffer, sizeof(buffer), &size, &error);
+        if (r < 0) {
+                log_error("Cannot say hello to the coordinator: %s.", error.text);
+                give_up(link, now, "no hello could be made");
+                return;
+        }
+
+        if (nn_socket_send(link->socket, NULL, buffer, size) >= 0)
+                enter(link, LINK_GREETING, now + link->timing.handshake);
+}
+
+/* --- what the coordinator says --------------------------------------------------------------- */
+
+static void follow_heartbeat(Link *link, const Welcome *welcome) {
+        if (link->heartbeat == welcome->heartbeat)
+                return;
+
+        link->heartbeat = welcome->heartbeat;
+        if (link->handlers.on_heartbeat)
+                link->handlers.on_heartbeat(link->userdata);
+}
+
+static void on_welcome(Link *link, const Frame *frame) {
+        Message welcome;
+        Error error = {};
+
+        if (link->state != LINK_GREETING)
+                return;
+
+        if (session_welcomed(&link->session, frame, &welcome, &error) < 0) {
+                log_warning("The coordinator's welcome cannot be read: %s.", error.text);
+                return;
+        }
+
+        link->is_lost = false;
+        link->asked = 0;
+        enter(link, LINK_UP, USEC_INFINITY);
+        log_info("A session with the coordinator %s stands.", link->endpoint);
+        follow_heartbeat(link, &welcome.welcome);
+        link->handlers.on_up(link->userdata);
+}
+
+static void on_data(Link *link, const Frame *frame) {
+        Message message;
+        Error error = {};
+        bool newest;
+        int r;
+
+        r = session_open(&link->session, frame, &message, &newest, &error);
+        if (r < 0) {
+                /* Of an older session, or once more: happens, and tells nothing. */
+                if (error.code != ERROR_NOT_FOUND && error.code != ERROR_CONFLICT)
+                        log_warning("A message of the coordinator cannot be read: %s.", error.text);
+
+                return;
+        }
+
+        if (!message_kind_is_from_coordinator(message.kind))
+                return;
+
+        link->asked = 0;
+        link->failures = 0;
+        if (message.kind == MESSAGE_WELCOME) {
+                follow_heartbeat(link, &message.welcome);
+        } else {
+                link->handlers.on_message(&message, link->userdata);
+        }
+}
+
+static void on_unknown_session(Link *link, const Frame *frame) {
+        usec_t now = clock_boottime();
+
+        if (link->state != LINK_UP || frame->session != link->session.id ||
+            now < link->renewal_after)
+                return;
+
+        link->renewal_after = now + link->timing.renewal + random_up_to(link->timing.renewal / 2);
+        greet(link, now);
+}
+
+static void on_receive(const Route *route, const void *body, size_t size, void *userdata) {
+        Link *link = ASSERT_PTR(userdata);
+        Frame frame;
+
+        if (frame_decode(body, size, &frame, NULL) < 0)
+                return;
+
+        switch (frame.kind) {
+        case FRAME_HS1:
+                break;
+
+        case FRAME_HS2:
+                on_welcome(link, &frame);
+                break;
+
+        case FRAME_DATA:
+                on_data(link, &frame);
+                break;
+
+        case FRAME_NOS:
+                on_unknown_session(link, &frame);
+                break;
+        }
+
+        /* Fails only when the loop is being torn down. */
+        (void) arm(link);
+}
+
+/* --- dialling -------------------------------------------------------------------------------- */
+
+static void dial(Link *link, usec_t now) {
+        Error error = {};
+        int r;
+
+        r = link->socket ? nn_socket_redial(link->socket, &error)
+                         : nn_socket_dial(link->event, link->endpoint, on_receive, link,
+                                          &link->socket, &error);
+        if (r < 0) {
+                give_up(link, now, error.text);
+        } else {
+                enter(link, LINK_DIALING, now + link->timing.connect);
+        }
+}
+
+static void look_for_connection(Link *link, usec_t now) {
+        if (nn_socket_is_writable(link->socket))
+                greet(link, now);
+
+        if (link->state == LINK_DIALING && now >= link->deadline)
+                give_up(link, now, "no connection");
+}
+
+/* --- the watchdog ---------------------------------------------------------------------------- */
+
+static void look_after_session(Link *link, usec_t now) {
+        if (nn_socket_is_writable(link->socket)) {
+                link->cut_since = 0;
+        } else if (link->cut_since == 0) {
+                link->cut_since = now;
+        }
+
+        if (now >= silence_deadline(link)) {
+                give_up(link, now, "silent for three heartbeats");
+        } else if (link->cut_since != 0 && now - link->cut_since >= link->timing.connect) {
+                give_up(link, now, "the connection is gone");
+        }
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Link *link = ASSERT_PTR(userdata);
+        usec_t now = clock_boottime();
+
+        switch (link->state) {
+        case LINK_RESTING:
+                if (now >= link->deadline)
+                        dial(link, now);
+                break;
+
+        case LINK_DIALING:
+                look_for_connection(link, now);
+                break;
+
+        case LINK_GREETING:
+                if (now >= link->deadline)
+                        give_up(link, now, "hello was not answered");
+                break;
+
+        case LINK_UP:
+                look_after_session(link, now);
+                break;
+        }
+
+        return arm(link);
+}
+
+/* --- the public side ------------------------------------------------------------------------- */
+
+static int add_timer(Link *link, usec_t first) {
+        int r;
+
+        r = sd_event_add_time(
+                        link->event, &link->timer, CLOCK_BOOTTIME, first, TIMER_ACCURACY, on_timer,
+                        link);
+        if (r < 0)
+                return r;
+
+        (void) sd_event_source_set_description(link->timer, "link");
+        return sd_event_source_set_exit_on_failure(link->timer, true);
+}
+
+int link_new_timed(
+                sd_event *event,
+                const char *endpoint,
+                const LinkTiming *timing,
+                const LinkHandlers *handlers,
+                void *userdata,
+                Link **ret,
+                Error *error) {
+        AUTO(Link) *link = NULL;
+        char address[ADDRESS_TEXT_MAX];
+        uint16_t port;
+        int r;
+
+        link = calloc(1, sizeof(*link));
+        if (!link)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        *link = (Link) {
+                .event = event,
+                .timing = *timing,
+                .handlers = *handlers,
+                .userdata = userdata,
+                .heartbeat = timing->heartbeat,
+        };
+        if (parse_endpoint(endpoint, address, &port) < 0 ||
+            !text_copy(link->endpoint, sizeof(link->endpoint), endpoint)) {
+                return error_setf(
+                                error, ERROR_INVALID,
+                                "'%s' is no endpoint, want ADDRESS:PORT or [ADDRESS]:PORT",
+                                endpoint);
+        }
+
+        enter(link, LINK_RESTING, clock_boottime() + random_up_to(timing->spread));
+        r = add_timer(link, link->deadline);
+        if (r < 0)
+                return error_errnof(error, r, "adding the timer of the link");
+
+        *ret = TAKE(link);
+        return 0;
+}
+
+int link_new(sd_event *event,
+             const char *endpoint,
+             usec_t spread,
+             const LinkHandlers *handlers,
+             void *userdata,
+             Link **ret,
+             Error *error) {
+        LinkTiming timing = link_timing_default;
+
+        timing.spread = spread;
+        return link_new_timed(event, endpoint, &timing, handlers, userdata, ret, error);
+}
+
+int link_send(Link *link, const Message *message) {
+        uint8_t buffer[SESSION_BYTES_MAX];
+        Error error = {};
+        size_t size;
+        int r;
+
+        assert(message_kind_is_from_node(message->kind));
+
+        if (link->session.id == 0)
+                return -ENOTCONN;
+
+        r = session_seal(&link->session, message, buffer, sizeof(buffer), &size, &error);
+        if (r < 0) {
+                log_error("A message to the coordinator cannot be sent: %s.", error.text);
+                return r;
+        }
+
+        if (message->kind == MESSAGE_HEARTBEAT && link->asked == 0)
+                link->asked = clock_boottime();
+
+        r = nn_socket_send(link->socket, NULL, buffer, size);
+        return r == -EAGAIN ? -ENOTCONN : r;
+}
+
+usec_t link_get_heartbeat(const Link *link) {
+        return link->heartbeat;
+}
+
+bool link_is_up(const Link *link) {
+        return link->session.id != 0 && !link->is_lost && clock_boottime() < silence_deadline(link);
+}
+
+void link_free(Link *link) {
+        if (!link)
+                return;
+
+        (void) sd_event_source_disable_unref(link->timer);
+        nn_socket_free(link->socket);
+        free(link);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "common/cleanup.h"
+#include "common/error.h"
+#include "proto/message.h"
+
+/* The node's side of the link: dials, says hello, keeps one session, notices when nobody answers,
+ * and dials again (transport 3.4, 7). Delivers what the coordinator says; sends when there is a
+ * session. Nothing is queued for later: whoever has something that matters repeats it until it is
+ * acknowledged
+ * (`on_up` tells when a new session stands, a good moment to do so). */
+
+typedef struct Link Link;
+
+/* None of them may free the link. */
+typedef struct LinkHandlers {
+        void (*fill_hello)(Hello *hello, void *userdata); /* asked before each handshake */
+        void (*on_up)(void *userdata);                    /* a new session stands */
+        /* What the coordinator says, but for WELCOME, which only the link needs. */
+        void (*on_message)(const Message *message, void *userdata);
+        void (*on_hopeless)(void *userdata); /* five re-dials in vain: better restart the process */
+        /* link_get_heartbeat() has changed: the next one is due that much after the last. May be
+         * NULL. */
+        void (*on_heartbeat)(void *userdata);
+} LinkHandlers;
+
+/* Dials after a random wait of at most `spread` (0..10 s in production, 0 in tests). */
+int link_new(sd_event *event,
+             const char *endpoint,
+             usec_t spread,
+             const LinkHandlers *handlers,
+             void *userdata,
+             Link **ret,
+             Error *error);
+
+/* The same with other waiting times, for tests. */
+typedef struct LinkTiming {
+        usec_t spread;    /* before the first dial: random, at most this */
+        usec_t connect;   /* how long there may be no connection, after a dial or later */
+        usec_t handshake; /* how long a hello may stay unanswered */
+        usec_t redial; /* before each further dial: random, at most this; twice after two in vain */
+        usec_t heartbeat; /* until the coordinator says otherwise */
+        usec_t renewal;   /* between two hellos because of "unknown session"; up to half more */
+        usec_t poll;      /* how often a connection is looked for after a dial */
+} LinkTiming;
+
+extern const LinkTiming link_timing_default; /* with a spread of 10 s */
+
+int link_new_timed(
+                sd_event *event,
+                const char *endpoint,
+                const LinkTiming *timing,
+                const LinkHandlers *handlers,
+                void *userdata,
+                Link **ret,
+                Error *error);
+
+/* 0: handed to the transport, which promises nothing. -ENOTCONN: no session, or no connection, now.
+ * -EINVAL, -EMSGSIZE: a message that breaks its own bounds. */
+int link_send(Link *link, const Message *message);
+
+/* How often the coordinator wants to hear from us; 10 s until it says otherwise. The caller sends
+ * the heartbeats; the link counts the answers. */
+usec_t link_get_heartbeat(const Link *link);
+
+/* A session stands, and no heartbeat in it has waited three heartbeats for an answer. */
+bool link_is_up(const Link *link);
+
+void link_free(Link *link);
+DEFINE_AUTO(Link, link_free)

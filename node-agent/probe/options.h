@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "common/error.h"
+
+/* The options of a verb: "--name VALUE" or "--name=VALUE", every one of them required. */
+
+typedef struct ProbeOption {
+        const char *name;   /* without the dashes; NULL ends the table */
+        const char **value; /* gets the argument, borrowed */
+} ProbeOption;
+
+/* `arguments` ends with NULL. -EINVAL for an unknown, repeated, empty or missing option. */
+int probe_options_parse(const ProbeOption *options, char *const arguments[], Error *error);

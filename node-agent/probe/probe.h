@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "common/error.h"
+#include "common/json.h"
+
+/* rollpatch-probe asks one question and answers with one JSON object on one line of stdout:
+ *   {"ok":true,...}                  exit status 0
+ *   {"ok":false,"error":"REASON"}    exit status 1
+ * A command line that cannot be understood gets no answer, but a line on stderr and exit status 2.
+ */
+
+typedef enum ProbeExit {
+        PROBE_OK = 0,
+        PROBE_FAILED = 1,
+        PROBE_USAGE = 2,
+} ProbeExit;
+
+/* One question. Adds its facts to `answer`; or fills `error`. Prints nothing. */
+typedef ProbeExit (*ProbeAsk)(char *const arguments[], Json *answer, Error *error);
+
+ProbeExit probe_fetch(char *const arguments[], Json *answer, Error *error);

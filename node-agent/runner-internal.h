@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "node-agent/journal.h"
+#include "node-agent/look.h"
+#include "node-agent/runner.h"
+#include "node-agent/stage.h"
+
+/* Shared by runner*.c and nobody else: runner.c takes orders and feeds the machine, runner-unit.c
+ * follows the unit, runner-report.c tells the coordinator. */
+
+/* One step. */
+typedef struct Entry {
+        Runner *runner;
+        Job job;
+        StepRecord record;       /* as read or written last */
+        char reason[REASON_MAX]; /* what a report says now */
+
+        Fetch *fetch;       /* while staging */
+        const char *script; /* what was fetched, while it is being written */
+        size_t script_size;
+
+        Look *look; /* while looking */
+
+        UnitWatch *watch; /* while the unit is followed, with the three below */
+        JournalTail *tail;
+        sd_event_source *poll;
+        bool overdue;                 /* that it takes too long has been said */
+        char call_failed[REASON_MAX]; /* what systemd said to the call, if it said no */
+        char last_lines[TAIL_MAX];    /* after the end */
+
+        char op[OP_MAX]; /* of the report that is not acknowledged; empty: none */
+} Entry;
+
+struct Runner {
+        sd_event *event;
+        StepJournal *journal;
+        SystemdBus *bus;
+        RunnerOptions options;
+        RunnerSend send;
+        void *userdata;
+        char boot_id[ID_TEXT_MAX];
+        Entry *entries[STEPS_MAX]; /* oldest first */
+        size_t entry_count;
+        sd_event_source *repeat; /* of reports */
+};
+
+/* Feeds one event into the machine, writes, moves, acts. `reason` is for a person, "" if there is
+ * nothing to say. -ESTALE: nothing was done, because the files have changed meanwhile. */
+int entry_feed(Entry *entry, const JobInput *input, const char *reason);
+
+Entry *runner_add_entry(Runner *runner, const char *step); /* NULL: out of memory */
+void runner_drop_entry(Runner *runner, Entry *entry);
+
+/* runner-orders.c */
+void runner_refuse(
+                Runner *runner,
+                MessageKind order,
+                const char *step,
+                uint64_t fence,
+                Refusal refusal,
+                const char *reason);
+void entry_refuse(const Entry *entry, JobEvent event, Refusal refusal, const char *reason);
+
+/* The last look is over. */
+void entry_looked(Entry *entry, const Error *error);
+
+/* runner-unit.c */
+void entry_call_unit(Entry *entry);
+void entry_follow(Entry *entry);
+void entry_stop_following(Entry *entry);
+void entry_keep_last_lines(Entry *entry);
+
+/* runner-report.c */
+int runner_start_repeating(Runner *runner);
+void entry_report(Entry *entry);
+void entry_say(Entry *entry, const char *reason); /* and report, if it is new */
+void entry_acknowledge(Entry *entry, const char *op);
+void runner_report_absent(Runner *runner, const char *step);

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/crash.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "node-agent/runner-internal.h"
+
+/* What a coordinator may order. First whether it may order at all (epoch), then whether the order
+ * is about this node and about a step that is known; the rest is the machine's. */
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+void runner_refuse(
+                Runner *runner,
+                MessageKind order,
+                const char *step,
+                uint64_t fence,
+                Refusal refusal,
+                const char *reason) {
+        Message message = { .kind = MESSAGE_REFUSED };
+        Refused *refused = &message.refused;
+
+        refused->refusal = refusal;
+        refused->epoch = step_journal_get_epoch(runner->journal);
+        refused->fence = fence;
+        (void) text_copy(
+                        refused->order, sizeof(refused->order),
+                        enum_name(&message_kind_names, order));
+        (void) text_copy(refused->step, sizeof(refused->step), step);
+        text_ellipsize(refused->reason, sizeof(refused->reason), reason);
+
+        log_message(LOG_WARNING, &(LogContext) { .step = step[0] ? step : NULL },
+                    "Refused %s%s%s: %s.", refused->order, step[0] ? " of " : "", step,
+                    refused->reason);
+        (void) runner->send(&message, runner->userdata);
+}
+
+static MessageKind order_of(JobEvent event) {
+        if (event == JOB_EVENT_STAGE)
+                return MESSAGE_STAGE;
+        if (event == JOB_EVENT_SLOT)
+                return MESSAGE_SLOT;
+
+        return MESSAGE_START;
+}
+
+void entry_refuse(const Entry *entry, JobEvent event, Refusal refusal, const char *reason) {
+        const char *damage = entry->job.unknown ? entry->record.damage : "";
+
+        runner_refuse(entry->runner, order_of(event), entry->job.step, entry->job.fence, refusal,
+                      damage[0] ? damage : reason);
+}
+
+/* --- CLAIM ----------------------------------------------------------------------------------- */
+
+static void fill_brief(const Entry *entry, StepBrief *brief) {
+        (void) text_copy(brief->step, sizeof(brief->step), entry->job.step);
+        brief->state = entry->job.state;
+        brief->fence = entry->job.fence;
+        if (entry->record.facts.result) {
+                brief->exit_status = entry->record.result.exit_status;
+                brief->exit_signal = entry->record.result.exit_signal;
+        }
+}
+
+static void send_claimed(Runner *runner) {
+        Message message = { .kind = MESSAGE_CLAIMED };
+        Claimed *claimed = &message.claimed;
+
+        claimed->epoch = step_journal_get_epoch(runner->journal);
+        (void) text_copy(
+                        claimed->journal_id, sizeof(claimed->journal_id),
+                        step_journal_get_id(runner->journal));
+        for (size_t i = 0; i < runner->entry_count; i++)
+                fill_brief(runner->entries[i], &claimed->steps[claimed->step_count++]);
+
+        (void) runner->send(&message, runner->userdata);
+}
+
+static void handle_claim(Runner *runner, const Claim *claim) {
+        uint64_t highest = step_journal_get_epoch(runner->journal);
+        char reason[REASON_MAX];
+        Refusal refusal;
+        Error error = {};
+
+        if (claim->epoch < highest) {
+                (void) job_epoch_holds(claim->epoch, highest, &refusal, reason);
+                runner_refuse(runner, MESSAGE_CLAIM, "", 0, refusal, reason);
+                return;
+        }
+
+        if (claim->epoch > highest &&
+            step_journal_put_epoch(runner->journal, claim->epoch, &error) < 0) {
+                runner_refuse(runner, MESSAGE_CLAIM, "", 0, REFUSAL_FAILED, error.text);
+                return;
+        }
+        if (claim->epoch > highest)
+                log_notice("Claimed by a coordinator of epoch %" PRIu64 ".", claim->epoch);
+
+        for (size_t i = 0; i < runner->entry_count; i++)
+                (void) entry_feed(runner->entries[i], &(JobInput) { .event = JOB_EVENT_CLAIM }, "");
+
+        send_claimed(runner);
+}
+
+/* --- steps ----------------------------------------------------------------------------------- */
+
+static Entry *find_entry(const Runner *runner, const char *step) {
+        for (size_t i = 0; i < runner->entry_count; i++)
+                if (strcmp(runner->entries[i]->job.step, step) == 0)
+                        return runner->entries[i];
+
+        return NULL;
+}
+
+/* Another step that is under way, or that may be for all we know. */
+static const char *find_busy(const Entry *entry) {
+        const Runner *runner = entry->runner;
+
+        for (size_t i = 0; i < runner->entry_count; i++) {
+                const Job *job = &runner->entries[i]->job;
+
+                if (runner->entries[i] != entry && (job_is_in_hand(job->state) || job->unknown))
+                        return job->step;
+        }
+
+        return NULL;
+}
+
+/* Oldest first: what was never started, then what has ended and is known to have. */
+static Entry *find_forgettable(const Runner *runner) {
+        const uint32_t never_started =
+                        IN(NODE_STEP_STAGE_FAILED) | IN(NODE_STEP_STAGED) | IN(NODE_STEP_DECLINED);
+
+        for (size_t i = 0; i < runner->entry_count; i++)
+                if (IN(runner->entries[i]->job.state) & never_started)
+                        return runner->entries[i];
+
+        for (size_t i = 0; i < runner->entry_count; i++)
+                if (runner->entries[i]->job.state == NODE_STEP_ENDED &&
+                    runner->entries[i]->op[0] == '\0')
+                        return runner->entries[i];
+
+        return NULL;
+}
+
+static int make_room(Runner *runner, Error *error) {
+        Entry *entry;
+        int r;
+
+        if (runner->entry_count < STEPS_MAX)
+                return 0;
+
+        entry = find_forgettable(runner);
+        if (!entry)
+                return error_setf(
+                                error, ERROR_BLOCKED,
+                                "%d steps are unresolved: look at them, and move those that "
+                                "are settled out of %s/steps",
+                                STEPS_MAX, step_journal_get_path(runner->journal));
+
+        r = step_journal_forget(runner->journal, entry->job.step, error);
+        if (r < 0)
+                return r;
+
+        log_info("Forgot step %s.", entry->job.step);
+        runner_drop_entry(runner, entry);
+        return 0;
+}
+
+/* --- STAGE ----------------------------------------------------------------------------------- */
+
+static void stage_anew(Runner *runner, const Stage *stage) {
+        Entry *entry = NULL;
+        Error error = {};
+
+        if (make_room(runner, &error) == 0) {
+                entry = runner_add_entry(runner, stage->step);
+                if (!entry)
+                        (void) error_setf(&error, ERROR_MEMORY, "out of memory");
+        }
+        if (!entry) {
+                runner_refuse(runner, MESSAGE_STAGE, stage->step, 0, REFUSAL_FAILED, error.text);
+                return;
+        }
+
+        entry->record.stage = *stage;
+        if (entry_feed(entry, &(JobInput) { .event = JOB_EVENT_STAGE }, "") < 0)
+                runner_drop_entry(runner, entry);
+}
+
+static void handle_stage(Runner *runner, const Stage *stage) {
+        Entry *entry = find_entry(runner, stage->step);
+        char reason[REASON_MAX];
+
+        if (strcmp(stage->node, runner->options.name) != 0) {
+                (void) text_format(
+                                reason, sizeof(reason), "the order is for node '%s', this is '%s'",
+                                stage->node, runner->options.name);
+                runner_refuse(runner, MESSAGE_STAGE, stage->step, 0, REFUSAL_INVALID, reason);
+        } else if (!entry) {
+                stage_anew(runner, stage);
+        } else if (!entry->job.unknown && !job_stage_is_same(&entry->record.stage, stage)) {
+                entry_refuse(entry, JOB_EVENT_STAGE, REFUSAL_INVALID,
+                             "the step is known, and was ordered with another content");
+        } else {
+                (void) entry_feed(entry, &(JobInput) { .event = JOB_EVENT_STAGE }, "");
+        }
+}
+
+/* --- SLOT, START, ASK ------------------------------------------------------------------------ */
+
+static void refuse_absent(Runner *runner, MessageKind order, const char *step) {
+        runner_refuse(runner, order, step, 0, REFUSAL_STATE,
+                      "the step is not in this node's journal");
+}
+
+static void handle_slot(Runner *runner, const Slot *slot) {
+        Entry *entry = find_entry(runner, slot->step);
+        char nonce[ID_TEXT_MAX];
+        JobInput input = {
+                .event = JOB_EVENT_SLOT,
+                .now = clock_boottime(),
+                .fence = slot->fence,
+                .nonce = nonce,
+        };
+
+        if (!entry) {
+                refuse_absent(runner, MESSAGE_SLOT, slot->step);
+                return;
+        }
+
+        id_random(nonce);
+        input.busy = find_busy(entry);
+        (void) entry_feed(entry, &input, "");
+}
+
+static void on_looked(const Error *error, void *userdata) {
+        Entry *entry = ASSERT_PTR(userdata);
+        Error result = *error;
+
+        look_free(TAKE(entry->look));
+        entry_looked(entry, &result);
+}
+
+static void handle_start(Runner *runner, const Start *start) {
+        Entry *entry = find_entry(runner, start->step);
+        JobInput input = {
+                .event = JOB_EVENT_START,
+                .now = clock_boottime(),
+                .fence = start->fence,
+                .nonce = start->nonce,
+        };
+        Error error = {};
+
+        if (!entry) {
+                refuse_absent(runner, MESSAGE_START, start->step);
+                return;
+        }
+
+        input.busy = find_busy(entry);
+        if (entry_feed(entry, &input, "") < 0 || entry->job.state != NODE_STEP_LOOKING ||
+            entry->look)
+                return;
+
+        if (look_start(runner->event, start->look, start->look_count, on_looked, entry,
+                       &entry->look, &error) < 0)
+                entry_looked(entry, &error);
+}
+
+static void handle_ask(Runner *runner, const Ask *ask) {
+        Entry *entry = find_entry(runner, ask->step);
+
+        if (entry)
+                (void) entry_feed(entry, &(JobInput) { .event = JOB_EVENT_ASK }, "");
+        else
+                runner_report_absent(runner, ask->step);
+}
+
+/* --- all of them ----------------------------------------------------------------------------- */
+
+static bool epoch_holds(Runner *runner, MessageKind order, uint64_t epoch, const char *step) {
+        const Entry *entry = find_entry(runner, step);
+        char reason[REASON_MAX];
+        Refusal refusal;
+
+        if (job_epoch_holds(epoch, step_journal_get_epoch(runner->journal), &refusal, reason))
+                return true;
+
+        runner_refuse(runner, order, step, entry ? entry->job.fence : 0, refusal, reason);
+        return false;
+}
+
+void runner_handle(Runner *runner, const Message *order) {
+        switch (order->kind) {
+        case MESSAGE_CLAIM:
+                handle_claim(runner, &order->claim);
+                return;
+        case MESSAGE_STAGE:
+                if (epoch_holds(runner, order->kind, order->stage.epoch, order->stage.step))
+                        handle_stage(runner, &order->stage);
+                return;
+        case MESSAGE_SLOT:
+                if (epoch_holds(runner, order->kind, order->slot.epoch, order->slot.step))
+                        handle_slot(runner, &order->slot);
+                return;
+        case MESSAGE_START:
+                CRASH_POINT("start-received");
+                if (epoch_holds(runner, order->kind, order->start.epoch, order->start.step))
+                        handle_start(runner, &order->start);
+                return;
+        case MESSAGE_ASK:
+                if (epoch_holds(runner, order->kind, order->ask.epoch, order->ask.step))
+                        handle_ask(runner, &order->ask);
+                return;
+        case MESSAGE_ACK:
+                for (size_t i = 0; i < runner->entry_count; i++)
+                        entry_acknowledge(runner->entries[i], order->ack.op);
+                return;
+        case MESSAGE_HELLO:
+        case MESSAGE_WELCOME:
+        case MESSAGE_CLAIMED:
+        case MESSAGE_HEARTBEAT:
+        case MESSAGE_READY:
+        case MESSAGE_REPORT:
+        case MESSAGE_REFUSED:
+                return; /* not an order */
+        }
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/crash.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "node-agent/runner-internal.h"
+#include "node-agent/tail.h"
+
+/* Following a step whose intent is on disk. The order is always the same: ask systemd about the
+ * unit, and when it has answered read the files, and judge both (job_judge). Signals only make us
+ * ask sooner; that none is needed is what makes a restart of this program, of dbus or of systemd a
+ * matter of one more question. */
+
+#define POLL_INTENT  (250 * USEC_PER_MSEC) /* until the marker is there: it takes some ms */
+#define POLL_RUNNING (2 * USEC_PER_SEC)
+#define POLL_UNKNOWN USEC_PER_SEC
+
+static void poll_after(Entry *entry, usec_t wait) {
+        (void) sd_event_source_set_time_relative(entry->poll, wait);
+        (void) sd_event_source_set_enabled(entry->poll, SD_EVENT_ONESHOT);
+}
+
+static int on_poll(sd_event_source *source, uint64_t usec, void *userdata) {
+        Entry *entry = ASSERT_PTR(userdata);
+
+        unit_watch_ask(entry->watch);
+        return 0;
+}
+
+static void on_change(void *userdata) {
+        Entry *entry = ASSERT_PTR(userdata);
+
+        unit_watch_ask(entry->watch);
+}
+
+static void on_called(const Error *error, void *userdata) {
+        Entry *entry = ASSERT_PTR(userdata);
+
+        /* Also "that unit exists": whose it is, and what it has done, the files know. */
+        if (error->code != ERROR_NONE)
+                text_ellipsize(entry->call_failed, sizeof(entry->call_failed), error->text);
+
+        unit_watch_ask(entry->watch);
+}
+
+/* --- judging --------------------------------------------------------------------------------- */
+
+void entry_keep_last_lines(Entry *entry) {
+        char output[2 * TAIL_MAX];
+        size_t size;
+
+        /* The journal may drop lines, and those of a unit that has just ended may still be on their
+         * way: `output` is better, when there is one. */
+        size = step_journal_read_output(
+                        entry->runner->journal, entry->job.step, output, sizeof(output));
+        if (size > 0)
+                tail_clean(entry->last_lines, sizeof(entry->last_lines), output, size);
+        else if (entry->tail)
+                journal_tail_get(entry->tail, entry->last_lines);
+}
+
+static void explain(
+                const Entry *entry,
+                JobEvent event,
+                const Finding *finding,
+                const UnitFacts *unit,
+                char reason[static REASON_MAX]) {
+        const StepResult *result = &entry->record.result;
+
+        (void) text_copy(reason, REASON_MAX, finding->reason);
+        if (event == JOB_EVENT_NEVER_STARTED)
+                (void) text_format(
+                                reason, REASON_MAX, "%s (%s)", finding->reason,
+                                entry->call_failed[0] ? entry->call_failed : unit->text);
+        else if (event == JOB_EVENT_INTERRUPTED && entry->record.facts.result)
+                (void) text_format(
+                                reason, REASON_MAX, "%s; it ended with exit status %u, signal %u",
+                                finding->reason, (unsigned) result->exit_status,
+                                (unsigned) result->exit_signal);
+        else if (event == JOB_EVENT_INTERRUPTED)
+                (void) text_format(reason, REASON_MAX, "%s (%s)", finding->reason, unit->text);
+}
+
+/* Only this boot's clock can tell, and nobody is killed: a person decides. */
+static void check_time(Entry *entry) {
+        const Intent *intent = &entry->record.intent;
+        usec_t limit = entry->record.stage.timeout, taken;
+        char seen[SPAN_TEXT_MAX], wanted[SPAN_TEXT_MAX], reason[REASON_MAX];
+
+        if (entry->overdue || strcmp(intent->boot_id, entry->runner->boot_id) != 0)
+                return;
+
+        taken = span_sub(clock_boottime(), intent->boottime);
+        if (taken <= limit)
+                return;
+
+        entry->overdue = true;
+        (void) text_format(
+                        reason, sizeof(reason),
+                        "the script has been running for %s, want at most %s; it goes on",
+                        span_format(taken, seen), span_format(limit, wanted));
+        entry_say(entry, reason);
+}
+
+static void say_unknown(Entry *entry, const char *why) {
+        char reason[REASON_MAX];
+
+        (void) text_copy(reason, sizeof(reason), "unknown: ");
+        (void) text_copy(reason + strlen(reason), sizeof(reason) - strlen(reason), why);
+        entry_say(entry, reason);
+        poll_after(entry, POLL_UNKNOWN);
+}
+
+static void settle(Entry *entry, const Finding *finding, const UnitFacts *unit) {
+        bool known = finding->state == NODE_STEP_INTENT || finding->state == NODE_STEP_RUNNING;
+
+        /* Seen to have started only now: the end needs an answer that is younger than that. */
+        if (job_is_over(finding->state) && !finding->unknown) {
+                unit_watch_ask(entry->watch);
+                return;
+        }
+
+        if (finding->unknown)
+                say_unknown(entry, entry->record.damage);
+        else if (!known)
+                say_unknown(entry, "the step's files have changed by another hand");
+        else if (unit->state == UNIT_UNKNOWN)
+                say_unknown(entry, unit->text);
+        else
+                poll_after(entry,
+                           entry->job.state == NODE_STEP_INTENT ? POLL_INTENT : POLL_RUNNING);
+
+        if (known && unit->state == UNIT_PRESENT) {
+                if (text_starts_with(entry->reason, "unknown: "))
+                        entry_say(entry, "");
+                check_time(entry);
+        }
+}
+
+static void on_facts(const UnitFacts *unit, void *userdata) {
+        Entry *entry = ASSERT_PTR(userdata);
+        Runner *runner = entry->runner;
+        char reason[REASON_MAX];
+        Finding finding;
+        JobEvent event;
+
+        step_journal_read(runner->journal, entry->job.step, &entry->record);
+        finding = job_judge(&entry->record.facts, runner->boot_id, unit->state);
+
+        if (job_event_of(&entry->job, &finding, &event)) {
+                explain(entry, event, &finding, unit, reason);
+
+                /* -ESTALE: the script was started between our look and the withdrawal. */
+                if (entry_feed(entry, &(JobInput) { .event = event }, reason) < 0) {
+                        poll_after(entry, POLL_INTENT);
+                        return;
+                }
+        }
+
+        if (entry->watch)
+                settle(entry, &finding, unit);
+}
+
+/* --- begin and end --------------------------------------------------------------------------- */
+
+static int follow(Entry *entry, Error *error) {
+        static const UnitHandlers handlers = {
+                .on_change = on_change,
+                .on_facts = on_facts,
+                .on_called = on_called,
+        };
+        Runner *runner = entry->runner;
+        char unit[UNIT_MAX];
+        int r;
+
+        if (!step_unit_format(unit, entry->job.step))
+                return error_setf(error, ERROR_TOO_BIG, "the name of the unit is too long");
+
+        r = unit_watch_new(runner->bus, unit, &handlers, entry, &entry->watch, error);
+        if (r < 0)
+                return r;
+
+        r = sd_event_add_time_relative(
+                        runner->event, &entry->poll, CLOCK_BOOTTIME, POLL_INTENT, USEC_PER_MSEC,
+                        on_poll, entry);
+        if (r < 0)
+                return error_errnof(error, r, "cannot watch %s", unit);
+
+        (void) sd_event_source_set_description(entry->poll, "poll-unit");
+        if (journal_tail_new(
+                            runner->event, unit, entry->record.intent.cursor, &entry->tail, error) <
+            0)
+                log_warning("%s: its lines are not followed: %s.", unit, error->text);
+
+        return 0;
+}
+
+/* What cannot be followed would be in hand for ever: better start anew, from the files. */
+static void give_up(const Entry *entry, const Error *error) {
+        log_error("%s: %s; starting anew.", entry->job.step, error->text);
+        (void) sd_event_exit(entry->runner->event, -ENOMEM);
+}
+
+void entry_follow(Entry *entry) {
+        Error error = {};
+
+        if (follow(entry, &error) < 0) {
+                give_up(entry, &error);
+                return;
+        }
+
+        unit_watch_ask(entry->watch);
+}
+
+void entry_call_unit(Entry *entry) {
+        const Runner *runner = entry->runner;
+        char directory[PATH_MAX], fence[24], description[UNIT_MAX + 64];
+        const char *const arguments[] = { runner->options.step, directory, fence, NULL };
+        Error error = {};
+
+        CRASH_POINT("after-intent");
+        if (follow(entry, &error) < 0 ||
+            step_journal_step_path(
+                            runner->journal, entry->job.step, directory, sizeof(directory),
+                            &error) < 0) {
+                give_up(entry, &error);
+                return;
+        }
+
+        (void) text_format(fence, sizeof(fence), "%" PRIu64, entry->record.intent.fence);
+        (void) text_format(description, sizeof(description), "rollpatch step %s", entry->job.step);
+        systemd_bus_reset_failed(runner->bus, entry->record.intent.unit);
+        if (unit_watch_start(entry->watch, description, arguments, &error) < 0) {
+                /* Nothing was sent: the unit is not there, and that is what asking will show. */
+                text_ellipsize(entry->call_failed, sizeof(entry->call_failed), error.text);
+                unit_watch_ask(entry->watch);
+                return;
+        }
+
+        CRASH_POINT("start-called");
+}
+
+void entry_stop_following(Entry *entry) {
+        if (!entry->watch)
+                return;
+
+        entry_keep_last_lines(entry);
+        systemd_bus_reset_failed(entry->runner->bus, entry->record.intent.unit);
+        unit_watch_free(TAKE(entry->watch));
+        journal_tail_free(TAKE(entry->tail));
+        entry->poll = sd_event_source_disable_unref(entry->poll);
+        entry->call_failed[0] = '\0';
+}
