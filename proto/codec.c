@@ -117,6 +117,7 @@ static const Field heartbeat_fields[] = {
         F_U64(Heartbeat, epoch, 0, EPOCH_MAX),
         F_TEXT(Heartbeat, step, .optional = true),
         F_ENUM(Heartbeat, state, node_step_names),
+        F_U64(Heartbeat, watch, 0, JSON_NUMBER_MAX, .optional = true),
         F_END
 };
 
@@ -156,6 +157,48 @@ static const Field refused_fields[] = {
         F_END
 };
 
+static const Field watch_item_fields[] = {
+        F_NAME(WatchItem, check),
+        F_NAME(WatchItem, subject, .optional = true),
+        F_U64(WatchItem, period, 10 * USEC_PER_MSEC, USEC_PER_DAY),
+        F_END
+};
+
+static const Field watch_fields[] = {
+        F_U64(Watch, epoch, 1, EPOCH_MAX),
+        F_U64(Watch, serial, 1, JSON_NUMBER_MAX),
+        F_TEXT(Watch, step, .optional = true),
+        F_TEXT(Watch, version, .optional = true),
+        F_U64(Watch, masters, 0, MASTERS_MAX, .optional = true),
+        F_LIST(Watch, items, item_count, watch_item_fields, .optional = true),
+        F_END
+};
+
+static const Field sample_number_fields[] = {
+        F_TEXT(SampleNumber, name, .min = 1),
+        F_U64(SampleNumber, value, 0, JSON_NUMBER_MAX),
+        F_END
+};
+
+static const Field sample_text_fields[] = {
+        F_TEXT(SampleText, name, .min = 1),
+        F_TEXT(SampleText, text, .optional = true),
+        F_END
+};
+
+static const Field sample_fields[] = {
+        F_NAME(Sample, check),
+        F_NAME(Sample, subject, .optional = true),
+        F_ENUM(Sample, verdict, verdict_names),
+        F_U64(Sample, age, 0, JSON_NUMBER_MAX, .optional = true),
+        F_U64(Sample, took, 0, JSON_NUMBER_MAX, .optional = true),
+        F_TEXT(Sample, reason, .optional = true),
+        F_TEXT(Sample, evidence, .optional = true),
+        F_LIST(Sample, numbers, number_count, sample_number_fields, .optional = true),
+        F_LIST(Sample, texts, text_count, sample_text_fields, .optional = true),
+        F_END
+};
+
 static const struct {
         const Field *fields;
         size_t size;
@@ -173,6 +216,8 @@ static const struct {
         [MESSAGE_READY]     = { ready_fields,     sizeof(Ready)     },
         [MESSAGE_REPORT]    = { report_fields,    sizeof(Report)    },
         [MESSAGE_REFUSED]   = { refused_fields,   sizeof(Refused)   },
+        [MESSAGE_WATCH]     = { watch_fields,     sizeof(Watch)     },
+        [MESSAGE_SAMPLE]    = { sample_fields,    sizeof(Sample)    },
 };
 // clang-format on
 static_assert(ELEMENTSOF(kinds) == MESSAGE_KIND_COUNT, "a kind of message has no members");

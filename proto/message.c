@@ -52,8 +52,19 @@ static const char *const message_kind_table[] = {
         [MESSAGE_READY]     = "ready",
         [MESSAGE_REPORT]    = "report",
         [MESSAGE_REFUSED]   = "refused",
+        [MESSAGE_WATCH]     = "watch",
+        [MESSAGE_SAMPLE]    = "sample",
+};
+
+static const char *const verdict_table[] = {
+        [VERDICT_UNKNOWN]        = "unknown",
+        [VERDICT_PASS]           = "pass",
+        [VERDICT_FAIL]           = "fail",
+        [VERDICT_NOT_APPLICABLE] = "not-applicable",
 };
 // clang-format on
+
+DEFINE_ENUM_NAMES(verdict, verdict_table, VERDICT_COUNT);
 
 DEFINE_ENUM_NAMES(role, role_table, ROLE_COUNT);
 DEFINE_ENUM_NAMES(node_step, node_step_table, NODE_STEP_COUNT);
@@ -79,6 +90,7 @@ static Speaker speaker(MessageKind kind) {
         case MESSAGE_START:
         case MESSAGE_ASK:
         case MESSAGE_ACK:
+        case MESSAGE_WATCH:
                 return SPEAKER_COORDINATOR;
 
         case MESSAGE_CLAIMED:
@@ -86,6 +98,7 @@ static Speaker speaker(MessageKind kind) {
         case MESSAGE_READY:
         case MESSAGE_REPORT:
         case MESSAGE_REFUSED:
+        case MESSAGE_SAMPLE:
                 return SPEAKER_NODE;
         }
 
@@ -147,4 +160,23 @@ bool step_id_is_valid(const char *text) {
 bool step_unit_format(char buffer[static UNIT_MAX], const char *step) {
         return step_id_is_valid(step) &&
                text_format(buffer, UNIT_MAX, "rollpatch-step-%s.service", step);
+}
+
+bool sample_number(const Sample *sample, const char *name, uint64_t *ret) {
+        for (size_t i = 0; i < sample->number_count; i++) {
+                if (strcmp(sample->numbers[i].name, name) == 0) {
+                        *ret = sample->numbers[i].value;
+                        return true;
+                }
+        }
+
+        return false;
+}
+
+const char *sample_text(const Sample *sample, const char *name) {
+        for (size_t i = 0; i < sample->text_count; i++)
+                if (strcmp(sample->texts[i].name, name) == 0)
+                        return sample->texts[i].text;
+
+        return NULL;
 }

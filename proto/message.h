@@ -29,8 +29,9 @@ typedef enum Role {
 #define ROLE_COUNT (ROLE_PUBLIC_AGENT + 1)
 extern const EnumNames role_names; /* "master", "agent", "public-agent" */
 
-/* What a node's step journal says about one step. Every state but STAGING, READY and LOOKING is on
- * its disk, synced, before anybody is told. */
+/* What a node's step journal says about one step. Every state but STAGING, STAGE_FAILED, READY and
+ * LOOKING is on its disk, synced, before anybody is told. After a restart of the node agent the first
+ * two are STAGING again, the others STAGED. */
 typedef enum NodeStep {
         NODE_STEP_ABSENT,       /* never heard of: the journal has no entry */
         NODE_STEP_STAGING,      /* downloading or verifying */
@@ -143,6 +144,7 @@ typedef struct Heartbeat {
         uint64_t epoch;
         char step[STEP_ID_MAX]; /* the newest step that is not resolved, or empty */
         NodeStep state;
+        uint64_t watch; /* serial of the newest Watch, 0: none */
 } Heartbeat;
 
 typedef struct Ready {
@@ -179,6 +181,68 @@ typedef struct Refused {
         char reason[REASON_MAX];
 } Refused;
 
+/* --- checks --- */
+
+/* Unknown: asked, and no usable answer. It never opens a gate (promise 2). */
+typedef enum Verdict {
+        VERDICT_UNKNOWN,
+        VERDICT_PASS,
+        VERDICT_FAIL,
+        VERDICT_NOT_APPLICABLE, /* nothing to compare with; shown as "not checked" */
+} Verdict;
+#define VERDICT_COUNT (VERDICT_NOT_APPLICABLE + 1)
+extern const EnumNames verdict_names; /* "unknown", "pass", "fail", "not-applicable" */
+
+/* One question a node is to ask again and again. */
+typedef struct WatchItem {
+        char check[CHECK_NAME_MAX];
+        char subject[SUBJECT_MAX]; /* mesos-leader: a Mesos agent's address; else empty */
+        uint64_t period;           /* usec */
+} WatchItem;
+
+/* coordinator -> node: what to ask from now on, in place of what was asked before; repeated until the
+ * node's heartbeat names its `serial`. A new session begins with an empty one. */
+typedef struct Watch {
+        uint64_t epoch;
+        uint64_t serial; /* of this list */
+        char step[STEP_ID_MAX]; /* what `units`, `journal` and `version` look from; or empty */
+        char version[VERSION_MAX]; /* what `version` wants; or empty */
+        uint64_t masters;          /* how many masters there are; 0: not known */
+        WatchItem items[WATCH_MAX];
+        size_t item_count;
+} Watch;
+
+typedef struct SampleNumber {
+        char name[CHECK_NAME_MAX]; /* a unit other than 1 is part of the name: "uptime_ms" */
+        uint64_t value;
+} SampleNumber;
+
+typedef struct SampleText {
+        char name[CHECK_NAME_MAX];
+        char text[128];
+} SampleText;
+
+/* node -> coordinator: one answer to one question. Not acknowledged: the next one replaces it. The
+ * verdict is about this one answer by itself; what the answers of several nodes mean together, and
+ * over time, is judged by the coordinator, from the numbers and texts. */
+typedef struct Sample {
+        char check[CHECK_NAME_MAX];
+        char subject[SUBJECT_MAX];
+        Verdict verdict;
+        uint64_t age;  /* usec between the end of the question and the sending, on the node's clock */
+        uint64_t took; /* usec that the question took */
+        char reason[REASON_MAX]; /* why it is no pass, for a person; empty for a pass */
+        char evidence[EVIDENCE_MAX];
+        SampleNumber numbers[SAMPLE_NUMBERS_MAX];
+        size_t number_count;
+        SampleText texts[SAMPLE_TEXTS_MAX];
+        size_t text_count;
+} Sample;
+
+/* False: the sample does not say. */
+bool sample_number(const Sample *sample, const char *name, uint64_t *ret);
+const char *sample_text(const Sample *sample, const char *name); /* NULL: does not say */
+
 typedef enum MessageKind {
         MESSAGE_HELLO,
         MESSAGE_WELCOME,
@@ -193,8 +257,10 @@ typedef enum MessageKind {
         MESSAGE_READY,
         MESSAGE_REPORT,
         MESSAGE_REFUSED,
+        MESSAGE_WATCH,
+        MESSAGE_SAMPLE,
 } MessageKind;
-#define MESSAGE_KIND_COUNT (MESSAGE_REFUSED + 1)
+#define MESSAGE_KIND_COUNT (MESSAGE_SAMPLE + 1)
 extern const EnumNames message_kind_names; /* "hello", ... */
 
 /* What a node may say in a session; all else is the coordinator's, and HELLO is neither's. */
@@ -223,6 +289,8 @@ typedef struct Message {
                 Ready ready;
                 Report report;
                 Refused refused;
+                Watch watch;
+                Sample sample;
         };
 } Message;
 
