@@ -300,14 +300,20 @@ static int transfer_failed(const Transfer *transfer, CURLcode code) {
 
 /* --- the request --- */
 
-static int make_headers(const HttpRequest *request, HeaderList **ret, Error *error) {
+static int add_header(HeaderList **headers, const char *line, Error *error) {
+        HeaderList *longer = curl_slist_append(*headers, line);
+
+        if (!longer)
+                return error_setf(error, ERROR_MEMORY, "no memory for a header");
+
+        *headers = longer;
+        return 0;
+}
+
+static int add_authorization(HeaderList **headers, const char *value, Error *error) {
         auto_free char *line = NULL;
-        HeaderList *list;
 
-        if (!request->authorization)
-                return 0;
-
-        for (const char *c = request->authorization; *c; c++) {
+        for (const char *c = value; *c; c++) {
                 if (iscntrl((unsigned char) *c)) {
                         return error_setf(
                                         error, ERROR_INVALID,
@@ -315,16 +321,31 @@ static int make_headers(const HttpRequest *request, HeaderList **ret, Error *err
                 }
         }
 
-        if (asprintf(&line, "Authorization: %s", request->authorization) < 0) {
+        if (asprintf(&line, "Authorization: %s", value) < 0) {
                 line = NULL;
                 return error_setf(error, ERROR_MEMORY, "no memory for a header");
         }
 
-        list = curl_slist_append(NULL, line);
-        if (!list)
-                return error_setf(error, ERROR_MEMORY, "no memory for a header");
+        return add_header(headers, line, error);
+}
 
-        *ret = list;
+static int make_headers(const HttpRequest *request, HeaderList **ret, Error *error) {
+        AUTO(HeaderList) *headers = NULL;
+        int r;
+
+        if (request->post) {
+                r = add_header(&headers, "Content-Type: application/json", error);
+                if (r < 0)
+                        return r;
+        }
+
+        if (request->authorization) {
+                r = add_authorization(&headers, request->authorization, error);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = TAKE(headers);
         return 0;
 }
 
@@ -363,6 +384,12 @@ static int set_options(Transfer *transfer, HeaderList *headers) {
         SET(CURLOPT_HTTPHEADER, headers);
         if (request->ca_file)
                 SET(CURLOPT_CAINFO, request->ca_file);
+        if (request->cert_file)
+                SET(CURLOPT_SSLCERT, request->cert_file);
+        if (request->key_file)
+                SET(CURLOPT_SSLKEY, request->key_file);
+        if (request->post)
+                SET(CURLOPT_POSTFIELDS, request->post);
         SET(CURLOPT_ERRORBUFFER, transfer->detail);
         SET(CURLOPT_HEADERFUNCTION, on_header);
         SET(CURLOPT_HEADERDATA, transfer);

@@ -6,8 +6,8 @@
 #include "common/error.h"
 #include "common/span.h"
 
-/* One blocking HTTP GET, for programs that live no longer than the question: rollpatch-probe and
- * the command line. Daemons never link this.
+/* One blocking HTTP request, for programs that live no longer than the question: rollpatch-probe
+ * and the command line. Daemons never link this.
  *
  * Promised: it ends by `timeout`, whatever the server does, name resolution included; it stores no
  * byte over `body_max`; it talks http and https and nothing else, to the host of the URL and to no
@@ -24,6 +24,9 @@ typedef struct HttpRequest {
         uint64_t body_max;         /* bytes */
         unsigned redirects;        /* how many may be followed */
         const char *ca_file;       /* PEM; NULL: the system's */
+        const char *cert_file;     /* PEM, to show to a server that asks; NULL: none */
+        const char *key_file;      /* PEM, of `cert_file` */
+        const char *post;          /* JSON to POST, for http_get only; NULL: GET */
         const char *authorization; /* value of the Authorization header ("token=..."); NULL: none */
 } HttpRequest;
 

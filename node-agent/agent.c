@@ -13,6 +13,7 @@
 #include "node-agent/identity.h"
 #include "node-agent/link.h"
 #include "node-agent/runner.h"
+#include "node-agent/sampler.h"
 #include "proto/random.h"
 
 /* The first thing that is asked is this node's own address, because the others' last look goes
@@ -37,6 +38,7 @@ struct Agent {
         StepJournal *journal;
         SystemdBus *bus;
         Runner *runner;
+        Sampler *sampler;
         Link *link; /* NULL until the address was asked for once */
         sd_event_source *tick;
         uint64_t sequence;
@@ -60,6 +62,7 @@ static void send_heartbeat(Agent *agent, usec_t now) {
                             .heartbeat = { .sequence = agent->sequence } };
 
         runner_fill_heartbeat(agent->runner, &message.heartbeat);
+        message.heartbeat.watch = sampler_get_serial(agent->sampler);
         if (link_send(agent->link, &message) < 0)
                 return;
 
@@ -106,6 +109,7 @@ static void fill_hello(Hello *hello, void *userdata) {
 static void on_up(void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
 
+        sampler_reset(agent->sampler);
         send_heartbeat(agent, clock_boottime());
         runner_on_up(agent->runner);
 }
@@ -113,7 +117,10 @@ static void on_up(void *userdata) {
 static void on_message(const Message *message, void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
 
-        runner_handle(agent->runner, message);
+        if (message->kind != MESSAGE_WATCH)
+                runner_handle(agent->runner, message);
+        else if (runner_epoch_holds(agent->runner, message->kind, message->watch.epoch))
+                sampler_watch(agent->sampler, &message->watch);
 }
 
 static void on_hopeless(void *userdata) {
@@ -166,9 +173,10 @@ static void take_address(Agent *agent, const char *address) {
 }
 
 static void miss_address(Agent *agent, const Error *error) {
-        if (!agent->said_no_address)
+        if (!agent->said_no_address) {
                 log_warning("The address of this node is not known: %s; asking again.",
                             error->text);
+        }
 
         agent->said_no_address = true;
         take_address(agent, "");
@@ -177,7 +185,7 @@ static void miss_address(Agent *agent, const Error *error) {
 static void on_detect_ip(
                 int status, const char *output, size_t size, const Error *failed, void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
-        char address[ADDRESS_TEXT_MAX];
+        char address[ADDRESS_TEXT_MAX] = "";
         Error error = *failed;
         int r = status;
 
@@ -187,10 +195,11 @@ static void on_detect_ip(
                 r = identity_parse_address(output, address, &error);
 
         helper_free(TAKE(agent->detect_ip));
-        if (r < 0)
+        if (r < 0) {
                 miss_address(agent, &error);
-        else
+        } else {
                 take_address(agent, address);
+        }
 }
 
 static int on_ask_address(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -199,7 +208,7 @@ static int on_ask_address(sd_event_source *source, uint64_t usec, void *userdata
         char *const arguments[] = { path, NULL };
         Error error = {};
 
-        (void) text_format(path, sizeof(path), "%s/" DETECT_IP, agent->config.root);
+        (void) identity_path(path, agent->config.root, DETECT_IP);
         if (helper_start(agent->event, arguments, ADDRESS_TIMEOUT, on_detect_ip, agent,
                          &agent->detect_ip, &error) < 0)
                 miss_address(agent, &error);
@@ -229,12 +238,20 @@ static int read_identity(Agent *agent, Error *error) {
 }
 
 static int make_parts(Agent *agent, Error *error) {
-        const RunnerOptions options = {
+        RunnerOptions options = {
+                .send = send_message,
+                .userdata = agent,
                 .name = agent->name,
                 .role = agent->role,
                 .root = agent->config.root,
                 .probe = agent->config.probe,
                 .step = agent->config.step,
+        };
+        AskerOptions asker_options = {
+                .role = agent->role,
+                .root = agent->config.root,
+                .probe = agent->config.probe,
+                .address = agent->address,
         };
         int r;
 
@@ -246,9 +263,16 @@ static int make_parts(Agent *agent, Error *error) {
         if (r < 0)
                 return r;
 
-        return runner_new(
-                        agent->event, agent->journal, agent->bus, &options, send_message, agent,
-                        &agent->runner, error);
+        options.journal = agent->journal;
+        options.bus = agent->bus;
+        r = runner_new(agent->event, &options, &agent->runner, error);
+        if (r < 0)
+                return r;
+
+        asker_options.journal = agent->journal;
+        asker_options.bus = agent->bus;
+        return sampler_new(
+                        agent->event, &asker_options, send_message, agent, &agent->sampler, error);
 }
 
 static int add_timers(Agent *agent) {
@@ -313,6 +337,7 @@ void agent_free(Agent *agent) {
         (void) sd_event_source_disable_unref(agent->address_timer);
         helper_free(agent->detect_ip);
         link_free(agent->link);
+        sampler_free(agent->sampler);
         runner_free(agent->runner);
         systemd_bus_free(agent->bus);
         step_journal_free(agent->journal);

@@ -62,18 +62,21 @@ static bool read_some(Helper *helper) {
 static int judge(const Helper *helper, const siginfo_t *info, Error *error) {
         char span[SPAN_TEXT_MAX];
 
-        if (helper->killed)
+        if (helper->killed) {
                 return error_setf(
                                 error, ERROR_TIMEOUT, "%s gave no answer within %s",
                                 helper->program, span_format(helper->timeout, span));
-        if (info->si_code != CLD_EXITED)
+        }
+        if (info->si_code != CLD_EXITED) {
                 return error_setf(
                                 error, ERROR_IO, "%s was killed by signal %d", helper->program,
                                 info->si_status);
-        if (helper->size > HELPER_OUTPUT_MAX)
+        }
+        if (helper->size > HELPER_OUTPUT_MAX) {
                 return error_setf(
                                 error, ERROR_TOO_BIG, "%s printed more than %d bytes",
                                 helper->program, HELPER_OUTPUT_MAX);
+        }
 
         return info->si_status;
 }
@@ -108,10 +111,11 @@ int helper_read_answer(int status, const char *output, size_t size, Json **ret, 
                 return error_prefixf(error, "answer of rollpatch-probe");
         if (!ok)
                 return error_setf(error, ERROR_IO, "%s", text);
-        if (status != 0)
+        if (status != 0) {
                 return error_setf(
                                 error, ERROR_IO,
                                 "rollpatch-probe said ok, but ended with status 1");
+        }
 
         *ret = TAKE(answer);
         return 0;
@@ -172,9 +176,10 @@ static int spawn(Helper *helper, char *const arguments[], int out) {
         r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         if (r == 0)
                 r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-        if (r == 0)
+        if (r == 0) {
                 r = posix_spawn(&helper->pid, arguments[0], &actions, &attributes, arguments,
                                 environment);
+        }
 
         (void) posix_spawn_file_actions_destroy(&actions);
         (void) posix_spawnattr_destroy(&attributes);
@@ -185,9 +190,10 @@ static int watch(Helper *helper, sd_event *event) {
         sigset_t set;
         int r;
 
-        /* sd-event waits for children only where this is blocked. */
+        /* sd-event waits for children only where this is blocked; our other threads block all. */
         (void) sigemptyset(&set);
         (void) sigaddset(&set, SIGCHLD);
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
 

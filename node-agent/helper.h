@@ -11,7 +11,7 @@
 /* Runs a short-lived program, bounded in time and output: rollpatch-probe (one question, one JSON
  * object as the answer), or detect_ip. It gets no input, its stderr is ours. */
 
-#define HELPER_OUTPUT_MAX (64 * 1024)
+#define HELPER_OUTPUT_MAX 65536
 
 typedef struct Helper Helper;
 

@@ -18,15 +18,15 @@
 #define MASTER_COUNT_FILE "opt/mesosphere/etc/master_count"
 #define MASTER_COUNT_MAX  999
 
-static int path_below(const char *root, const char *name, char path[static PATH_MAX]) {
-        return text_format(path, PATH_MAX, "%s/%s", root, name) ? 0 : -ENAMETOOLONG;
+bool identity_path(char *buffer, const char *root, const char *name) {
+        return text_format(buffer, PATH_MAX, "%s/%s", strcmp(root, "/") == 0 ? "" : root, name);
 }
 
 static bool is_there(const char *root, const char *name) {
         char path[PATH_MAX];
         struct stat st;
 
-        return path_below(root, name, path) == 0 && stat(path, &st) == 0;
+        return identity_path(path, root, name) && stat(path, &st) == 0;
 }
 
 int identity_read_role(const char *root, Role *ret, Error *error) {
@@ -54,12 +54,13 @@ int identity_read_role(const char *root, Role *ret, Error *error) {
                 count++;
         }
 
-        if (count != 1)
+        if (count != 1) {
                 return error_setf(
                                 error, count == 0 ? ERROR_NOT_FOUND : ERROR_CONFLICT,
                                 "%s/etc/mesosphere/roles holds %s, want exactly one of master, slave, "
                                 "slave_public",
                                 strcmp(root, "/") == 0 ? "" : root, count == 0 ? "no role" : seen);
+        }
 
         *ret = role;
         return 0;
@@ -71,9 +72,10 @@ int identity_read_name(char ret[static NAME_TEXT_MAX], Error *error) {
         if (gethostname(name, sizeof(name) - 1) < 0)
                 return error_errnof(error, errno, "cannot read the host name");
 
-        for (char *p = name; *p != '\0'; p++)
+        for (char *p = name; *p != '\0'; p++) {
                 if (*p >= 'A' && *p <= 'Z')
                         *p = (char) (*p - 'A' + 'a');
+        }
 
         if (!name_is_valid(name)) {
                 char shown[NAME_TEXT_MAX];
@@ -91,26 +93,22 @@ int identity_read_name(char ret[static NAME_TEXT_MAX], Error *error) {
 
 /* In DC/OS these files are links into the active package, so links must be followed here, unlike
  * everywhere else. What is at the end of them must still be a small plain file. */
-static int read_through_links(const char *root, const char *name, char **ret) {
-        char path[PATH_MAX], real[PATH_MAX];
-        int r;
+static char *read_through_links(const char *root, const char *name) {
+        char path[PATH_MAX], real[PATH_MAX], *text;
 
-        r = path_below(root, name, path);
-        if (r < 0)
-                return r;
-        if (!realpath(path, real))
-                return -errno;
+        if (!identity_path(path, root, name) || !realpath(path, real) ||
+            file_read(AT_FDCWD, real, 65536, &text, NULL, NULL) < 0)
+                return NULL;
 
-        return file_read(AT_FDCWD, real, 64 * 1024, ret, NULL, NULL);
+        return text;
 }
 
 void identity_read_version(const char *root, char ret[static VERSION_MAX]) {
+        auto_free char *text = read_through_links(root, VERSION_FILE);
         AUTO(Json) *object = NULL;
-        auto_free char *text = NULL;
 
         ret[0] = '\0';
-        if (read_through_links(root, VERSION_FILE, &text) < 0 ||
-            json_parse(text, strlen(text), &object, NULL) < 0 || !json_is_object(object))
+        if (!text || json_parse(text, strlen(text), &object, NULL) < 0 || !json_is_object(object))
                 return;
 
         /* A version that is too long, or no text, is not readable. */
@@ -119,10 +117,10 @@ void identity_read_version(const char *root, char ret[static VERSION_MAX]) {
 }
 
 uint64_t identity_read_master_count(const char *root) {
-        auto_free char *text = NULL;
+        auto_free char *text = read_through_links(root, MASTER_COUNT_FILE);
         uint64_t count;
 
-        if (read_through_links(root, MASTER_COUNT_FILE, &text) < 0)
+        if (!text)
                 return 0;
 
         text[strcspn(text, "\n")] = '\0';
@@ -151,7 +149,7 @@ int identity_parse_address(const char *output, char ret[static ADDRESS_TEXT_MAX]
 int identity_remove_leftover(const char *root, Error *error) {
         char path[PATH_MAX];
 
-        if (path_below(root, LEFTOVER_LIBRARY, path) < 0)
+        if (!identity_path(path, root, LEFTOVER_LIBRARY))
                 return error_setf(error, ERROR_TOO_BIG, "'%s' is too long", root);
         if (unlink(path) == 0)
                 return 1;

@@ -6,6 +6,9 @@
 
 /* Who this node is, read from its own files below `root` ("/" but in tests). */
 
+/* "ROOT/NAME". False: too long for `buffer` (PATH_MAX bytes). */
+bool identity_path(char *buffer, const char *root, const char *name);
+
 /* From exactly one marker in /etc/mesosphere/roles; none or several is an error that says what was
  * seen. */
 int identity_read_role(const char *root, Role *ret, Error *error);

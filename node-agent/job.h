@@ -32,7 +32,7 @@ typedef enum JobEvent {
         JOB_EVENT_LOOK_PASSED,
         JOB_EVENT_LOOK_FAILED,
         JOB_EVENT_WRITE_FAILED, /* the intent, or the decline, could not be written */
-        /* what the disk and systemd say: see job_judge() */
+        /* what the disk and systemd say: see finding.h */
         JOB_EVENT_STARTED,
         JOB_EVENT_ENDED,
         JOB_EVENT_INTERRUPTED,
@@ -71,7 +71,7 @@ typedef struct Job {
         uint64_t fence;          /* of the last order adopted; on disk */
         char nonce[ID_TEXT_MAX]; /* given and not used yet; empty: none */
         usec_t nonce_since;      /* boot time at which it was given */
-        bool unknown;            /* its files cannot be read: never started, see job_judge() */
+        bool unknown;            /* its files cannot be read: never started, see finding.h */
 } Job;
 
 typedef struct JobInput {
@@ -135,53 +135,3 @@ bool job_epoch_holds(
 
 /* The same order again, by whichever coordinator. */
 bool job_stage_is_same(const Stage *a, const Stage *b);
-
-/* --- what is found --------------------------------------------------------------------------- */
-
-typedef enum UnitState {
-        UNIT_UNKNOWN, /* not asked, or no answer: never read as "not running" */
-        UNIT_PRESENT, /* running, or systemd still has something to do for it */
-        UNIT_GONE,    /* systemd says: not there, or ended */
-} UnitState;
-#define UNIT_STATE_COUNT (UNIT_GONE + 1)
-
-/* What the files of a step say. */
-typedef struct StepFacts {
-        bool damaged; /* one of them cannot be read or contradicts another */
-        bool stage;
-        bool script;
-        uint64_t slot_fence; /* 0: no such file; likewise below */
-        uint64_t declined_fence;
-        uint64_t intent_fence;
-        char intent_boot[ID_TEXT_MAX];
-        uint64_t started_fence;
-        char started_boot[ID_TEXT_MAX];
-        bool result;
-        bool terminated; /* rollpatch-step was told to end while the script ran */
-} StepFacts;
-
-typedef enum JobDuty {
-        JOB_DUTY_NONE,
-        JOB_DUTY_FETCH,    /* the script is not there yet */
-        JOB_DUTY_ASK,      /* systemd must be asked before anything can be said */
-        JOB_DUTY_FOLLOW,   /* the unit is there */
-        JOB_DUTY_WITHDRAW, /* nothing was started: make sure of it, then decline */
-} JobDuty;
-
-typedef struct Finding {
-        NodeStep state;
-        uint64_t fence;
-        bool unknown;
-        JobDuty duty;
-        const char *reason; /* "" or a literal */
-} Finding;
-
-/* The state of a step after a restart, and while its unit is followed. The unit must have been
- * asked *before* the files were read. */
-Finding job_judge(const StepFacts *facts, const char *boot_id, UnitState unit);
-
-/* A Job as found after a restart. */
-Job job_recover(const char *step, const Finding *finding);
-
-/* What a finding means for a job whose unit is followed. False: nothing new. */
-bool job_event_of(const Job *job, const Finding *finding, JobEvent *ret);

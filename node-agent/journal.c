@@ -46,10 +46,11 @@ static int read_cursor(sd_journal *journal, char ret[static CURSOR_MAX], Error *
                 r = sd_journal_get_cursor(journal, &cursor);
         if (r < 0)
                 return error_errnof(error, r, "cannot read the journal");
-        if (!text_copy(ret, CURSOR_MAX, cursor))
+        if (!text_copy(ret, CURSOR_MAX, cursor)) {
                 return error_setf(
                                 error, ERROR_TOO_BIG, "the journal's cursor is more than %d bytes",
                                 CURSOR_MAX);
+        }
 
         return 0;
 }
@@ -219,4 +220,169 @@ void journal_tail_free(JournalTail *tail) {
         (void) sd_event_source_disable_unref(tail->timer);
         sd_journal_close(tail->journal);
         free(tail);
+}
+
+/* --- scanning -------------------------------------------------------------------------------- */
+
+#define SCAN_LINE_MAX 4096
+
+struct JournalScan {
+        sd_journal *journal;
+        const char *const *units;
+        size_t count;
+        char cursor[CURSOR_MAX]; /* of an entry that is not to be told; or empty */
+};
+
+static int add_match(sd_journal *journal, const char *field, const char *value) {
+        char match[UNIT_MAX + 32];
+
+        (void) text_format(match, sizeof(match), "%s=%s", field, value);
+        return sd_journal_add_match(journal, match, 0);
+}
+
+/* The field UNIT can be written by anybody who logs: it counts only when systemd wrote it. */
+static int add_matches(JournalScan *scan) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < scan->count; i++)
+                r = add_match(scan->journal, "_SYSTEMD_UNIT", scan->units[i]);
+        if (r >= 0)
+                r = sd_journal_add_disjunction(scan->journal);
+        for (size_t i = 0; r >= 0 && i < scan->count; i++)
+                r = add_match(scan->journal, "UNIT", scan->units[i]);
+        if (r >= 0)
+                r = add_match(scan->journal, "_PID", "1");
+
+        return r;
+}
+
+static int scan_start(JournalScan *scan, const char *cursor) {
+        int r;
+
+        r = add_matches(scan);
+        if (r < 0)
+                return r;
+
+        /* Only whoever has the descriptor is told of new files. */
+        r = sd_journal_get_fd(scan->journal);
+        if (r < 0)
+                return r;
+
+        (void) sd_journal_set_data_threshold(scan->journal, SCAN_LINE_MAX);
+        (void) text_copy(scan->cursor, sizeof(scan->cursor), cursor);
+        return sd_journal_seek_cursor(scan->journal, cursor);
+}
+
+int journal_scan_new(
+                const char *cursor,
+                const char *const units[],
+                size_t count,
+                JournalScan **ret,
+                Error *error) {
+        AUTO(JournalScan) *scan = calloc(1, sizeof(*scan));
+        int r;
+
+        if (!scan)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        scan->units = units;
+        scan->count = count;
+        r = open_journal(&scan->journal, error);
+        if (r < 0)
+                return r;
+
+        r = scan_start(scan, cursor);
+        if (r < 0)
+                return error_errnof(error, r, "cannot search the journal");
+
+        *ret = TAKE(scan);
+        return 0;
+}
+
+/* The value of a field, cut at `size`. */
+static bool read_field(sd_journal *journal, const char *field, char *buffer, size_t size) {
+        size_t prefix = strlen(field) + 1, length;
+        const void *data;
+
+        if (sd_journal_get_data(journal, field, &data, &length) < 0 || length < prefix)
+                return false;
+
+        length = MIN(length - prefix, size - 1);
+        memcpy(buffer, (const char *) data + prefix, length);
+        buffer[length] = '\0';
+        return true;
+}
+
+static const char *find_unit(const JournalScan *scan, const char *field) {
+        char name[UNIT_MAX];
+
+        if (!read_field(scan->journal, field, name, sizeof(name)))
+                return NULL;
+
+        for (size_t i = 0; i < scan->count; i++) {
+                if (strcmp(scan->units[i], name) == 0)
+                        return scan->units[i];
+        }
+
+        return NULL;
+}
+
+/* False: nothing to tell. */
+static bool read_line(JournalScan *scan, JournalLine *line, char *text, size_t size) {
+        auto_free char *cursor = NULL;
+
+        /* What is at the cursor was there before; it need not match, and then is not seen. */
+        if (scan->cursor[0]) {
+                bool same = sd_journal_test_cursor(scan->journal, scan->cursor) > 0;
+
+                scan->cursor[0] = '\0';
+                if (same)
+                        return false;
+        }
+
+        line->unit = find_unit(scan, "_SYSTEMD_UNIT");
+        if (!line->unit)
+                line->unit = find_unit(scan, "UNIT");
+        if (!line->unit || !read_field(scan->journal, "MESSAGE", text, size))
+                return false;
+
+        line->text = text;
+        line->cursor[0] = '\0';
+        if (sd_journal_get_cursor(scan->journal, &cursor) >= 0)
+                (void) text_copy(line->cursor, sizeof(line->cursor), cursor);
+
+        return true;
+}
+
+int journal_scan_read(
+                JournalScan *scan,
+                size_t max,
+                void (*on_line)(const JournalLine *line, void *userdata),
+                void *userdata,
+                Error *error) {
+        char text[SCAN_LINE_MAX];
+        JournalLine line;
+        int r;
+
+        (void) sd_journal_process(scan->journal);
+        for (size_t i = 0; i < max; i++) {
+                r = sd_journal_next(scan->journal);
+                if (r < 0)
+                        return error_errnof(error, r, "cannot read the journal");
+                if (r == 0)
+                        return 0;
+
+                if (read_line(scan, &line, text, sizeof(text)))
+                        on_line(&line, userdata);
+        }
+
+        return 1;
+}
+
+void journal_scan_free(JournalScan *scan) {
+        if (!scan)
+                return;
+
+        sd_journal_close(scan->journal);
+        free(scan);
 }

@@ -27,3 +27,34 @@ void journal_tail_get(JournalTail *tail, char ret[static TAIL_MAX]);
 
 void journal_tail_free(JournalTail *tail);
 DEFINE_AUTO(JournalTail, journal_tail_free)
+
+/* --- reading what some units have logged ----------------------------------------------------- */
+
+typedef struct JournalScan JournalScan;
+
+/* What the units have printed, and what systemd has said about them, behind `cursor`. The names of
+ * the units are borrowed for as long as the scan lives. */
+int journal_scan_new(
+                const char *cursor,
+                const char *const units[],
+                size_t count,
+                JournalScan **ret,
+                Error *error);
+
+typedef struct JournalLine {
+        const char *unit; /* one of those that were asked for */
+        const char *text; /* terminated, cut at some KiB; foreign bytes */
+        char cursor[CURSOR_MAX];
+} JournalLine;
+
+/* Goes on from where it stopped, by at most `max` entries. 1: there may be more; 0: that was all so
+ * far. */
+int journal_scan_read(
+                JournalScan *scan,
+                size_t max,
+                void (*on_line)(const JournalLine *line, void *userdata),
+                void *userdata,
+                Error *error);
+
+void journal_scan_free(JournalScan *scan);
+DEFINE_AUTO(JournalScan, journal_scan_free)

@@ -85,9 +85,10 @@ static void pass(Question *question) {
 
         question->passed = true;
         question->io = sd_event_source_disable_unref(question->io);
-        for (size_t i = 0; i < look->question_count; i++)
+        for (size_t i = 0; i < look->question_count; i++) {
                 if (!look->questions[i].passed)
                         return;
+        }
 
         decide(look);
 }
@@ -130,10 +131,11 @@ static void read_answer(Question *question) {
         }
 
         question->size += (size_t) n;
-        if (serves(question->answer))
+        if (serves(question->answer)) {
                 pass(question);
-        else if (n == 0 || (size_t) n == room)
+        } else if (n == 0 || (size_t) n == room) {
                 fail_answer(question);
+        }
 }
 
 static void send_question(Question *question) {
@@ -163,12 +165,13 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
         if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &length) < 0)
                 failed = errno;
-        if (failed != 0)
+        if (failed != 0) {
                 fail_errno(question, failed);
-        else if (question->words)
+        } else if (question->words) {
                 send_question(question);
-        else
+        } else {
                 pass(question);
+        }
 
         return 0;
 }

@@ -42,19 +42,21 @@ static int parse_options(int argc, char *argv[], Options *ret) {
         int c;
 
         *ret = (Options) { .config = "/etc/rollpatch/agent.yaml" };
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
         while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-                if (c == 'c')
+                if (c == 'c') {
                         ret->config = optarg;
-                else if (c == 'k')
+                } else if (c == 'k') {
                         ret->check = true;
-                else if (c == 'p')
+                } else if (c == 'p') {
                         ret->print = true;
-                else if (c == 'v')
+                } else if (c == 'v') {
                         ret->verbose = true;
-                else if (c == 'V')
+                } else if (c == 'V') {
                         return puts("rollpatch-agent " VERSION) < 0 ? 1 : 0;
-                else
+                } else {
                         return usage(c == 'h' ? stdout : stderr);
+                }
         }
 
         if (optind < argc) {

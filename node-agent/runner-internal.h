@@ -34,11 +34,7 @@ typedef struct Entry {
 
 struct Runner {
         sd_event *event;
-        StepJournal *journal;
-        SystemdBus *bus;
         RunnerOptions options;
-        RunnerSend send;
-        void *userdata;
         char boot_id[ID_TEXT_MAX];
         Entry *entries[STEPS_MAX]; /* oldest first */
         size_t entry_count;
@@ -70,6 +66,13 @@ void entry_call_unit(Entry *entry);
 void entry_follow(Entry *entry);
 void entry_stop_following(Entry *entry);
 void entry_keep_last_lines(Entry *entry);
+
+/* What a finding means, for a person; `unit` is what systemd says, or "". */
+void entry_explain(
+                const Entry *entry,
+                const Finding *finding,
+                const char *unit,
+                char reason[static REASON_MAX]);
 
 /* runner-report.c */
 int runner_start_repeating(Runner *runner);

@@ -24,7 +24,7 @@ void runner_refuse(
         Refused *refused = &message.refused;
 
         refused->refusal = refusal;
-        refused->epoch = step_journal_get_epoch(runner->journal);
+        refused->epoch = step_journal_get_epoch(runner->options.journal);
         refused->fence = fence;
         (void) text_copy(
                         refused->order, sizeof(refused->order),
@@ -35,7 +35,7 @@ void runner_refuse(
         log_message(LOG_WARNING, &(LogContext) { .step = step[0] ? step : NULL },
                     "Refused %s%s%s: %s.", refused->order, step[0] ? " of " : "", step,
                     refused->reason);
-        (void) runner->send(&message, runner->userdata);
+        (void) runner->options.send(&message, runner->options.userdata);
 }
 
 static MessageKind order_of(JobEvent event) {
@@ -70,18 +70,18 @@ static void send_claimed(Runner *runner) {
         Message message = { .kind = MESSAGE_CLAIMED };
         Claimed *claimed = &message.claimed;
 
-        claimed->epoch = step_journal_get_epoch(runner->journal);
+        claimed->epoch = step_journal_get_epoch(runner->options.journal);
         (void) text_copy(
                         claimed->journal_id, sizeof(claimed->journal_id),
-                        step_journal_get_id(runner->journal));
+                        step_journal_get_id(runner->options.journal));
         for (size_t i = 0; i < runner->entry_count; i++)
                 fill_brief(runner->entries[i], &claimed->steps[claimed->step_count++]);
 
-        (void) runner->send(&message, runner->userdata);
+        (void) runner->options.send(&message, runner->options.userdata);
 }
 
 static void handle_claim(Runner *runner, const Claim *claim) {
-        uint64_t highest = step_journal_get_epoch(runner->journal);
+        uint64_t highest = step_journal_get_epoch(runner->options.journal);
         char reason[REASON_MAX];
         Refusal refusal;
         Error error = {};
@@ -93,7 +93,7 @@ static void handle_claim(Runner *runner, const Claim *claim) {
         }
 
         if (claim->epoch > highest &&
-            step_journal_put_epoch(runner->journal, claim->epoch, &error) < 0) {
+            step_journal_put_epoch(runner->options.journal, claim->epoch, &error) < 0) {
                 runner_refuse(runner, MESSAGE_CLAIM, "", 0, REFUSAL_FAILED, error.text);
                 return;
         }
@@ -109,9 +109,10 @@ static void handle_claim(Runner *runner, const Claim *claim) {
 /* --- steps ----------------------------------------------------------------------------------- */
 
 static Entry *find_entry(const Runner *runner, const char *step) {
-        for (size_t i = 0; i < runner->entry_count; i++)
+        for (size_t i = 0; i < runner->entry_count; i++) {
                 if (strcmp(runner->entries[i]->job.step, step) == 0)
                         return runner->entries[i];
+        }
 
         return NULL;
 }
@@ -135,14 +136,16 @@ static Entry *find_forgettable(const Runner *runner) {
         const uint32_t never_started =
                         IN(NODE_STEP_STAGE_FAILED) | IN(NODE_STEP_STAGED) | IN(NODE_STEP_DECLINED);
 
-        for (size_t i = 0; i < runner->entry_count; i++)
+        for (size_t i = 0; i < runner->entry_count; i++) {
                 if (IN(runner->entries[i]->job.state) & never_started)
                         return runner->entries[i];
+        }
 
-        for (size_t i = 0; i < runner->entry_count; i++)
+        for (size_t i = 0; i < runner->entry_count; i++) {
                 if (runner->entries[i]->job.state == NODE_STEP_ENDED &&
                     runner->entries[i]->op[0] == '\0')
                         return runner->entries[i];
+        }
 
         return NULL;
 }
@@ -155,14 +158,15 @@ static int make_room(Runner *runner, Error *error) {
                 return 0;
 
         entry = find_forgettable(runner);
-        if (!entry)
+        if (!entry) {
                 return error_setf(
                                 error, ERROR_BLOCKED,
                                 "%d steps are unresolved: look at them, and move those that "
                                 "are settled out of %s/steps",
-                                STEPS_MAX, step_journal_get_path(runner->journal));
+                                STEPS_MAX, step_journal_get_path(runner->options.journal));
+        }
 
-        r = step_journal_forget(runner->journal, entry->job.step, error);
+        r = step_journal_forget(runner->options.journal, entry->job.step, error);
         if (r < 0)
                 return r;
 
@@ -274,10 +278,11 @@ static void handle_start(Runner *runner, const Start *start) {
 static void handle_ask(Runner *runner, const Ask *ask) {
         Entry *entry = find_entry(runner, ask->step);
 
-        if (entry)
+        if (entry) {
                 (void) entry_feed(entry, &(JobInput) { .event = JOB_EVENT_ASK }, "");
-        else
+        } else {
                 runner_report_absent(runner, ask->step);
+        }
 }
 
 /* --- all of them ----------------------------------------------------------------------------- */
@@ -287,11 +292,16 @@ static bool epoch_holds(Runner *runner, MessageKind order, uint64_t epoch, const
         char reason[REASON_MAX];
         Refusal refusal;
 
-        if (job_epoch_holds(epoch, step_journal_get_epoch(runner->journal), &refusal, reason))
+        if (job_epoch_holds(epoch, step_journal_get_epoch(runner->options.journal), &refusal,
+                            reason))
                 return true;
 
         runner_refuse(runner, order, step, entry ? entry->job.fence : 0, refusal, reason);
         return false;
+}
+
+bool runner_epoch_holds(Runner *runner, MessageKind order, uint64_t epoch) {
+        return epoch_holds(runner, order, epoch, "");
 }
 
 void runner_handle(Runner *runner, const Message *order) {
@@ -327,6 +337,8 @@ void runner_handle(Runner *runner, const Message *order) {
         case MESSAGE_READY:
         case MESSAGE_REPORT:
         case MESSAGE_REFUSED:
+        case MESSAGE_WATCH: /* about checks, not about a step */
+        case MESSAGE_SAMPLE:
                 return; /* not an order */
         }
 }

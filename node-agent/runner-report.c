@@ -66,17 +66,18 @@ static void fill_report(const Entry *entry, Report *report) {
                 fill_start(&entry->record, report);
         fill_reason(entry, report);
 
-        if (entry->tail)
+        if (entry->tail) {
                 journal_tail_get(entry->tail, report->tail);
-        else
+        } else {
                 (void) text_copy(report->tail, sizeof(report->tail), entry->last_lines);
+        }
 }
 
 static void send_report(Entry *entry) {
         Message message = { .kind = MESSAGE_REPORT };
 
         fill_report(entry, &message.report);
-        if (entry->runner->send(&message, entry->runner->userdata) >= 0 &&
+        if (entry->runner->options.send(&message, entry->runner->options.userdata) >= 0 &&
             job_is_over(entry->job.state))
                 CRASH_POINT("report-sent");
 }
@@ -97,9 +98,10 @@ void entry_say(Entry *entry, const char *reason) {
                 return;
 
         (void) text_copy(entry->reason, sizeof(entry->reason), shown);
-        if (reason[0])
+        if (reason[0]) {
                 log_message(LOG_WARNING, &(LogContext) { .step = entry->job.step }, "%s: %s.",
                             entry->job.step, shown);
+        }
         entry_report(entry);
 }
 
@@ -115,13 +117,14 @@ void runner_report_absent(Runner *runner, const char *step) {
         id_random(message.report.op);
         (void) text_copy(message.report.step, sizeof(message.report.step), step);
         identity_read_version(runner->options.root, message.report.dcos_version);
-        (void) runner->send(&message, runner->userdata);
+        (void) runner->options.send(&message, runner->options.userdata);
 }
 
 static void repeat_all(Runner *runner) {
-        for (size_t i = 0; i < runner->entry_count; i++)
+        for (size_t i = 0; i < runner->entry_count; i++) {
                 if (runner->entries[i]->op[0])
                         send_report(runner->entries[i]);
+        }
 }
 
 void runner_on_up(Runner *runner) {
@@ -152,7 +155,7 @@ int runner_start_repeating(Runner *runner) {
 /* --- what a coordinator asks of all ---------------------------------------------------------- */
 
 void runner_fill_heartbeat(const Runner *runner, Heartbeat *heartbeat) {
-        heartbeat->epoch = step_journal_get_epoch(runner->journal);
+        heartbeat->epoch = step_journal_get_epoch(runner->options.journal);
         for (size_t i = runner->entry_count; i > 0; i--) {
                 const Job *job = &runner->entries[i - 1]->job;
 

@@ -12,7 +12,7 @@
 #include "node-agent/tail.h"
 
 /* Following a step whose intent is on disk. The order is always the same: ask systemd about the
- * unit, and when it has answered read the files, and judge both (job_judge). Signals only make us
+ * unit, and when it has answered read the files, and judge both (finding.h). Signals only make us
  * ask sooner; that none is needed is what makes a restart of this program, of dbus or of systemd a
  * matter of one more question. */
 
@@ -57,33 +57,31 @@ void entry_keep_last_lines(Entry *entry) {
         /* The journal may drop lines, and those of a unit that has just ended may still be on their
          * way: `output` is better, when there is one. */
         size = step_journal_read_output(
-                        entry->runner->journal, entry->job.step, output, sizeof(output));
-        if (size > 0)
+                        entry->runner->options.journal, entry->job.step, output, sizeof(output));
+        if (size > 0) {
                 tail_clean(entry->last_lines, sizeof(entry->last_lines), output, size);
-        else if (entry->tail)
+        } else if (entry->tail) {
                 journal_tail_get(entry->tail, entry->last_lines);
+        }
 }
 
-static void explain(
+void entry_explain(
                 const Entry *entry,
-                JobEvent event,
                 const Finding *finding,
-                const UnitFacts *unit,
+                const char *unit,
                 char reason[static REASON_MAX]) {
         const StepResult *result = &entry->record.result;
 
         (void) text_copy(reason, REASON_MAX, finding->reason);
-        if (event == JOB_EVENT_NEVER_STARTED)
-                (void) text_format(
-                                reason, REASON_MAX, "%s (%s)", finding->reason,
-                                entry->call_failed[0] ? entry->call_failed : unit->text);
-        else if (event == JOB_EVENT_INTERRUPTED && entry->record.facts.result)
+        if (finding->state == NODE_STEP_INTERRUPTED && entry->record.facts.result) {
                 (void) text_format(
                                 reason, REASON_MAX, "%s; it ended with exit status %u, signal %u",
                                 finding->reason, (unsigned) result->exit_status,
                                 (unsigned) result->exit_signal);
-        else if (event == JOB_EVENT_INTERRUPTED)
-                (void) text_format(reason, REASON_MAX, "%s (%s)", finding->reason, unit->text);
+        } else if (unit[0] && (finding->duty == JOB_DUTY_WITHDRAW ||
+                               finding->state == NODE_STEP_INTERRUPTED)) {
+                (void) text_format(reason, REASON_MAX, "%s (%s)", finding->reason, unit);
+        }
 }
 
 /* Only this boot's clock can tell, and nobody is killed: a person decides. */
@@ -125,15 +123,16 @@ static void settle(Entry *entry, const Finding *finding, const UnitFacts *unit) 
                 return;
         }
 
-        if (finding->unknown)
+        if (finding->unknown) {
                 say_unknown(entry, entry->record.damage);
-        else if (!known)
+        } else if (!known) {
                 say_unknown(entry, "the step's files have changed by another hand");
-        else if (unit->state == UNIT_UNKNOWN)
+        } else if (unit->state == UNIT_UNKNOWN) {
                 say_unknown(entry, unit->text);
-        else
+        } else {
                 poll_after(entry,
                            entry->job.state == NODE_STEP_INTENT ? POLL_INTENT : POLL_RUNNING);
+        }
 
         if (known && unit->state == UNIT_PRESENT) {
                 if (text_starts_with(entry->reason, "unknown: "))
@@ -149,11 +148,13 @@ static void on_facts(const UnitFacts *unit, void *userdata) {
         Finding finding;
         JobEvent event;
 
-        step_journal_read(runner->journal, entry->job.step, &entry->record);
+        step_journal_read(runner->options.journal, entry->job.step, &entry->record);
         finding = job_judge(&entry->record.facts, runner->boot_id, unit->state);
 
         if (job_event_of(&entry->job, &finding, &event)) {
-                explain(entry, event, &finding, unit, reason);
+                bool says_no = finding.duty == JOB_DUTY_WITHDRAW && entry->call_failed[0];
+
+                entry_explain(entry, &finding, says_no ? entry->call_failed : unit->text, reason);
 
                 /* -ESTALE: the script was started between our look and the withdrawal. */
                 if (entry_feed(entry, &(JobInput) { .event = event }, reason) < 0) {
@@ -181,7 +182,7 @@ static int follow(Entry *entry, Error *error) {
         if (!step_unit_format(unit, entry->job.step))
                 return error_setf(error, ERROR_TOO_BIG, "the name of the unit is too long");
 
-        r = unit_watch_new(runner->bus, unit, &handlers, entry, &entry->watch, error);
+        r = unit_watch_new(runner->options.bus, unit, &handlers, entry, &entry->watch, error);
         if (r < 0)
                 return r;
 
@@ -226,7 +227,7 @@ void entry_call_unit(Entry *entry) {
         CRASH_POINT("after-intent");
         if (follow(entry, &error) < 0 ||
             step_journal_step_path(
-                            runner->journal, entry->job.step, directory, sizeof(directory),
+                            runner->options.journal, entry->job.step, directory, sizeof(directory),
                             &error) < 0) {
                 give_up(entry, &error);
                 return;
@@ -234,7 +235,7 @@ void entry_call_unit(Entry *entry) {
 
         (void) text_format(fence, sizeof(fence), "%" PRIu64, entry->record.intent.fence);
         (void) text_format(description, sizeof(description), "rollpatch step %s", entry->job.step);
-        systemd_bus_reset_failed(runner->bus, entry->record.intent.unit);
+        systemd_bus_reset_failed(runner->options.bus, entry->record.intent.unit);
         if (unit_watch_start(entry->watch, description, arguments, &error) < 0) {
                 /* Nothing was sent: the unit is not there, and that is what asking will show. */
                 text_ellipsize(entry->call_failed, sizeof(entry->call_failed), error.text);
@@ -250,7 +251,7 @@ void entry_stop_following(Entry *entry) {
                 return;
 
         entry_keep_last_lines(entry);
-        systemd_bus_reset_failed(entry->runner->bus, entry->record.intent.unit);
+        systemd_bus_reset_failed(entry->runner->options.bus, entry->record.intent.unit);
         unit_watch_free(TAKE(entry->watch));
         journal_tail_free(TAKE(entry->tail));
         entry->poll = sd_event_source_disable_unref(entry->poll);

@@ -63,11 +63,13 @@ static int write_intent(Entry *entry, Error *error) {
 
         (void) text_copy(intent.boot_id, sizeof(intent.boot_id), entry->runner->boot_id);
         (void) step_unit_format(intent.unit, entry->job.step);
-        if (journal_read_cursor(intent.cursor, &ignored) < 0)
+        if (journal_read_cursor(intent.cursor, &ignored) < 0) {
                 log_warning("%s: its place in the journal is not known: %s.", entry->job.step,
                             ignored.text);
+        }
 
-        r = step_journal_put_intent(entry->runner->journal, entry->job.step, &intent, error);
+        r = step_journal_put_intent(
+                        entry->runner->options.journal, entry->job.step, &intent, error);
         if (r < 0)
                 return r;
 
@@ -83,7 +85,7 @@ static int write_down(
                 const JobMove *move,
                 const char *reason,
                 Error *error) {
-        StepJournal *journal = entry->runner->journal;
+        StepJournal *journal = entry->runner->options.journal;
         const char *step = entry->job.step;
 
         switch (move->write) {
@@ -158,27 +160,31 @@ static void on_fetched(const char *data, size_t size, const Error *error, void *
 static void start_fetch(Entry *entry) {
         const Runner *runner = entry->runner;
         char directory[PATH_MAX];
+        const FetchPlaces places = { .probe = runner->options.probe, .directory = directory };
         Error error = {};
         int r;
 
         r = step_journal_step_path(
-                        runner->journal, entry->job.step, directory, sizeof(directory), &error);
-        if (r == 0)
-                r = fetch_start(runner->event, runner->options.probe, directory,
-                                &entry->record.stage, on_fetched, entry, &entry->fetch, &error);
-        if (r < 0)
+                        runner->options.journal, entry->job.step, directory, sizeof(directory),
+                        &error);
+        if (r == 0) {
+                r = fetch_start(runner->event, &places, &entry->record.stage, on_fetched, entry,
+                                &entry->fetch, &error);
+        }
+        if (r < 0) {
                 (void) entry_feed(
                                 entry, &(JobInput) { .event = JOB_EVENT_FETCH_FAILED }, error.text);
+        }
 }
 
 /* The machine checks the time once more. */
 static int check_start(Entry *entry, Error *error) {
         const Runner *runner = entry->runner;
 
-        if (!systemd_bus_is_up(runner->bus))
+        if (!systemd_bus_is_up(runner->options.bus))
                 return error_setf(error, ERROR_UNREACHABLE, "no connection to systemd");
 
-        return step_journal_check_script(runner->journal, &entry->record.stage, error);
+        return step_journal_check_script(runner->options.journal, &entry->record.stage, error);
 }
 
 void entry_looked(Entry *entry, const Error *error) {
@@ -197,7 +203,7 @@ static void send_ready(const Entry *entry) {
 
         (void) text_copy(message.ready.step, sizeof(message.ready.step), entry->job.step);
         (void) text_copy(message.ready.nonce, sizeof(message.ready.nonce), entry->job.nonce);
-        (void) entry->runner->send(&message, entry->runner->userdata);
+        (void) entry->runner->options.send(&message, entry->runner->options.userdata);
 }
 
 static void act(Entry *entry, const JobMove *move) {
@@ -306,24 +312,24 @@ void runner_drop_entry(Runner *runner, Entry *entry) {
                 place++;
 
         runner->entry_count--;
-        memmove(&runner->entries[place], &runner->entries[place + 1],
-                (runner->entry_count - place) * sizeof(runner->entries[0]));
+        for (; place < runner->entry_count; place++)
+                runner->entries[place] = runner->entries[place + 1];
+
         entry_free(entry);
 }
 
 static void fill_found_reason(Entry *entry, const Finding *finding) {
         const StepRecord *record = &entry->record;
-        const char *reason = finding->reason;
 
-        if (finding->unknown)
+        if (finding->unknown) {
                 (void) text_format(
                                 entry->reason, sizeof(entry->reason), "unknown: %s",
                                 record->damage);
-        else
-                (void) text_copy(
-                                entry->reason, sizeof(entry->reason),
-                                finding->state == NODE_STEP_DECLINED ? record->declined_reason
-                                                                     : reason);
+        } else if (finding->state == NODE_STEP_DECLINED) {
+                (void) text_copy(entry->reason, sizeof(entry->reason), record->declined_reason);
+        } else {
+                entry_explain(entry, finding, "", entry->reason);
+        }
 }
 
 /* Nothing is started here: the fetch is a download, and a unit is only asked about. */
@@ -347,12 +353,12 @@ static int recover(Runner *runner, const char *step, Error *error) {
         Finding finding;
         Entry *entry;
 
-        step_journal_read(runner->journal, step, &record);
+        step_journal_read(runner->options.journal, step, &record);
         finding = job_judge(&record.facts, runner->boot_id, UNIT_UNKNOWN);
 
         /* Made, and then nothing was written. */
         if (finding.state == NODE_STEP_ABSENT)
-                return step_journal_forget(runner->journal, step, error);
+                return step_journal_forget(runner->options.journal, step, error);
 
         entry = runner_add_entry(runner, step);
         if (!entry)
@@ -377,21 +383,14 @@ static int recover_all(Runner *runner, Error *error) {
         if (r < 0)
                 return error_errnof(error, r, "cannot read the boot id");
 
-        r = step_journal_list(runner->journal, steps, &count, error);
+        r = step_journal_list(runner->options.journal, steps, &count, error);
         for (size_t i = 0; r == 0 && i < count; i++)
                 r = recover(runner, steps[i], error);
 
         return r;
 }
 
-int runner_new(sd_event *event,
-               StepJournal *journal,
-               SystemdBus *bus,
-               const RunnerOptions *options,
-               RunnerSend send,
-               void *userdata,
-               Runner **ret,
-               Error *error) {
+int runner_new(sd_event *event, const RunnerOptions *options, Runner **ret, Error *error) {
         AUTO(Runner) *runner = calloc(1, sizeof(*runner));
         int r;
 
@@ -399,15 +398,13 @@ int runner_new(sd_event *event,
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
         runner->event = event;
-        runner->journal = journal;
-        runner->bus = bus;
         runner->options = *options;
-        runner->send = send;
-        runner->userdata = userdata;
 
         r = recover_all(runner, error);
-        if (r < 0)
-                return error_prefixf(error, "step journal %s", step_journal_get_path(journal));
+        if (r < 0) {
+                return error_prefixf(
+                                error, "step journal %s", step_journal_get_path(options->journal));
+        }
 
         r = runner_start_repeating(runner);
         if (r < 0)

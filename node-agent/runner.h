@@ -15,7 +15,15 @@
 
 typedef struct Runner Runner;
 
+/* Hands a message to the link; whether it arrives is nobody's promise. Negative: there is none now.
+ */
+typedef int (*RunnerSend)(const Message *message, void *userdata);
+
 typedef struct RunnerOptions {
+        StepJournal *journal;
+        SystemdBus *bus;
+        RunnerSend send;
+        void *userdata;   /* of `send` */
         const char *name; /* of this node */
         Role role;
         const char *root;  /* "/" but in tests */
@@ -23,23 +31,16 @@ typedef struct RunnerOptions {
         const char *step;  /* path of rollpatch-step */
 } RunnerOptions;
 
-/* Hands a message to the link; whether it arrives is nobody's promise. Negative: there is none now.
- */
-typedef int (*RunnerSend)(const Message *message, void *userdata);
-
-/* Reads all steps and takes up what is under way. Journal, bus and what `options` points to are
- * borrowed for as long as the runner lives. */
-int runner_new(sd_event *event,
-               StepJournal *journal,
-               SystemdBus *bus,
-               const RunnerOptions *options,
-               RunnerSend send,
-               void *userdata,
-               Runner **ret,
-               Error *error);
+/* Reads all steps and takes up what is under way. What `options` points to is borrowed for as long
+ * as the runner lives. */
+int runner_new(sd_event *event, const RunnerOptions *options, Runner **ret, Error *error);
 
 /* CLAIM, STAGE, SLOT, START, ASK, ACK. Anything else is ignored. */
 void runner_handle(Runner *runner, const Message *order);
+
+/* Whether an order that is about no step may be carried out; false: it was answered with REFUSED.
+ */
+bool runner_epoch_holds(Runner *runner, MessageKind order, uint64_t epoch);
 
 /* A session stands: a good moment to repeat what is not acknowledged. */
 void runner_on_up(Runner *runner);

@@ -17,10 +17,11 @@ static bool is_page(const char *data, size_t size) {
              data++)
                 size--;
 
-        for (size_t i = 0; i < ELEMENTSOF(begins); i++)
+        for (size_t i = 0; i < ELEMENTSOF(begins); i++) {
                 if (size >= strlen(begins[i]) &&
                     strncasecmp(data, begins[i], strlen(begins[i])) == 0)
                         return true;
+        }
 
         return false;
 }
@@ -28,10 +29,11 @@ static bool is_page(const char *data, size_t size) {
 int script_verify(const char *data, size_t size, const Stage *stage, Error *error) {
         char digest[DIGEST_TEXT_MAX];
 
-        if (is_page(data, size))
+        if (is_page(data, size)) {
                 return error_setf(
                                 error, ERROR_INVALID,
                                 "script is an HTML page, want a shell script");
+        }
         if (size < 2 || memcmp(data, "#!", 2) != 0) {
                 char begin[16] = "", shown[16];
 
@@ -40,16 +42,18 @@ int script_verify(const char *data, size_t size, const Stage *stage, Error *erro
                 return error_setf(
                                 error, ERROR_INVALID, "script begins with '%s', want '#!'", shown);
         }
-        if (size != stage->size)
+        if (size != stage->size) {
                 return error_setf(
                                 error, ERROR_INVALID, "script is %zu bytes, want %" PRIu64, size,
                                 stage->size);
+        }
 
         digest_bytes(data, size, digest);
-        if (strcmp(digest, stage->sha256) != 0)
+        if (strcmp(digest, stage->sha256) != 0) {
                 return error_setf(
                                 error, ERROR_INVALID, "script has sha256 %s, want %s", digest,
                                 stage->sha256);
+        }
 
         return 0;
 }

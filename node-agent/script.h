@@ -9,7 +9,7 @@
 /* Whether this is the script of the plan: what is started as root is pinned by size and SHA-256
  * (promise 14). */
 
-#define SCRIPT_BYTES_MAX (4 * 1024 * 1024)
+#define SCRIPT_BYTES_MAX 4194304
 
 int script_verify(const char *data, size_t size, const Stage *stage, Error *error);
 

@@ -77,8 +77,7 @@ static int start_helper(Fetch *fetch, sd_event *event, const char *probe_path, E
 }
 
 int fetch_start(sd_event *event,
-                const char *probe_path,
-                const char *directory,
+                const FetchPlaces *places,
                 const Stage *stage,
                 FetchDone on_done,
                 void *userdata,
@@ -87,11 +86,12 @@ int fetch_start(sd_event *event,
         AUTO(Fetch) *fetch = NULL;
         int r;
 
-        if (stage->size > SCRIPT_BYTES_MAX)
+        if (stage->size > SCRIPT_BYTES_MAX) {
                 return error_setf(
                                 error, ERROR_TOO_BIG,
                                 "script is %" PRIu64 " bytes, want at most %d", stage->size,
                                 SCRIPT_BYTES_MAX);
+        }
 
         fetch = calloc(1, sizeof(*fetch));
         if (!fetch)
@@ -100,10 +100,10 @@ int fetch_start(sd_event *event,
         fetch->stage = *stage;
         fetch->on_done = on_done;
         fetch->userdata = userdata;
-        if (!text_format(fetch->path, sizeof(fetch->path), "%s/download", directory))
+        if (!text_format(fetch->path, sizeof(fetch->path), "%s/download", places->directory))
                 return error_setf(error, ERROR_TOO_BIG, "the path of the step is too long");
 
-        r = start_helper(fetch, event, probe_path, error);
+        r = start_helper(fetch, event, places->probe, error);
         if (r < 0)
                 return r;
 

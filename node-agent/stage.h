@@ -16,10 +16,13 @@ typedef struct Fetch Fetch;
  * why there is none. May free the fetch. */
 typedef void (*FetchDone)(const char *data, size_t size, const Error *error, void *userdata);
 
-/* `directory` is the step's, where a file of the name "download" comes and goes. */
+typedef struct FetchPlaces {
+        const char *probe;     /* path of rollpatch-probe */
+        const char *directory; /* of the step; a file of the name "download" comes and goes there */
+} FetchPlaces;
+
 int fetch_start(sd_event *event,
-                const char *probe_path,
-                const char *directory,
+                const FetchPlaces *places,
                 const Stage *stage,
                 FetchDone on_done,
                 void *userdata,

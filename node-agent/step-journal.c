@@ -76,11 +76,12 @@ static int load_id(StepJournal *journal, Error *error) {
         if (r < 0)
                 return r;
 
-        if (!hex_is_valid(journal->id, ID_TEXT_MAX - 1))
+        if (!hex_is_valid(journal->id, ID_TEXT_MAX - 1)) {
                 return error_setf(
                                 error, ERROR_INVALID,
                                 "'journal-id' is '%s', want %d hexadecimal digits", journal->id,
                                 ID_TEXT_MAX - 1);
+        }
 
         return 0;
 }
@@ -123,9 +124,11 @@ static int remove_directory(int parent_fd, const char *name, Error *error) {
         if (!dir)
                 return error_errnof(error, errno, "cannot open '%s'", name);
 
-        while ((entry = readdir(dir)))
+        /* The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+        while ((entry = readdir(dir))) {
                 if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
                         (void) unlinkat(dirfd(dir), entry->d_name, 0);
+        }
         (void) closedir(dir);
 
         if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0)
@@ -282,9 +285,10 @@ static int put_order(int fd, const char *step, const Intent *intent, Error *erro
         (void) text_copy(values[ORDER_BOOT_ID], RECORD_VALUE_MAX, intent->boot_id);
         (void) text_copy(values[ORDER_STEP], RECORD_VALUE_MAX, step);
         (void) text_format(values[ORDER_FENCE], RECORD_VALUE_MAX, "%" PRIu64, intent->fence);
-        if (!record_format(text, sizeof(text), order_keys, values, ORDER_KEY_COUNT))
+        if (!record_format(text, sizeof(text), order_keys, values, ORDER_KEY_COUNT)) {
                 return error_setf(
                                 error, ERROR_INVALID, "the order of '%s' cannot be written", step);
+        }
 
         format_order_name(name, intent->fence);
         return file_replace(fd, name, text, strlen(text), 0600, error);
@@ -324,10 +328,12 @@ static int remove_orders(int step_fd, Error *error) {
         if (!dir)
                 return error_errnof(error, errno, "cannot list the step's directory");
 
-        while ((entry = readdir(dir)))
+        /* The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+        while ((entry = readdir(dir))) {
                 if (text_starts_with(entry->d_name, "order-") &&
                     unlinkat(step_fd, entry->d_name, 0) < 0)
                         failed = errno;
+        }
         (void) closedir(dir);
 
         if (failed)
@@ -409,10 +415,11 @@ int step_journal_step_path(
                 char *buffer,
                 size_t size,
                 Error *error) {
-        if (!text_format(buffer, size, "%s/steps/%s", journal->path, step))
+        if (!text_format(buffer, size, "%s/steps/%s", journal->path, step)) {
                 return error_setf(
                                 error, ERROR_TOO_BIG,
                                 "the path of step '%s' is more than %zu bytes", step, size - 1);
+        }
 
         return 0;
 }
@@ -442,14 +449,16 @@ static int add_entry(int steps_fd, const char *name, Entry entries[], size_t *co
 
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
                 return 0;
-        if (!step_id_is_valid(name))
+        if (!step_id_is_valid(name)) {
                 return error_setf(
                                 error, ERROR_INVALID, "'steps/%s' is no step id: what is it?",
                                 name);
-        if (*count == STEPS_MAX)
+        }
+        if (*count == STEPS_MAX) {
                 return error_setf(
                                 error, ERROR_TOO_BIG,
                                 "more than %d steps in 'steps': move old ones away", STEPS_MAX);
+        }
 
         /* Written once, so its time is that of the step. */
         (void) text_format(stage, sizeof(stage), "%s/stage", name);
@@ -478,6 +487,7 @@ int step_journal_list(
         if (!dir)
                 return error_errnof(error, errno, "cannot list 'steps'");
 
+        /* The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         while (r == 0 && (entry = readdir(dir)))
                 r = add_entry(journal->steps_fd, entry->d_name, entries, &count, error);
         (void) closedir(dir);

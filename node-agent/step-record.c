@@ -13,7 +13,7 @@
 #include "node-agent/step/record.h"
 #include "proto/codec.h"
 
-#define JSON_BYTES_MAX (64 * 1024)
+#define JSON_BYTES_MAX 65536
 
 // clang-format off
 const Field fence_fields[] = {
@@ -82,10 +82,11 @@ static int get_json(
         r = json_parse(text, strlen(text), &object, error);
         if (r < 0)
                 return error_prefixf(error, "'%s'", name);
-        if (!json_is_object(object))
+        if (!json_is_object(object)) {
                 return error_setf(
                                 error, ERROR_INVALID, "'%s' is %s, want an object", name,
                                 json_type_name(object));
+        }
 
         r = fields_decode(fields, object, NULL, ret, size, error);
         if (r < 0)
@@ -141,10 +142,11 @@ static int read_stage(int fd, const char *step, StepRecord *record, Error *error
 
         r = find_json(fd, "stage", message_fields(MESSAGE_STAGE), &record->stage,
                       sizeof(record->stage), error);
-        if (r > 0 && strcmp(record->stage.step, step) != 0)
+        if (r > 0 && strcmp(record->stage.step, step) != 0) {
                 return error_setf(
                                 error, ERROR_INVALID, "'stage': is of step '%s', want '%s'",
                                 record->stage.step, step);
+        }
 
         record->facts.stage = r > 0;
         return r;
@@ -178,20 +180,22 @@ static int read_started(int fd, const char *step, StepRecord *record, Error *err
 
         if (strcmp(values[ORDER_STEP], step) != 0 ||
             !hex_is_valid(values[ORDER_BOOT_ID], ID_TEXT_MAX - 1) ||
-            parse_u64(values[ORDER_FENCE], 1, FENCE_MAX, &facts->started_fence) < 0)
+            parse_u64(values[ORDER_FENCE], 1, FENCE_MAX, &facts->started_fence) < 0) {
                 return error_setf(
                                 error, ERROR_INVALID,
                                 "'started': is of step '%s', boot '%s', fence '%s', want step '%s', a boot "
                                 "id, a fence",
                                 values[ORDER_STEP], values[ORDER_BOOT_ID], values[ORDER_FENCE],
                                 step);
+        }
 
         memcpy(facts->started_boot, values[ORDER_BOOT_ID], ID_TEXT_MAX);
 
         /* Making the second link was the last that happened to this file. */
-        if (fstatat(fd, "started", &st, AT_SYMLINK_NOFOLLOW) == 0)
+        if (fstatat(fd, "started", &st, AT_SYMLINK_NOFOLLOW) == 0) {
                 record->started_at = (usec_t) st.st_ctim.tv_sec * USEC_PER_SEC +
                                      (usec_t) st.st_ctim.tv_nsec / 1000;
+        }
         return 1;
 }
 
@@ -212,18 +216,21 @@ static int parse_result(char values[][RECORD_VALUE_MAX], StepResult *ret, Error 
                 { RESULT_JOURNAL_DROPPED, UINT64_MAX, &result.journal_dropped },
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
-                if (parse_u64(values[numbers[i].key], 0, numbers[i].max, numbers[i].place) < 0)
+        for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
+                if (parse_u64(values[numbers[i].key], 0, numbers[i].max, numbers[i].place) < 0) {
                         return error_setf(
                                         error, ERROR_INVALID,
                                         "'result': %s is '%s', want at most %" PRIu64,
                                         result_keys[numbers[i].key], values[numbers[i].key],
                                         numbers[i].max);
+                }
+        }
 
-        if (!hex_is_valid(values[RESULT_BOOT_ID], ID_TEXT_MAX - 1))
+        if (!hex_is_valid(values[RESULT_BOOT_ID], ID_TEXT_MAX - 1)) {
                 return error_setf(
                                 error, ERROR_INVALID, "'result': boot_id is '%s', want a boot id",
                                 values[RESULT_BOOT_ID]);
+        }
 
         result.terminated = terminated;
         (void) text_copy(result.boot_id, sizeof(result.boot_id), values[RESULT_BOOT_ID]);
@@ -253,10 +260,11 @@ static int check_whole(const StepRecord *record, Error *error) {
 
         if (facts->result && facts->started_fence == 0)
                 return error_setf(error, ERROR_INVALID, "'result' is there, but 'started' is not");
-        if (facts->result && strcmp(record->result.boot_id, facts->started_boot) != 0)
+        if (facts->result && strcmp(record->result.boot_id, facts->started_boot) != 0) {
                 return error_setf(
                                 error, ERROR_INVALID, "'result' is of boot '%s', 'started' of '%s'",
                                 record->result.boot_id, facts->started_boot);
+        }
 
         /* A directory that was just made is empty; any other has the order that it was made for. */
         if (!facts->stage && (facts->script || facts->slot_fence || facts->declined_fence ||

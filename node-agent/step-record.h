@@ -3,7 +3,7 @@
 
 #include "common/error.h"
 #include "common/fields.h"
-#include "node-agent/job.h"
+#include "node-agent/finding.h"
 
 /* The files of one step (step-journal.h), read in one go and strictly: a file that is cut, too
  * long, of another step, or contradicts another one is an error that names it, and nothing is

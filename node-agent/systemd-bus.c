@@ -102,6 +102,8 @@ static int on_properties(sd_bus_message *message, void *userdata, sd_bus_error *
 
 static void watch_add_match(UnitWatch *watch) {
         watch->match = sd_bus_slot_unref(watch->match);
+        if (!watch->handlers->on_change)
+                return;
 
         /* Without it changes are seen a little later, by asking: not worth an error. */
         (void) sd_bus_match_signal_async(
@@ -128,10 +130,11 @@ static int on_subscribed(sd_bus_message *message, void *userdata, sd_bus_error *
 
         for (UnitWatch *watch = bus->watches; watch; watch = watch->next) {
                 watch_add_match(watch);
-                if (watch->asked)
+                if (watch->asked) {
                         send_question(watch);
-                else
+                } else if (watch->handlers->on_change) {
                         watch->handlers->on_change(watch->userdata);
+                }
         }
 
         return 0;
@@ -264,10 +267,8 @@ void systemd_bus_free(SystemdBus *bus) {
 /* --- questions ------------------------------------------------------------------------------- */
 
 typedef struct Properties {
-        char load[32], active[32], sub[32];
-        uint32_t job;
+        UnitStatus status;
         bool has_job;
-        int32_t main_code, main_status;
 } Properties;
 
 static int read_text(sd_bus_message *message, char *buffer, size_t size) {
@@ -281,22 +282,45 @@ static int read_text(sd_bus_message *message, char *buffer, size_t size) {
         return r;
 }
 
+// clang-format off
+#define TEXT(name, member) { name, "s", offsetof(UnitStatus, member), sizeof(((UnitStatus *) NULL)->member) }
+#define NUMBER(name, type, member) { name, type, offsetof(UnitStatus, member), 0 }
+
+static const struct PropertyRow {
+        const char *name, *type;
+        size_t offset, size;
+} property_rows[] = {
+        TEXT("LoadState", load),
+        TEXT("ActiveState", active),
+        TEXT("SubState", sub),
+        TEXT("Result", result),
+        TEXT("Type", type),
+        TEXT("Restart", restart),
+        NUMBER("ExecMainCode", "i", main_code),
+        NUMBER("ExecMainStatus", "i", main_status),
+        NUMBER("MainPID", "u", main_pid),
+        NUMBER("NRestarts", "u", restarts),
+};
+// clang-format on
+
 static int read_property(sd_bus_message *message, const char *name, Properties *properties) {
         const char *path;
 
-        if (strcmp(name, "LoadState") == 0)
-                return read_text(message, properties->load, sizeof(properties->load));
-        if (strcmp(name, "ActiveState") == 0)
-                return read_text(message, properties->active, sizeof(properties->active));
-        if (strcmp(name, "SubState") == 0)
-                return read_text(message, properties->sub, sizeof(properties->sub));
-        if (strcmp(name, "ExecMainCode") == 0)
-                return sd_bus_message_read(message, "v", "i", &properties->main_code);
-        if (strcmp(name, "ExecMainStatus") == 0)
-                return sd_bus_message_read(message, "v", "i", &properties->main_status);
+        for (size_t i = 0; i < ELEMENTSOF(property_rows); i++) {
+                const struct PropertyRow *row = &property_rows[i];
+                char *place = (char *) &properties->status + row->offset;
+
+                if (strcmp(name, row->name) != 0)
+                        continue;
+                if (row->size > 0)
+                        return read_text(message, place, row->size);
+
+                return sd_bus_message_read(message, "v", row->type, place);
+        }
+
         if (strcmp(name, "Job") == 0) {
                 properties->has_job = true;
-                return sd_bus_message_read(message, "v", "(uo)", &properties->job, &path);
+                return sd_bus_message_read(message, "v", "(uo)", &properties->status.job, &path);
         }
 
         return sd_bus_message_skip(message, "v");
@@ -317,7 +341,8 @@ static int read_properties(sd_bus_message *message, Properties *ret) {
         }
         if (r < 0)
                 return r;
-        if (properties.load[0] == '\0' || properties.active[0] == '\0' || !properties.has_job)
+        if (properties.status.load[0] == '\0' || properties.status.active[0] == '\0' ||
+            !properties.has_job)
                 return -ENODATA;
 
         *ret = properties;
@@ -326,21 +351,22 @@ static int read_properties(sd_bus_message *message, Properties *ret) {
 
 /* Gone is what systemd has no process for and nothing to do for. Everything else, also states that
  * were invented after this was written, is present. */
-static void judge(const Properties *properties, UnitFacts *facts) {
-        bool over = strcmp(properties->active, "inactive") == 0 ||
-                    strcmp(properties->active, "failed") == 0;
+static void judge(const UnitStatus *status, UnitFacts *facts) {
+        bool over = strcmp(status->active, "inactive") == 0 ||
+                    strcmp(status->active, "failed") == 0;
 
-        facts->state = over && properties->job == 0 ? UNIT_GONE : UNIT_PRESENT;
+        facts->status = *status;
+        facts->state = over && status->job == 0 ? UNIT_GONE : UNIT_PRESENT;
         (void) text_format(
-                        facts->text, sizeof(facts->text), "unit is %s, %s (%s)%s", properties->load,
-                        properties->active, properties->sub,
-                        properties->job ? ", a job is waiting" : "");
+                        facts->text, sizeof(facts->text), "unit is %s, %s (%s)%s", status->load,
+                        status->active, status->sub, status->job ? ", a job is waiting" : "");
 
-        if (properties->main_code == CLD_EXITED && properties->main_status != 0)
+        if (status->main_code == CLD_EXITED && status->main_status != 0) {
                 (void) text_format(
                                 facts->text + strlen(facts->text),
                                 sizeof(facts->text) - strlen(facts->text), ", exit status %d",
-                                properties->main_status);
+                                status->main_status);
+        }
 }
 
 static void answer(UnitWatch *watch, const UnitFacts *facts) {
@@ -370,7 +396,7 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *erro
         } else if (read_properties(message, &properties) < 0) {
                 answer_unknown(watch, "systemd's answer cannot be read");
         } else {
-                judge(&properties, &facts);
+                judge(&properties.status, &facts);
                 answer(watch, &facts);
         }
 
@@ -408,10 +434,11 @@ static int on_called(sd_bus_message *message, void *userdata, sd_bus_error *erro
         Error said = {};
 
         watch->call = sd_bus_slot_unref(watch->call);
-        if (failed)
+        if (failed) {
                 (void) error_setf(
                                 &said, ERROR_IO, "systemd: %s",
                                 failed->message ? failed->message : failed->name);
+        }
 
         watch->handlers->on_called(&said, watch->userdata);
         return 0;
@@ -454,12 +481,13 @@ static int append_properties(
         int r;
 
         r = sd_bus_message_open_container(message, 'a', "(sv)");
-        if (r >= 0)
+        if (r >= 0) {
                 r = sd_bus_message_append(
                                 message, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)", "Description", "s",
                                 description, "Type", "s", "simple", "RemainAfterExit", "b", false,
                                 "KillMode", "s", "mixed", "StandardInput", "s", "null",
                                 "StandardOutput", "s", "journal", "StandardError", "s", "journal");
+        }
         if (r >= 0)
                 r = append_command(message, arguments);
         if (r >= 0)
@@ -481,10 +509,11 @@ static int call_start(UnitWatch *watch, const char *description, const char *con
                 r = sd_bus_message_append(message, "ss", watch->unit, "fail");
         if (r >= 0)
                 r = append_properties(message, description, arguments);
-        if (r >= 0)
+        if (r >= 0) {
                 r = sd_bus_call_async(
                                 watch->bus->bus, &watch->call, message, on_called, watch,
                                 CALL_TIMEOUT);
+        }
 
         (void) sd_bus_message_unref(message);
         return r;

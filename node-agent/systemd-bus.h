@@ -5,7 +5,8 @@
 
 #include "common/cleanup.h"
 #include "common/error.h"
-#include "node-agent/job.h"
+#include "node-agent/finding.h"
+#include "node-agent/unit-judge.h"
 
 /* The few things that we ask of systemd, over D-Bus, and nothing waits for the answer. The
  * connection may go away at any time (dbus restarted, systemd re-executed): it is made again every
@@ -32,11 +33,12 @@ typedef struct UnitFacts {
         UnitState state;
         char text[128]; /* as systemd has it: "failed/failed, exit status 125"; why unknown, if it
                            is */
+        UnitStatus status; /* unless the state is unknown; without name and main_start */
 } UnitFacts;
 
 /* Only on_facts may free the watch. */
 typedef struct UnitHandlers {
-        void (*on_change)(void *userdata);                        /* worth asking */
+        void (*on_change)(void *userdata); /* worth asking; NULL: signals are not listened to */
         void (*on_facts)(const UnitFacts *facts, void *userdata); /* answer to unit_watch_ask() */
         void (*on_called)(const Error *error, void *userdata);    /* answer to unit_watch_start() */
 } UnitHandlers;

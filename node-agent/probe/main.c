@@ -19,6 +19,17 @@ static const struct Verb {
 } verbs[] = {
         { "fetch", "--url URL --file PATH --size BYTES --sha256 HEX --deadline SECONDS",
           "Download exactly the file that is described", probe_fetch },
+        { "exhibitor", "--address IP --masters N [--timeout SECONDS] [--root DIR]",
+          "Ask Exhibitor whether all masters' ZooKeepers are serving", probe_exhibitor },
+        { "mesos-master", "--address IP --masters N [--timeout SECONDS]",
+          "Ask a Mesos master for its replica, its leader and its version", probe_mesos_master },
+        { "mesos-agent", "--address IP [--timeout SECONDS]",
+          "Ask a Mesos agent whether it has recovered and is registered", probe_mesos_agent },
+        { "mesos-leader", "--address IP [--agents IP,IP,...] [--timeout SECONDS]",
+          "Ask the leading Mesos master for the cluster, and for Mesos agents",
+          probe_mesos_leader },
+        { "check-runner", "[--check TYPE] [--timeout SECONDS] [--root DIR]",
+          "Run dcos-check-runner, TYPE node-poststart or cluster", probe_check_runner },
 };
 // clang-format on
 
@@ -78,7 +89,7 @@ static ProbeExit ask(const struct Verb *verb, char *const arguments[]) {
         Error error = {};
         ProbeExit status;
 
-        if (!answer || !json_add_bool(answer, "ok", true))
+        if (!answer)
                 return print_answer(NULL, PROBE_FAILED);
 
         status = verb->ask(arguments, answer, &error);

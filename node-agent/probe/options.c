@@ -47,7 +47,7 @@ int probe_options_parse(const ProbeOption *options, char *const arguments[], Err
         }
 
         for (; options->name; options++) {
-                if (!*options->value)
+                if (!*options->value && !options->optional)
                         return error_setf(error, ERROR_INVALID, "--%s is missing", options->name);
         }
 

@@ -3,11 +3,12 @@
 
 #include "common/error.h"
 
-/* The options of a verb: "--name VALUE" or "--name=VALUE", every one of them required. */
+/* The options of a verb: "--name VALUE" or "--name=VALUE". */
 
 typedef struct ProbeOption {
         const char *name;   /* without the dashes; NULL ends the table */
-        const char **value; /* gets the argument, borrowed */
+        const char **value; /* gets the argument, borrowed; NULL before */
+        bool optional;
 } ProbeOption;
 
 /* `arguments` ends with NULL. -EINVAL for an unknown, repeated, empty or missing option. */

@@ -5,7 +5,8 @@
 #include "common/json.h"
 
 /* rollpatch-probe asks one question and answers with one JSON object on one line of stdout:
- *   {"ok":true,...}                  exit status 0
+ *   {"ok":true,...}                  exit status 0, of fetch
+ *   {"samples":[...]}                exit status 0, of the checks, also of one that fails
  *   {"ok":false,"error":"REASON"}    exit status 1
  * A command line that cannot be understood gets no answer, but a line on stderr and exit status 2.
  */
@@ -16,7 +17,12 @@ typedef enum ProbeExit {
         PROBE_USAGE = 2,
 } ProbeExit;
 
-/* One question. Adds its facts to `answer`; or fills `error`. Prints nothing. */
+/* One question. Puts its facts into `answer`; or fills `error`. Prints nothing. */
 typedef ProbeExit (*ProbeAsk)(char *const arguments[], Json *answer, Error *error);
 
 ProbeExit probe_fetch(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_exhibitor(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_mesos_master(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_mesos_agent(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_mesos_leader(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_check_runner(char *const arguments[], Json *answer, Error *error);

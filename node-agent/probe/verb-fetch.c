@@ -57,7 +57,7 @@ ProbeExit probe_fetch(char *const arguments[], Json *answer, Error *error) {
         if (fetch(&order, error) < 0)
                 return PROBE_FAILED;
 
-        if (!json_add_u64(answer, "size", order.size) ||
+        if (!json_add_bool(answer, "ok", true) || !json_add_u64(answer, "size", order.size) ||
             !json_add_string(answer, "sha256", order.sha256)) {
                 (void) error_setf(error, ERROR_MEMORY, "no memory for the answer");
                 return PROBE_FAILED;

@@ -48,7 +48,8 @@ typedef struct Step {
         char name[NAME_MAX + 1];
         char fence[24];
         char order[32];
-        char temporary[40]; /* the room for the result; of this fence only */
+        char temporary[40]; /* the room for the result; this process' own, whoever else is started
+                             */
         char boot_id[ID_TEXT_MAX];
         int dir_fd;
         int result_fd;
@@ -90,7 +91,8 @@ static int read_arguments(Step *step, int argc, char *argv[], Error *error) {
         (void) text_format(step->fence, sizeof(step->fence), "%" PRIu64, fence);
         (void) text_format(step->order, sizeof(step->order), "order-%" PRIu64, fence);
         (void) text_format(
-                        step->temporary, sizeof(step->temporary), "result-%" PRIu64 ".tmp", fence);
+                        step->temporary, sizeof(step->temporary), "result-%ld.tmp",
+                        (long) getpid());
         return 0;
 }
 
@@ -111,10 +113,11 @@ static int check_order(const Step *step, Error *error) {
         int r;
 
         r = file_read(step->dir_fd, step->order, RECORD_BYTES_MAX, &text, NULL, error);
-        if (r == -ENOENT)
+        if (r == -ENOENT) {
                 return error_setf(
                                 error, ERROR_CONFLICT, "the order under fence %s is withdrawn",
                                 step->fence);
+        }
         if (r < 0)
                 return r;
 
@@ -157,6 +160,7 @@ static int open_signals(Step *step, Error *error) {
         (void) sigaddset(&set, SIGCHLD);
         (void) sigaddset(&set, SIGTERM);
         (void) sigaddset(&set, SIGINT);
+        /* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         (void) sigprocmask(SIG_BLOCK, &set, NULL);
         (void) sigaction(SIGPIPE, &(struct sigaction) { .sa_handler = SIG_IGN }, NULL);
 
@@ -192,10 +196,11 @@ static int take_order(const Step *step, Error *error) {
         if (linkat(step->dir_fd, step->order, step->dir_fd, "started", 0) < 0) {
                 if (errno == EEXIST)
                         return error_setf(error, ERROR_CONFLICT, "it has been started before");
-                if (errno == ENOENT)
+                if (errno == ENOENT) {
                         return error_setf(
                                         error, ERROR_CONFLICT,
                                         "the order under fence %s is withdrawn", step->fence);
+                }
                 return error_errnof(error, errno, "cannot link '%s' to 'started'", step->order);
         }
 
@@ -240,6 +245,7 @@ static void reset_signals(void) {
 
         (void) sigemptyset(&none);
         (void) sigaction(SIGPIPE, &(struct sigaction) { .sa_handler = SIG_DFL }, NULL);
+        /* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
@@ -329,9 +335,10 @@ static bool copy_some(Step *step, size_t i) {
 static void take_signals(Step *step) {
         struct signalfd_siginfo info;
 
-        while (read(step->signal_fd, &info, sizeof(info)) == sizeof(info))
+        while (read(step->signal_fd, &info, sizeof(info)) == sizeof(info)) {
                 if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
                         step->terminated = true;
+        }
 
         if (waitpid(step->child, &step->status, WNOHANG) == step->child)
                 step->ended = true;
@@ -358,9 +365,10 @@ static void follow_script(Step *step) {
 
                 if (poll(fds, ELEMENTSOF(fds), -1) < 0)
                         continue;
-                for (size_t i = 0; i < ELEMENTSOF(step->pipes); i++)
+                for (size_t i = 0; i < ELEMENTSOF(step->pipes); i++) {
                         if (fds[1 + i].revents)
                                 (void) copy_some(step, i);
+                }
                 if (fds[0].revents)
                         take_signals(step);
         }
@@ -399,10 +407,11 @@ static int write_result(Step *step, Error *error) {
         size_t size;
 
         CRASH_POINT("step-ended");
-        if (!format_result(step, buffer))
+        if (!format_result(step, buffer)) {
                 return error_setf(
                                 error, ERROR_TOO_BIG, "the result is more than %d bytes",
                                 RESULT_ROOM);
+        }
 
         size = strlen(buffer);
         if (pwrite(step->result_fd, buffer, size, 0) != (ssize_t) size ||

@@ -76,10 +76,11 @@ int record_parse(
                         return error_to_errno(ERROR_INVALID);
         }
 
-        if (*text != '\0')
+        if (*text != '\0') {
                 return error_setf(
                                 error, ERROR_INVALID, "line %zu: %zu bytes more, want nothing",
                                 count + 1, strlen(text));
+        }
 
         memcpy(ret, values, count * sizeof(values[0]));
         return 0;

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/probe/parse-metrics.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "node-agent/probe/parse-mesos.h"
+
+#define MSEC_PER_SEC 1000.0
+
+typedef enum MetricKind {
+        METRIC_COUNT,   /* a whole number */
+        METRIC_SWITCH,  /* 0 or 1 */
+        METRIC_SECONDS, /* told in milliseconds */
+        METRIC_EXISTS,  /* told as 1 when it is there; only its type matters */
+} MetricKind;
+
+typedef struct Metric {
+        const char *key;
+        const char *name; /* in the sample */
+        MetricKind kind;
+} Metric;
+
+// clang-format off
+static const Metric master_metrics[] = {
+        { "registrar/log/recovered",       "recovered",           METRIC_SWITCH  },
+        { "registrar/log/ensemble_size",   "ensemble_size",       METRIC_COUNT   },
+        { "master/elected",                "elected",             METRIC_SWITCH  },
+        { "master/uptime_secs",            "uptime_ms",           METRIC_SECONDS },
+        { "registrar/state_fetch_ms",      "registry_fetched",    METRIC_EXISTS  },
+        { "registrar/state_store_ms",      "registry_fetched",    METRIC_EXISTS  },
+        { "registrar/registry_size_bytes", "registry_fetched",    METRIC_EXISTS  },
+        { "master/slaves_active",          "slaves_active",       METRIC_COUNT   },
+        { "master/slaves_connected",       "slaves_connected",    METRIC_COUNT   },
+        { "master/slaves_disconnected",    "slaves_disconnected", METRIC_COUNT   },
+        { "master/slaves_inactive",        "slaves_inactive",     METRIC_COUNT   },
+        { "master/slaves_unreachable",     "slaves_unreachable",  METRIC_COUNT   },
+        { "master/tasks_running",          "tasks_running",       METRIC_COUNT   },
+};
+
+static const Metric agent_metrics[] = {
+        { "slave/registered",              "registered",          METRIC_SWITCH  },
+        { "slave/uptime_secs",             "uptime_ms",           METRIC_SECONDS },
+        { "slave/recovery_time_secs",      "recovered",           METRIC_EXISTS  },
+        { "slave/recovery_errors",         "recovery_errors",     METRIC_COUNT   },
+        { "slave/tasks_running",           "tasks_running",       METRIC_COUNT   },
+};
+// clang-format on
+
+static int get_milliseconds(const Json *object, const char *key, uint64_t *ret, Error *error) {
+        double seconds;
+        int r;
+
+        r = json_get_double(object, key, &seconds, error);
+        if (r < 0)
+                return r;
+
+        /* so that NaN is refused too */
+        if (!(seconds >= 0 && seconds < (double) JSON_NUMBER_MAX / MSEC_PER_SEC))
+                return error_setf(error, ERROR_INVALID, "%s is %g, want seconds", key, seconds);
+
+        *ret = (uint64_t) (seconds * MSEC_PER_SEC);
+        return 0;
+}
+
+static int get_metric(const Json *object, const Metric *metric, uint64_t *ret, Error *error) {
+        double value;
+
+        switch (metric->kind) {
+        case METRIC_COUNT:
+                return json_get_u64(object, metric->key, 0, JSON_NUMBER_MAX, ret, error);
+        case METRIC_SWITCH:
+                return json_get_u64(object, metric->key, 0, 1, ret, error);
+        case METRIC_SECONDS:
+                return get_milliseconds(object, metric->key, ret, error);
+        case METRIC_EXISTS:
+                *ret = 1;
+                return json_get_double(object, metric->key, &value, error);
+        }
+
+        return -EINVAL;
+}
+
+static void take_metric(const Json *object, const Metric *metric, Sample *sample) {
+        uint64_t value, known;
+        Error error = {};
+        int r;
+
+        r = get_metric(object, metric, &value, &error);
+        if (r == -ENOENT)
+                return;
+        if (r < 0) {
+                sample_doubt_error(sample, &error);
+                return;
+        }
+
+        if (!sample_get_number(sample, metric->name, &known))
+                sample_add_number(sample, metric->name, value);
+        sample_add_evidence(
+                        sample, "%s %.10g", metric->key,
+                        json_number_value(json_find(object, metric->key)));
+}
+
+static int take_metrics(const Reply *reply, const Metric metrics[], size_t count, Sample *sample) {
+        AUTO(Json) *object = NULL;
+        Error error = {};
+        int r;
+
+        r = reply_object(reply, REPLY_LIST_BYTES_MAX, &object, &error);
+        if (r < 0) {
+                sample_doubt_error(sample, &error);
+                reply_quote(reply, sample);
+                return r;
+        }
+
+        for (size_t i = 0; i < count; i++)
+                take_metric(object, &metrics[i], sample);
+
+        return 0;
+}
+
+/* A failure only when it says something else: what it does not say is a doubt. */
+static void want(Sample *sample, const char *key, const char *name, uint64_t wanted) {
+        uint64_t value;
+
+        if (!sample_get_number(sample, name, &value))
+                sample_doubt(sample, "%s is missing", key);
+        else if (value != wanted)
+                sample_fail(sample, "%s is %llu, want %llu", key, (unsigned long long) value,
+                            (unsigned long long) wanted);
+}
+
+static void want_answered(Sample *sample, const char *key, const char *name) {
+        uint64_t value;
+
+        if (!sample_get_number(sample, name, &value))
+                sample_doubt(sample, "%s is missing", key);
+}
+
+void mesos_master_judge(const MasterReplies *replies, uint64_t masters, Sample *sample) {
+        if (take_metrics(&replies->metrics, master_metrics, ELEMENTSOF(master_metrics), sample) ==
+            0) {
+                want(sample, "registrar/log/recovered", "recovered", 1);
+                if (masters > 0)
+                        want(sample, "registrar/log/ensemble_size", "ensemble_size", masters);
+                else
+                        sample_doubt(sample, "it is not known how many masters there are");
+                want_answered(sample, "master/elected", "elected");
+        }
+
+        mesos_leader_read(&replies->redirect, sample);
+        mesos_version_read(&replies->version, sample);
+        sample_close(sample);
+}
+
+void mesos_agent_judge(const AgentReplies *replies, Sample *sample) {
+        if (take_metrics(&replies->metrics, agent_metrics, ELEMENTSOF(agent_metrics), sample) ==
+            0) {
+                want_answered(sample, "slave/recovery_time_secs", "recovered");
+                want(sample, "slave/recovery_errors", "recovery_errors", 0);
+                want(sample, "slave/registered", "registered", 1);
+        }
+
+        mesos_agent_id_read(&replies->state, sample);
+        mesos_version_read(&replies->version, sample);
+        sample_close(sample);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "node-agent/probe/reply.h"
+
+/* /metrics/snapshot of Mesos masters and agents. A metric that is missing is not known yet, never 0
+ * or 1: a starting process answers with 15 of its 200. Metrics are necessary for a pass, and never
+ * sufficient for health: registered is 1 for an agent whose leader is dead, recovered is 1 for a
+ * master that is alone in the world. Pure. */
+
+typedef struct MasterReplies {
+        Reply metrics;
+        Reply redirect;
+        Reply version;
+} MasterReplies;
+
+/* Passes if its replica is recovered, all `masters` replicas are in its ensemble (0: not known, no
+ * pass), it says whether it is elected, and it knows a leader. */
+void mesos_master_judge(const MasterReplies *replies, uint64_t masters, Sample *sample);
+
+typedef struct AgentReplies {
+        Reply metrics;
+        Reply state;
+        Reply version;
+} AgentReplies;
+
+/* Passes if it has recovered without errors and says that it is registered. */
+void mesos_agent_judge(const AgentReplies *replies, Sample *sample);

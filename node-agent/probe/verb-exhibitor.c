@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/probe/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/text.h"
+#include "node-agent/probe/ask.h"
+#include "node-agent/probe/parse-exhibitor.h"
+
+/* Exhibitor serves https, and asks for a client certificate, iff all three key stores are there.
+ * Its certificate names localhost, not the node's address; without TLS it listens on all addresses.
+ */
+
+#define EXHIBITOR_PORT  8181
+#define MASTER_LIST     "/opt/mesosphere/etc/master_list"
+#define MASTER_LIST_MAX ((size_t) 64 * 1024)
+#define TLS_DIRECTORY   "/var/lib/dcos/exhibitor-tls-artifacts"
+
+static const char *const key_stores[] = {
+        "truststore.jks",
+        "clientstore.jks",
+        "serverstore.jks",
+};
+
+typedef struct ExhibitorOrder {
+        const char *address;
+        const char *root;
+        uint64_t masters;
+        usec_t timeout;
+} ExhibitorOrder;
+
+typedef struct TlsFiles {
+        bool wanted;
+        char ca[PATH_MAX];
+        char cert[PATH_MAX];
+        char key[PATH_MAX];
+} TlsFiles;
+
+static int parse_order(char *const arguments[], ExhibitorOrder *ret, Error *error) {
+        const char *address = NULL, *masters = NULL, *timeout = NULL, *root = NULL;
+        const ProbeOption options[] = {
+                { "address", &address },
+                { "masters", &masters },
+                { "timeout", &timeout, true },
+                { "root", &root, true },
+                {},
+        };
+        ExhibitorOrder order = {};
+        int r;
+
+        r = probe_options_parse(options, arguments, error);
+        if (r < 0)
+                return r;
+
+        r = parse_address(address, error);
+        if (r < 0)
+                return error_prefixf(error, "--address");
+
+        r = parse_masters(masters, &order.masters, error);
+        if (r < 0)
+                return r;
+
+        r = parse_timeout(timeout, ASK_TIMEOUT, &order.timeout, error);
+        if (r < 0)
+                return r;
+
+        order.address = address;
+        order.root = root ? root : "";
+        *ret = order;
+        return 0;
+}
+
+static int tls_path(
+                char buffer[static PATH_MAX], const char *root, const char *name, Error *error) {
+        if (!text_format(buffer, PATH_MAX, "%s" TLS_DIRECTORY "/%s", root, name))
+                return error_setf(error, ERROR_TOO_BIG, "--root: too long");
+
+        return 0;
+}
+
+static int find_tls(const char *root, TlsFiles *ret, Error *error) {
+        char path[PATH_MAX];
+        TlsFiles files = { .wanted = true };
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(key_stores); i++) {
+                r = tls_path(path, root, key_stores[i], error);
+                if (r < 0)
+                        return r;
+
+                if (access(path, F_OK) == 0)
+                        continue;
+                if (errno != ENOENT && errno != ENOTDIR)
+                        return error_errnof(error, errno, "looking for %s", path);
+
+                files.wanted = false;
+        }
+
+        r = tls_path(files.ca, root, "root-cert.pem", error);
+        if (r == 0)
+                r = tls_path(files.cert, root, "client-cert.pem", error);
+        if (r == 0)
+                r = tls_path(files.key, root, "client-key.pem", error);
+        if (r < 0)
+                return r;
+
+        *ret = files;
+        return 0;
+}
+
+/* Only a static list of masters is in a file; without one there is nothing to compare with, and
+ * `ret` is untouched. It is a link into the active package. */
+static int read_names(const char *root, Json **ret, Error *error) {
+        auto_free char *target = NULL;
+        auto_free char *text = NULL;
+        AUTO(Json) *names = NULL;
+        char path[PATH_MAX];
+        int r;
+
+        if (!text_format(path, sizeof(path), "%s" MASTER_LIST, root))
+                return error_setf(error, ERROR_TOO_BIG, "--root: too long");
+
+        target = realpath(path, NULL);
+        if (!target && (errno == ENOENT || errno == ENOTDIR))
+                return 0;
+        if (!target)
+                return error_errnof(error, errno, "looking for %s", path);
+
+        r = file_read(AT_FDCWD, target, MASTER_LIST_MAX, &text, NULL, error);
+        if (r < 0)
+                return r;
+
+        r = json_parse(text, strlen(text), &names, error);
+        if (r < 0)
+                return error_prefixf(error, "%s", path);
+        if (!json_is_array(names))
+                return error_setf(error, ERROR_INVALID, "%s is no JSON list", path);
+
+        *ret = TAKE(names);
+        return 0;
+}
+
+static void ask_exhibitor(const ExhibitorOrder *order, const TlsFiles *tls, Asked *asked) {
+        const Question question = {
+                .path = "/exhibitor/v1/cluster/status",
+                .name = "/exhibitor/v1/cluster/status",
+                .body_max = REPLY_BYTES_MAX,
+        };
+        Server server;
+
+        server_init(&server, tls->wanted ? "https" : "http",
+                    tls->wanted ? "localhost" : order->address, EXHIBITOR_PORT, order->timeout);
+        if (tls->wanted) {
+                server.ca_file = tls->ca;
+                server.cert_file = tls->cert;
+                server.key_file = tls->key;
+        }
+
+        ask_in_turn(&server, &question, asked, 1);
+}
+
+static void judge(const ExhibitorOrder *order, Sample *sample) {
+        AUTO(Json) *names = NULL;
+        TlsFiles tls = {};
+        Asked asked = {};
+        usec_t begin = clock_boottime();
+        Error error = {};
+        int r;
+
+        r = find_tls(order->root, &tls, &error);
+        if (r == 0)
+                r = read_names(order->root, &names, &error);
+        if (r < 0) {
+                sample_doubt_error(sample, &error);
+                return;
+        }
+
+        ask_exhibitor(order, &tls, &asked);
+        sample->took = span_sub(clock_boottime(), begin);
+        exhibitor_judge(&asked.reply, order->masters, names, sample);
+        asked_done(&asked, 1);
+}
+
+ProbeExit probe_exhibitor(char *const arguments[], Json *answer, Error *error) {
+        ExhibitorOrder order = {};
+        Sample sample;
+
+        if (parse_order(arguments, &order, error) < 0)
+                return PROBE_USAGE;
+
+        sample_init(&sample, "exhibitor", "");
+        judge(&order, &sample);
+        if (!samples_print(&sample, 1, answer)) {
+                (void) error_setf(error, ERROR_MEMORY, "no memory for the answer");
+                return PROBE_FAILED;
+        }
+
+        return PROBE_OK;
+}

@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/question.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/text.h"
+#include "node-agent/helper.h"
+#include "node-agent/identity.h"
+#include "node-agent/journal-check.h"
+#include "node-agent/port-question.h"
+#include "node-agent/sample-read.h"
+#include "node-agent/srvr.h"
+#include "node-agent/units.h"
+#include "node-agent/version.h"
+
+/* All ways of asking end in finish(). Those that are over at once, or take one piece of work after
+ * the other, do so in a source of their own (`turn`), so that question_start() never calls back.
+ *
+ * While a script runs, or DC/OS is being activated, files, units and addresses come and go:
+ * whatever is not there then is unknown. */
+
+#define ZOOKEEPER_TIMEOUT USEC_PER_SEC
+#define SUBJECTS_TEXT_MAX (WATCH_MAX * SUBJECT_MAX)
+#define ARGUMENTS_MAX     12
+
+struct Asker {
+        sd_event *event;
+        AskerOptions options;
+        char boot_id[ID_TEXT_MAX];
+        Watch watch;
+        JournalCheck *journal_check;   /* NULL: none, or its place is not known */
+        char watch_cursor[CURSOR_MAX]; /* of the journal when the watch began; or empty */
+};
+
+struct Question {
+        Asker *asker;
+        CheckKind kind;
+        usec_t since; /* boot time */
+        usec_t limit;
+        Sample *samples; /* one an item, unknown until it is answered */
+        size_t count;
+        Helper *helper;
+        PortQuestion *port;
+        Units *units;
+        sd_event_source *turn;
+        sd_event_source *deadline; /* of what has none of its own */
+        QuestionDone on_done;
+        void *userdata;
+};
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+static void finish(Question *question) {
+        usec_t took = span_sub(clock_boottime(), question->since);
+
+        question->deadline = sd_event_source_disable_unref(question->deadline);
+        for (size_t i = 0; i < question->count; i++)
+                if (question->samples[i].took == 0)
+                        question->samples[i].took = took;
+
+        question->on_done(question, question->samples, question->count, question->userdata);
+}
+
+/* No usable answer, to any of the items. */
+static void miss(Question *question, const char *reason) {
+        for (size_t i = 0; i < question->count; i++) {
+                Sample *sample = &question->samples[i];
+                Sample missed = sample_make(sample->check, sample->subject);
+
+                sample_judge(&missed, VERDICT_UNKNOWN, "%s", reason);
+                *sample = missed;
+        }
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        Question *question = ASSERT_PTR(userdata);
+        char reason[REASON_MAX], span[SPAN_TEXT_MAX];
+
+        question->turn = sd_event_source_disable_unref(question->turn);
+        units_free(TAKE(question->units));
+        (void) text_format(
+                        reason, sizeof(reason), "no answer within %s",
+                        span_format(question->limit, span));
+        miss(question, reason);
+        finish(question);
+        return 0;
+}
+
+/* --- rollpatch-probe ------------------------------------------------------------------------- */
+
+static void take_samples(Question *question, const Sample samples[], size_t count) {
+        for (size_t i = 0; i < question->count; i++) {
+                Sample *sample = &question->samples[i];
+                bool found = false;
+
+                for (size_t k = 0; k < count && !found; k++) {
+                        found = strcmp(samples[k].subject, sample->subject) == 0;
+                        if (found)
+                                *sample = samples[k];
+                }
+                if (!found)
+                        sample_judge(sample, VERDICT_UNKNOWN,
+                                     "rollpatch-probe says nothing about it");
+        }
+}
+
+/* A question that was answered, by whatever answer, ends with 0 and one JSON object; otherwise
+ * there may be a reason. */
+static int read_answer(int status, const char *output, size_t size, Json **ret, Error *error) {
+        int r;
+
+        if (status != 0)
+                return helper_read_answer(status, output, size, ret, error);
+
+        r = json_parse(output, size, ret, error);
+        return r < 0 ? error_prefixf(error, "answer of rollpatch-probe") : 0;
+}
+
+static void on_probed(
+                int status, const char *output, size_t size, const Error *failed, void *userdata) {
+        Question *question = ASSERT_PTR(userdata);
+        auto_free Sample *samples = calloc(WATCH_MAX, sizeof(*samples));
+        AUTO(Json) *answer = NULL;
+        Error error = *failed;
+        size_t count = 0;
+        int r = status;
+
+        if (!samples)
+                r = error_setf(&error, ERROR_MEMORY, "out of memory");
+        if (r >= 0)
+                r = read_answer(status, output, size, &answer, &error);
+        if (r == 0) {
+                r = sample_read(answer, question->samples[0].check, samples, WATCH_MAX, &count,
+                                &error);
+                if (r < 0)
+                        (void) error_prefixf(&error, "answer of rollpatch-probe");
+        }
+
+        if (r < 0)
+                miss(question, error.text);
+        else
+                take_samples(question, samples, count);
+
+        finish(question);
+}
+
+/* "10.0.0.21,10.0.0.22" */
+static void join_subjects(const Question *question, char *buffer, size_t size) {
+        size_t used = 0;
+
+        buffer[0] = '\0';
+        for (size_t i = 0; i < question->count; i++) {
+                const char *subject = question->samples[i].subject;
+
+                if (subject[0] == '\0')
+                        continue;
+
+                (void) text_format(
+                                buffer + used, size - used, "%s%s", used > 0 ? "," : "", subject);
+                used += strlen(buffer + used);
+        }
+}
+
+typedef struct Command {
+        char *arguments[ARGUMENTS_MAX + 1];
+        size_t count;
+} Command;
+
+static void command_free(Command *command) {
+        for (size_t i = 0; i < command->count; i++)
+                free(command->arguments[i]);
+        free(command);
+}
+DEFINE_AUTO(Command, command_free)
+
+/* False: out of memory. */
+static bool add_argument(Command *command, const char *text) {
+        char *copy = strdup(text);
+
+        assert(command->count < ARGUMENTS_MAX);
+
+        if (copy)
+                command->arguments[command->count++] = copy;
+
+        return copy;
+}
+
+static bool add_option(Command *command, const char *name, const char *value) {
+        return add_argument(command, name) && add_argument(command, value);
+}
+
+static int add_address(Command *command, const Asker *asker, Error *error) {
+        if (asker->options.address[0] == '\0')
+                return error_setf(error, ERROR_NOT_FOUND, "the address of this node is not known");
+        if (!add_option(command, "--address", asker->options.address))
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        return 0;
+}
+
+static int add_masters(Command *command, const Asker *asker, Error *error) {
+        uint64_t masters = asker->watch.masters;
+        char text[24];
+
+        if (masters == 0)
+                masters = identity_read_master_count(asker->options.root);
+        if (masters == 0)
+                return error_setf(
+                                error, ERROR_NOT_FOUND, "how many masters there are is not known");
+
+        (void) text_format(text, sizeof(text), "%" PRIu64, masters);
+        if (!add_option(command, "--masters", text))
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        return 0;
+}
+
+static int add_agents(Command *command, const Question *question, Error *error) {
+        char subjects[SUBJECTS_TEXT_MAX];
+
+        join_subjects(question, subjects, sizeof(subjects));
+        if (subjects[0] && !add_option(command, "--agents", subjects))
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        return 0;
+}
+
+static int add_root(Command *command, const Asker *asker, Error *error) {
+        if (strcmp(asker->options.root, "/") != 0 &&
+            !add_option(command, "--root", asker->options.root))
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        return 0;
+}
+
+/* Every verb takes only the options that mean something to it. */
+static int add_options(Command *command, const Question *question, Error *error) {
+        static const struct Options {
+                const char *check;
+                bool address, masters, agents, root;
+        } table[] = {
+                { .check = "check-runner", .root = true },
+                { .check = "exhibitor", .address = true, .masters = true, .root = true },
+                { .check = "mesos-agent", .address = true },
+                { .check = "mesos-leader", .address = true, .agents = true },
+                { .check = "mesos-master", .address = true, .masters = true },
+        };
+        const struct Options *row = table;
+        int r = 0;
+
+        while (strcmp(row->check, question->samples[0].check) != 0) {
+                row++;
+                assert(row < table + ELEMENTSOF(table));
+        }
+
+        if (row->address)
+                r = add_address(command, question->asker, error);
+        if (r == 0 && row->masters)
+                r = add_masters(command, question->asker, error);
+        if (r == 0 && row->agents)
+                r = add_agents(command, question, error);
+        if (r == 0 && row->root)
+                r = add_root(command, question->asker, error);
+
+        return r;
+}
+
+static int ask_probe(Question *question, Error *error) {
+        AUTO(Command) *command = calloc(1, sizeof(*command));
+        int r;
+
+        if (!command || !add_argument(command, question->asker->options.probe) ||
+            !add_argument(command, question->samples[0].check))
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        r = add_options(command, question, error);
+        if (r < 0)
+                return r;
+
+        return helper_start(
+                        question->asker->event, command->arguments, question->limit, on_probed,
+                        question, &question->helper, error);
+}
+
+/* --- zookeeper ------------------------------------------------------------------------------- */
+
+static void on_srvr(const Error *error, const char *answer, void *userdata) {
+        Question *question = ASSERT_PTR(userdata);
+        char reason[REASON_MAX];
+
+        if (error->code == ERROR_NONE) {
+                srvr_judge(answer, question->asker->watch.masters, question->samples);
+        } else {
+                (void) text_format(
+                                reason, sizeof(reason), "zookeeper at port %d: %s", ZOOKEEPER_PORT,
+                                error->text);
+                miss(question, reason);
+        }
+
+        finish(question);
+}
+
+static int ask_zookeeper(Question *question, Error *error) {
+        const Asker *asker = question->asker;
+
+        if (asker->options.address[0] == '\0')
+                return error_setf(error, ERROR_NOT_FOUND, "the address of this node is not known");
+
+        return port_question_start(
+                        asker->event,
+                        &(PortWords) { .address = asker->options.address,
+                                       .port = ZOOKEEPER_PORT,
+                                       .words = SRVR_WORDS,
+                                       .enough = srvr_serves,
+                                       .timeout = ZOOKEEPER_TIMEOUT },
+                        on_srvr, question, &question->port, error);
+}
+
+/* --- the step -------------------------------------------------------------------------------- */
+
+typedef struct StepTimes {
+        bool under_way; /* started in this boot, and no result yet */
+        usec_t since;   /* boot time of its start; 0: not in this boot, or never */
+        char cursor[CURSOR_MAX];
+        bool started;
+} StepTimes;
+
+/* The marker's time is of the wall clock, like the intent's, which is of both. They are some
+ * milliseconds apart; if the clock was set in between, the intent's is right enough. */
+static usec_t start_of(const StepRecord *record) {
+        usec_t between = span_sub(record->started_at, record->intent.wall);
+
+        return record->intent.boottime + (between < USEC_PER_MINUTE ? between : 0);
+}
+
+static int read_step(const Asker *asker, StepTimes *ret, Error *error) {
+        auto_free StepRecord *record = calloc(1, sizeof(*record));
+        bool this_boot;
+
+        if (!record)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        step_journal_read(asker->options.journal, asker->watch.step, record);
+        if (record->facts.damaged)
+                return error_setf(error, ERROR_INVALID, "step: %s", record->damage);
+
+        this_boot = strcmp(record->facts.started_boot, asker->boot_id) == 0;
+        *ret = (StepTimes) { .started = record->facts.started_fence != 0 };
+        if (ret->started && this_boot) {
+                ret->under_way = !record->facts.result;
+                ret->since = start_of(record);
+        }
+        (void) text_copy(ret->cursor, sizeof(ret->cursor), record->intent.cursor);
+        return 0;
+}
+
+static int read_times(const Asker *asker, StepTimes *ret, Error *error) {
+        *ret = (StepTimes) {};
+
+        return asker->watch.step[0] ? read_step(asker, ret, error) : 0;
+}
+
+/* --- units ----------------------------------------------------------------------------------- */
+
+static void judge_units(Question *question, const UnitStatus units[], size_t count) {
+        const Asker *asker = question->asker;
+        Error error = {};
+        StepTimes times;
+
+        if (read_times(asker, &times, &error) < 0) {
+                miss(question, error.text);
+                return;
+        }
+
+        units_judge(
+                        &(UnitsInput) {
+                                        .units = units,
+                                        .count = count,
+                                        .changing = times.under_way ||
+                                                    version_has_install_progress(
+                                                                    asker->options.root),
+                                        .since = times.since,
+                                        .now = clock_boottime(),
+                        },
+                        question->samples);
+}
+
+static void on_units(const UnitStatus units[], size_t count, const Error *error, void *userdata) {
+        Question *question = ASSERT_PTR(userdata);
+
+        if (error->code != ERROR_NONE)
+                miss(question, error->text);
+        else
+                judge_units(question, units, count);
+
+        finish(question);
+}
+
+static int ask_units(Question *question, Error *error) {
+        const Asker *asker = question->asker;
+
+        return units_start(
+                        asker->options.bus, asker->options.root, on_units, question,
+                        &question->units, error);
+}
+
+/* --- journal --------------------------------------------------------------------------------- */
+
+/* Where to look from; empty: there is no such place. */
+static int find_cursor(Asker *asker, char ret[static CURSOR_MAX], Error *error) {
+        StepTimes times;
+        int r;
+
+        if (asker->watch.step[0] == '\0') {
+                (void) text_copy(ret, CURSOR_MAX, asker->watch_cursor);
+                return 0;
+        }
+
+        r = read_times(asker, &times, error);
+        if (r == 0)
+                (void) text_copy(ret, CURSOR_MAX, times.started ? times.cursor : "");
+
+        return r;
+}
+
+/* 1: done; 0: there is more to read, another turn. */
+static int read_journal(Question *question, Error *error) {
+        Asker *asker = question->asker;
+        char cursor[CURSOR_MAX] = "";
+        int r;
+
+        if (!asker->journal_check) {
+                r = find_cursor(asker, cursor, error);
+                if (r < 0)
+                        return r;
+                if (cursor[0] == '\0') {
+                        sample_judge(question->samples, VERDICT_NOT_APPLICABLE,
+                                     asker->watch.step[0]
+                                                     ? "the step has no place in the journal here"
+                                                     : "the journal was empty when the watch began");
+                        return 1;
+                }
+
+                r = journal_check_new(asker->options.role, cursor, &asker->journal_check, error);
+                if (r < 0)
+                        return r;
+        }
+
+        r = journal_check_read(asker->journal_check, error);
+        if (r == 0) {
+                journal_check_judge(asker->journal_check, question->samples);
+                return 1;
+        }
+
+        return r < 0 ? r : 0;
+}
+
+/* --- turns ----------------------------------------------------------------------------------- */
+
+static void read_version(Question *question) {
+        auto_free VersionFacts *facts = calloc(1, sizeof(*facts));
+
+        if (!facts) {
+                miss(question, "out of memory");
+                return;
+        }
+
+        version_read(question->asker->options.root, facts);
+        version_judge(facts, question->asker->watch.version, question->samples);
+}
+
+static int on_turn(sd_event_source *source, void *userdata) {
+        Question *question = ASSERT_PTR(userdata);
+        Error error = {};
+        int r = 1;
+
+        if (question->kind == CHECK_VERSION)
+                read_version(question);
+        else if (question->kind == CHECK_JOURNAL)
+                r = read_journal(question, &error);
+
+        if (r == 0)
+                return 0;
+        if (r < 0)
+                miss(question, error.text);
+
+        question->turn = sd_event_source_disable_unref(question->turn);
+        finish(question);
+        return 0;
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+static int add_samples(Question *question, const Task *task) {
+        const Watch *watch = &question->asker->watch;
+
+        question->samples = calloc(WATCH_MAX, sizeof(*question->samples));
+        if (!question->samples)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < watch->item_count; i++)
+                if (task_covers(task, &watch->items[i]))
+                        question->samples[question->count++] =
+                                        sample_make(watch->items[i].check, watch->items[i].subject);
+
+        assert(question->count > 0);
+        return 0;
+}
+
+static int add_sources(Question *question) {
+        sd_event *event = question->asker->event;
+        int r;
+
+        r = sd_event_add_defer(event, &question->turn, on_turn, question);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(question->turn, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_priority(question->turn, SD_EVENT_PRIORITY_IDLE);
+        if (r >= 0 && !check_needs_program(question->kind))
+                r = sd_event_add_time_relative(
+                                event, &question->deadline, CLOCK_BOOTTIME, question->limit,
+                                USEC_PER_SEC / 10, on_deadline, question);
+
+        return r;
+}
+
+static int ask(Question *question, Error *error) {
+        switch (question->kind) {
+        case CHECK_PROBE:
+        case CHECK_PROBE_JOINED:
+                return ask_probe(question, error);
+        case CHECK_UNITS:
+                return ask_units(question, error);
+        case CHECK_ZOOKEEPER:
+                return ask_zookeeper(question, error);
+        case CHECK_JOURNAL:
+        case CHECK_VERSION:
+                return sd_event_source_set_enabled(question->turn, SD_EVENT_ON);
+        case CHECK_STRANGER:
+                return error_setf(
+                                error, ERROR_INVALID,
+                                "this node agent does not know the check '%s'",
+                                question->samples[0].check);
+        }
+
+        return -EINVAL;
+}
+
+Question *question_start(Asker *asker, const Task *task, QuestionDone on_done, void *userdata) {
+        AUTO(Question) *question = calloc(1, sizeof(*question));
+        Error error = {};
+
+        if (!question)
+                return NULL;
+
+        question->asker = asker;
+        question->kind = task->kind;
+        question->since = clock_boottime();
+        question->limit = task_limit(task);
+        question->on_done = on_done;
+        question->userdata = userdata;
+        if (add_samples(question, task) < 0 || add_sources(question) < 0)
+                return NULL;
+
+        /* What cannot be asked has an answer too: unknown, in a turn of its own. */
+        if (ask(question, &error) < 0) {
+                miss(question, error.text);
+                question->kind = CHECK_STRANGER;
+                (void) sd_event_source_set_enabled(question->turn, SD_EVENT_ON);
+        }
+
+        return TAKE(question);
+}
+
+void question_free(Question *question) {
+        if (!question)
+                return;
+
+        helper_free(question->helper);
+        port_question_free(question->port);
+        units_free(question->units);
+        (void) sd_event_source_disable_unref(question->turn);
+        (void) sd_event_source_disable_unref(question->deadline);
+        free(question->samples);
+        free(question);
+}
+
+Asker *asker_new(sd_event *event, const AskerOptions *options) {
+        Asker *asker = calloc(1, sizeof(*asker));
+
+        if (!asker || id_boot(asker->boot_id) < 0) {
+                free(asker);
+                return NULL;
+        }
+
+        asker->event = event;
+        asker->options = *options;
+        return asker;
+}
+
+static bool has_journal(const Watch *watch) {
+        for (size_t i = 0; i < watch->item_count; i++)
+                if (check_kind(watch->items[i].check) == CHECK_JOURNAL)
+                        return true;
+
+        return false;
+}
+
+/* What was read since another place, or by a watch that is over, says nothing about this one. */
+void asker_set_watch(Asker *asker, const Watch *watch) {
+        bool same = has_journal(&asker->watch) && has_journal(watch) &&
+                    strcmp(asker->watch.step, watch->step) == 0;
+        Error ignored = {};
+
+        asker->watch = *watch;
+        if (same)
+                return;
+
+        journal_check_free(TAKE(asker->journal_check));
+        asker->watch_cursor[0] = '\0';
+        if (has_journal(watch) && watch->step[0] == '\0')
+                (void) journal_read_cursor(asker->watch_cursor, &ignored);
+}
+
+void asker_free(Asker *asker) {
+        if (!asker)
+                return;
+
+        journal_check_free(asker->journal_check);
+        free(asker);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/sampler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "proto/random.h"
+
+/* The shell round schedule.h: one timer, armed for the next task that is due, and off when there is
+ * nothing to do. */
+
+struct Sampler {
+        sd_event *event;
+        Asker *asker;
+        Schedule schedule;
+        uint64_t serial;
+        sd_event_source *timer;
+        SamplerSend send;
+        void *userdata;
+};
+
+static void arm(Sampler *sampler) {
+        usec_t wake = schedule_wake(&sampler->schedule);
+
+        (void) sd_event_source_set_time(sampler->timer, wake);
+        (void) sd_event_source_set_enabled(
+                        sampler->timer, wake == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+/* False: there is no link, and no watch any more. */
+static bool send_sample(Sampler *sampler, const Sample *sample) {
+        Message message = { .kind = MESSAGE_SAMPLE };
+        int r;
+
+        message.sample = *sample;
+        r = sampler->send(&message, sampler->userdata);
+        if (r != -ENOTCONN)
+                return true;
+
+        log_debug("No link: the watch is over.");
+        sampler_reset(sampler);
+        return false;
+}
+
+/* The list may have changed meanwhile: what nobody asks any more is not told. */
+static void on_answer(Question *question, const Sample samples[], size_t count, void *userdata) {
+        AUTO(Question) *over = question;
+        Sampler *sampler = ASSERT_PTR(userdata);
+        Task *task = schedule_find(&sampler->schedule, question);
+
+        assert(task);
+        schedule_end(task, clock_boottime());
+        for (size_t i = 0; i < count; i++)
+                if (!send_sample(sampler, &samples[i]))
+                        return;
+
+        arm(sampler);
+}
+
+static void ask_what_is_due(Sampler *sampler, usec_t now) {
+        Task *task;
+
+        while ((task = schedule_pick(&sampler->schedule, now))) {
+                Question *question = question_start(sampler->asker, task, on_answer, sampler);
+
+                schedule_begin(task, question, now);
+                if (question)
+                        continue;
+
+                log_error("%s cannot be asked: out of memory.", task->check);
+                schedule_end(task, now);
+        }
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Sampler *sampler = ASSERT_PTR(userdata);
+
+        ask_what_is_due(sampler, clock_boottime());
+        arm(sampler);
+        return 0;
+}
+
+static void replace(Sampler *sampler, const Watch *watch) {
+        auto_free Schedule *dropped = calloc(1, sizeof(*dropped));
+
+        /* The list before stays in force, and so does its serial. */
+        if (!dropped) {
+                log_error("A watch cannot be taken over: out of memory.");
+                return;
+        }
+
+        schedule_replace(
+                        &sampler->schedule, watch, clock_boottime(), random_up_to(USEC_PER_SEC),
+                        dropped);
+        for (size_t i = 0; i < dropped->count; i++)
+                question_free(dropped->tasks[i].question);
+
+        asker_set_watch(sampler->asker, watch);
+        sampler->serial = watch->serial;
+        arm(sampler);
+}
+
+void sampler_watch(Sampler *sampler, const Watch *watch) {
+        /* Repeated until a heartbeat has named it. */
+        if (watch->serial == sampler->serial)
+                return;
+
+        log_debug("A watch of %zu items.", watch->item_count);
+        replace(sampler, watch);
+}
+
+void sampler_reset(Sampler *sampler) {
+        static const Watch none;
+
+        if (sampler->serial != 0)
+                replace(sampler, &none);
+}
+
+uint64_t sampler_get_serial(const Sampler *sampler) {
+        return sampler->serial;
+}
+
+int sampler_new(sd_event *event,
+                const AskerOptions *options,
+                SamplerSend send,
+                void *userdata,
+                Sampler **ret,
+                Error *error) {
+        AUTO(Sampler) *sampler = calloc(1, sizeof(*sampler));
+        int r;
+
+        if (!sampler)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        sampler->event = event;
+        sampler->send = send;
+        sampler->userdata = userdata;
+        sampler->asker = asker_new(event, options);
+        if (!sampler->asker)
+                return error_setf(error, ERROR_MEMORY, "out of memory, or no boot id");
+
+        r = sd_event_add_time(
+                        event, &sampler->timer, CLOCK_BOOTTIME, USEC_INFINITY, 10 * USEC_PER_MSEC,
+                        on_timer, sampler);
+        if (r < 0)
+                return error_errnof(error, r, "cannot make a timer");
+
+        (void) sd_event_source_set_description(sampler->timer, "sampler");
+        *ret = TAKE(sampler);
+        return 0;
+}
+
+void sampler_free(Sampler *sampler) {
+        if (!sampler)
+                return;
+
+        for (size_t i = 0; i < sampler->schedule.count; i++)
+                question_free(sampler->schedule.tasks[i].question);
+
+        (void) sd_event_source_disable_unref(sampler->timer);
+        asker_free(sampler->asker);
+        free(sampler);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/schedule.h"
+
+#include <string.h>
+
+#include "common/text.h"
+
+#define LIMIT_MIN  (10 * USEC_PER_SEC)
+#define SPREAD_MAX (100 * USEC_PER_MSEC)
+
+static bool is_joined(CheckKind kind) {
+        return kind == CHECK_PROBE_JOINED;
+}
+
+bool task_covers(const Task *task, const WatchItem *item) {
+        return strcmp(task->check, item->check) == 0 &&
+               (is_joined(task->kind) || strcmp(task->subject, item->subject) == 0);
+}
+
+usec_t task_limit(const Task *task) {
+        return MAX(LIMIT_MIN, 3 * task->period);
+}
+
+static Task *find_task(Schedule *schedule, const WatchItem *item) {
+        for (size_t i = 0; i < schedule->count; i++)
+                if (task_covers(&schedule->tasks[i], item))
+                        return &schedule->tasks[i];
+
+        return NULL;
+}
+
+static void add_task(Schedule *schedule, const WatchItem *item, usec_t now, uint64_t random) {
+        usec_t spread = MIN(item->period / 10, SPREAD_MAX);
+        Task *task = &schedule->tasks[schedule->count++];
+
+        *task = (Task) {
+                .kind = check_kind(item->check),
+                .period = item->period,
+                .due = now + (random + schedule->count * 7919) % (spread + 1),
+        };
+        (void) text_copy(task->check, sizeof(task->check), item->check);
+        if (!is_joined(task->kind))
+                (void) text_copy(task->subject, sizeof(task->subject), item->subject);
+}
+
+/* What was there goes on where it was, only sooner if the period is shorter now. */
+static void take_over(Task *task, Task *old) {
+        task->question = old->question;
+        task->started = old->started;
+        task->due = MIN(old->due, task->due + task->period);
+        old->question = NULL;
+}
+
+void schedule_replace(
+                Schedule *schedule,
+                const Watch *watch,
+                usec_t now,
+                uint64_t random,
+                Schedule *ret_dropped) {
+        Schedule old = *schedule;
+
+        schedule->count = 0;
+        for (size_t i = 0; i < watch->item_count; i++) {
+                const WatchItem *item = &watch->items[i];
+                Task *task = find_task(schedule, item);
+                Task *before = find_task(&old, item);
+
+                if (task) {
+                        task->period = MIN(task->period, item->period);
+                        continue;
+                }
+
+                add_task(schedule, item, now, random);
+                if (before)
+                        take_over(&schedule->tasks[schedule->count - 1], before);
+        }
+
+        ret_dropped->count = 0;
+        for (size_t i = 0; i < old.count; i++)
+                if (old.tasks[i].question)
+                        ret_dropped->tasks[ret_dropped->count++] = old.tasks[i];
+}
+
+static bool programs_are_full(const Schedule *schedule) {
+        size_t running = 0;
+
+        for (size_t i = 0; i < schedule->count; i++)
+                if (schedule->tasks[i].question && check_needs_program(schedule->tasks[i].kind))
+                        running++;
+
+        return running >= PROGRAMS_MAX;
+}
+
+static bool may_be_asked(const Task *task, bool full) {
+        return !task->question && !(full && check_needs_program(task->kind));
+}
+
+Task *schedule_pick(Schedule *schedule, usec_t now) {
+        bool full = programs_are_full(schedule);
+        Task *best = NULL;
+
+        for (size_t i = 0; i < schedule->count; i++) {
+                Task *task = &schedule->tasks[i];
+
+                if (task->due <= now && may_be_asked(task, full) &&
+                    (!best || task->due < best->due))
+                        best = task;
+        }
+
+        return best;
+}
+
+void schedule_begin(Task *task, void *question, usec_t now) {
+        task->question = question;
+        task->started = now;
+}
+
+void schedule_end(Task *task, usec_t now) {
+        task->question = NULL;
+        task->due = MAX(task->started + task->period, now + task->period / 4);
+}
+
+usec_t schedule_wake(const Schedule *schedule) {
+        bool full = programs_are_full(schedule);
+        usec_t wake = USEC_INFINITY;
+
+        for (size_t i = 0; i < schedule->count; i++)
+                if (may_be_asked(&schedule->tasks[i], full))
+                        wake = MIN(wake, schedule->tasks[i].due);
+
+        return wake;
+}
+
+Task *schedule_find(Schedule *schedule, const void *question) {
+        for (size_t i = 0; i < schedule->count; i++)
+                if (schedule->tasks[i].question == question)
+                        return &schedule->tasks[i];
+
+        return NULL;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "common/span.h"
+#include "node-agent/check.h"
+
+/* When each question of a watch is due. A task is what is asked in one go: one item of the watch,
+ * or all items of a check whose subjects are asked about together. A task never has two questions
+ * under way; programs are few at a time over all tasks. Time comes in, the shell asks. Pure. */
+
+#define PROGRAMS_MAX 3 /* at once */
+
+typedef struct Task {
+        char check[CHECK_NAME_MAX];
+        char subject[SUBJECT_MAX]; /* empty also when all are asked about together */
+        CheckKind kind;
+        usec_t period;
+        usec_t due;     /* boot time */
+        usec_t started; /* boot time, of the question under way */
+        void *question; /* under way, or NULL; what it is only the shell knows */
+} Task;
+
+typedef struct Schedule {
+        Task tasks[WATCH_MAX];
+        size_t count;
+} Schedule;
+
+/* Takes over the watch's items. Tasks that were there before keep their question and their place in
+ * time; those that are gone end up in `ret_dropped`, with their questions. `random` spreads first
+ * questions a little. */
+void schedule_replace(
+                Schedule *schedule,
+                const Watch *watch,
+                usec_t now,
+                uint64_t random,
+                Schedule *ret_dropped);
+
+/* The task that should be asked now, longest due first; NULL: none. */
+Task *schedule_pick(Schedule *schedule, usec_t now);
+
+void schedule_begin(Task *task, void *question, usec_t now);
+
+/* Its question is over; it is due one period after that began, but not at once when that took
+ * longer. */
+void schedule_end(Task *task, usec_t now);
+
+/* When to pick next; USEC_INFINITY: not before a question ends, or ever. */
+usec_t schedule_wake(const Schedule *schedule);
+
+Task *schedule_find(Schedule *schedule, const void *question); /* NULL: not there any more */
+
+/* How long a question may take: 10 s, or three periods when that is more. */
+usec_t task_limit(const Task *task);
+
+/* Whether the task asks about the item. */
+bool task_covers(const Task *task, const WatchItem *item);
