@@ -108,6 +108,8 @@ static void report_line(ReportReader *reader, const Event *event) {
         (void) json_add_u64(row, "at", event->at);
         (void) json_add_string(row, "type", enum_name(&event_kind_names, event->kind));
         (void) json_add_string(row, "text", text);
+        if (event_node(event)[0])
+                (void) json_add_string(row, "node", event_node(event));
         if (event->kind == EVENT_STEP)
                 (void) json_add_string(row, "event", enum_name(&step_event_names, event->step.event));
         if (event->kind == EVENT_STEP && event->step.tail[0])

@@ -73,6 +73,8 @@ static void describe_node(const Node *node, const NodeFacts *facts, char *buffer
                                 node->foreign[0].step, enum_name(&node_step_names, node->foreign[0].state));
         else if (facts->refusal[0])
                 (void) text_copy(buffer, size, facts->refusal);
+        else if (step->state == STEP_VERIFYING || (node->role == ROLE_MASTER && !step->id[0]))
+                (void) text_copy(buffer, size, facts->unwell.text);
         else if (step->reason[0])
                 (void) text_copy(buffer, size, step->reason);
         else if (step->state == STEP_FAILED && step->exit_signal)
@@ -107,6 +109,8 @@ Json *answer_node(const Coordinator *coordinator, const Node *node) {
         (void) json_add_u64(json, "epoch", node->epoch);
         (void) json_add_string(json, "assessment", assessment_names[assess(node)]);
         (void) json_add_string(json, "message", message);
+        (void) json_add_bool(json, "leader", index == facts->elected);
+        (void) json_add(json, "checks", answer_checks(coordinator, index));
         if (!node->step.id[0])
                 return json;
 
@@ -136,6 +140,20 @@ static void count_done(const State *state, bool masters, uint64_t *ret_done, uin
         }
 }
 
+static Json *describe_waiver(const Run *run) {
+        Json *config = json_new_object();
+        Json *waived = json_new_array();
+        char text[REASON_MAX + 32];
+
+        if (run->made.waived[0]) {
+                (void) text_format(text, sizeof(text), WAIVER_GATE_FLOOR ": %s", run->made.waived);
+                (void) json_append(waived, json_new_string(text));
+        }
+
+        (void) json_add(config, "waived", waived);
+        return config;
+}
+
 static Json *describe_run(const Coordinator *coordinator) {
         const State *state = coordinator_get_state(coordinator);
         const Why *why = coordinator_get_why(coordinator);
@@ -158,6 +176,7 @@ static Json *describe_run(const Coordinator *coordinator) {
         if (!run_state_is_open(run->state))
                 (void) json_add_u64(json, "ended", run->since);
         (void) json_add_string(json, "by", run->made.user);
+        (void) json_add(json, "config", describe_waiver(run));
 
         count_done(state, true, &done, &all);
         (void) json_add_u64(json, "masters_done", done);
@@ -231,6 +250,19 @@ static Json *list_problems(const Coordinator *coordinator) {
         return problems;
 }
 
+/* Masters, then private agents, then public agents; each in the order of the plan, then by name. */
+static int compare_nodes(const void *a, const void *b) {
+        const Node *left = *(const Node *const *) a;
+        const Node *right = *(const Node *const *) b;
+
+        if (left->role != right->role)
+                return left->role < right->role ? -1 : 1;
+        if (left->step.order != right->step.order)
+                return left->step.order < right->step.order ? -1 : 1;
+
+        return strcmp(left->name, right->name);
+}
+
 static bool is_asked_for(const Node *node, const char *const names[], size_t count) {
         for (size_t i = 0; i < count; i++)
                 if (strcmp(node->name, names[i]) == 0)
@@ -256,14 +288,27 @@ static Json *describe_coordinator(const Coordinator *coordinator) {
         return json;
 }
 
+static Json *list_nodes(const Coordinator *coordinator, const char *const names[], size_t count) {
+        const State *state = coordinator_get_state(coordinator);
+        auto_free const Node **nodes = calloc(state->node_count + 1, sizeof(Node *));
+        Json *list = json_new_array();
+
+        for (size_t i = 0; nodes && i < state->node_count; i++)
+                nodes[i] = &state->nodes[i];
+
+        if (nodes)
+                qsort(nodes, state->node_count, sizeof(Node *), compare_nodes);
+
+        for (size_t i = 0; nodes && i < state->node_count; i++)
+                if (is_asked_for(nodes[i], names, count))
+                        (void) json_append(list, answer_node(coordinator, nodes[i]));
+
+        return list;
+}
+
 Json *answer_status(const Coordinator *coordinator, const char *const names[], size_t count) {
         const State *state = coordinator_get_state(coordinator);
         Json *json = json_new_object();
-        Json *nodes = json_new_array();
-
-        for (size_t i = 0; i < state->node_count; i++)
-                if (is_asked_for(&state->nodes[i], names, count))
-                        (void) json_append(nodes, answer_node(coordinator, &state->nodes[i]));
 
         (void) json_add_u64(json, "now", clock_wall());
         (void) json_add_string(json, "cluster", coordinator_get_config(coordinator)->cluster);
@@ -272,21 +317,16 @@ Json *answer_status(const Coordinator *coordinator, const char *const names[], s
                 (void) json_add(json, "run", describe_run(coordinator));
         else
                 (void) json_add_null(json, "run");
-        (void) json_add(json, "nodes", nodes);
+        (void) json_add(json, "nodes", list_nodes(coordinator, names, count));
         (void) json_add(json, "problems", list_problems(coordinator));
-        (void) json_add(json, "not_checked", json_new_array());
+        (void) json_add(json, "not_checked", answer_not_checked(coordinator));
         return json;
 }
 
 Json *answer_nodes(const Coordinator *coordinator) {
-        const State *state = coordinator_get_state(coordinator);
         Json *json = json_new_object();
-        Json *nodes = json_new_array();
-
-        for (size_t i = 0; i < state->node_count; i++)
-                (void) json_append(nodes, answer_node(coordinator, &state->nodes[i]));
 
         (void) json_add_u64(json, "now", clock_wall());
-        (void) json_add(json, "nodes", nodes);
+        (void) json_add(json, "nodes", list_nodes(coordinator, NULL, 0));
         return json;
 }

@@ -16,5 +16,9 @@ int answer_report(const Coordinator *coordinator, uint64_t number, Json **ret, E
 int answer_runs(const Coordinator *coordinator, Json **ret, Error *error);
 int answer_audit(const Coordinator *coordinator, usec_t since, Json **ret, Error *error);
 
+/* Parts of the documents: the checks of a node, and what was asked and could not be compared. */
+Json *answer_checks(const Coordinator *coordinator, size_t node);
+Json *answer_not_checked(const Coordinator *coordinator);
+
 /* One node as in `status`. */
 Json *answer_node(const Coordinator *coordinator, const Node *node);

@@ -13,12 +13,14 @@
 #include "common/text.h"
 #include "coordinator/control.h"
 #include "coordinator/endpoint.h"
+#include "coordinator/health.h"
 #include "coordinator/intake.h"
 #include "coordinator/operator.h"
 #include "coordinator/orders.h"
 #include "coordinator/store.h"
 
 /* Time passes without messages too: deadlines are looked at this often. */
+#define WATCH_REPEAT (2 * USEC_PER_SEC)
 #define TICK (250 * USEC_PER_MSEC)
 
 /* More events than this in one turn is no run, it is a loop. */
@@ -74,6 +76,7 @@ static int apply(Coordinator *c, const Event *event, Error *error) {
         if (facts_note(&c->facts, c->state, event, clock_boottime()) < 0)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
+        health_note(c->state, &c->facts, event, clock_boottime());
         return 0;
 }
 
@@ -152,12 +155,32 @@ static void send_heartbeat(Coordinator *c, size_t index) {
         (void) endpoint_send(c->endpoint, node->name, &message);
 }
 
+/* Repeated until the node's heartbeat names it. */
+static void send_watch(Coordinator *c, size_t index, usec_t now) {
+        const Node *node = &c->state->nodes[index];
+        NodeFacts *facts = &c->facts.nodes[index];
+        Message message = { .kind = MESSAGE_WATCH };
+
+        if (facts->greeted == 0 || node->epoch != c->state->epoch || c->state->deposed_by)
+                return;
+
+        checks_watch(c->state, &c->facts, index, now, &message.watch);
+        if (message.watch.serial == facts->watching ||
+            (message.watch.serial == facts->watch && span_sub(now, facts->watch_at) < WATCH_REPEAT))
+                return;
+
+        facts->watch = message.watch.serial;
+        facts->watch_at = now;
+        (void) endpoint_send(c->endpoint, node->name, &message);
+}
+
 static void send_orders(Coordinator *c) {
         usec_t now = clock_boottime();
         Message order;
 
         for (size_t i = 0; i < c->state->node_count; i++) {
                 send_heartbeat(c, i);
+                send_watch(c, i, now);
                 facts_expire(&c->facts.nodes[i], now);
                 if (order_due(c->state, &c->facts, i, now, &order))
                         send_order(c, i, &order, now);
@@ -179,6 +202,7 @@ void coordinator_turn(Coordinator *c) {
         Why why;
 
         for (unsigned i = 0; i < TURN_MAX; i++) {
+                health_judge(c->state, &c->facts, clock_boottime());
                 if (run_decide(c->state, &c->facts, clock_boottime(), clock_wall(), &event, &why) == 0) {
                         c->why = why;
                         break;
@@ -274,6 +298,28 @@ static void hear_refused(Coordinator *c, const char *node, const Refused *refuse
         hear_epoch(c, node, refused->epoch);
 }
 
+/* What a node reads of its version is what is known of it, also outside a run. */
+static void hear_version(Coordinator *c, size_t index, const Sample *sample) {
+        const char *version = sample_text(sample, "version");
+        Event event;
+
+        if (strcmp(sample->check, "version") == 0 && version && version[0] &&
+            intake_version(&c->state->nodes[index], version, &event))
+                (void) commit_heard(c, &event);
+}
+
+static void hear_sample(Coordinator *c, size_t index, const Sample *sample, usec_t now) {
+        size_t subject;
+        Event event;
+
+        hear_version(c, index, sample);
+        if (!health_hear(c->state, &c->facts, index, sample, now, &subject) || !state_has_open_run(c->state))
+                return;
+
+        event = health_event(c->state, subject, sample);
+        (void) commit_heard(c, &event);
+}
+
 static void on_message(const char *name, const Message *message, void *userdata) {
         Coordinator *c = ASSERT_PTR(userdata);
         const Node *node = state_find_node_const(c->state, name);
@@ -304,6 +350,9 @@ static void on_message(const char *name, const Message *message, void *userdata)
                 facts_hear_refused(&c->facts, index, &message->refused, now);
                 hear_refused(c, name, &message->refused);
                 break;
+        case MESSAGE_SAMPLE:
+                hear_sample(c, index, &message->sample, now);
+                break;
         case MESSAGE_HELLO:
         case MESSAGE_WELCOME:
         case MESSAGE_CLAIM:
@@ -312,6 +361,7 @@ static void on_message(const char *name, const Message *message, void *userdata)
         case MESSAGE_START:
         case MESSAGE_ASK:
         case MESSAGE_ACK:
+        case MESSAGE_WATCH:
                 log_debug("%s: ignored '%s'", name, enum_name(&message_kind_names, message->kind));
                 return;
         }

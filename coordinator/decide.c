@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/order.h"
 #include "coordinator/orders.h"
 
 #define STAGING_MAX 20 /* nodes that download at once (design 8) */
@@ -18,21 +19,6 @@ typedef struct View {
         usec_t now;
         usec_t wall;
 } View;
-
-static void why_setf(Why *why, const char *advice, const char *format, ...) PRINTF(3, 4);
-static void why_setf(Why *why, const char *advice, const char *format, ...) {
-        Error text = {};
-        va_list arguments;
-
-        if (why->text[0])
-                return; /* the first reason is the one to mend first */
-
-        va_start(arguments, format);
-        (void) error_setv(&text, ERROR_BLOCKED, format, arguments);
-        va_end(arguments);
-        (void) text_copy(why->text, sizeof(why->text), text.text);
-        (void) text_copy(why->advice, sizeof(why->advice), advice);
-}
 
 static Event make_step_event(const Node *node, StepEvent kind) {
         Event event = { .kind = EVENT_STEP, .step = { .event = kind, .fence = node->step.fence } };
@@ -93,17 +79,10 @@ static bool journal_is_explained(const Node *node, Why *why) {
 bool retry_is_safe(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         const NodeFacts *known = &facts->nodes[index];
         const Node *node = &state->nodes[index];
-        const Node *other = node->role == ROLE_MASTER ? state_find_master_with_slot(state, node) : NULL;
         StepBrief said = { .state = known->reported };
 
         if (!is_ours(state, facts, index, now, ret_why) || !journal_is_explained(node, ret_why))
                 return false;
-        if (other) {
-                why_setf(
-                                ret_why, "rollpatch status", "master %s has the slot (%s)", other->name,
-                                enum_name(&step_state_names, other->step.state));
-                return false;
-        }
         if (node->step.state != STEP_UNKNOWN)
                 return true;
         if (known->reported_at == 0 || brief_is_in_hand(&said)) {
@@ -122,11 +101,10 @@ bool node_is_proven(const State *state, const Facts *facts, size_t index, usec_t
 
         if (!is_ours(state, facts, index, now, ret_why) || !journal_is_explained(node, ret_why))
                 return false;
-        if (strcmp(node->dcos_version, state->run.made.to) != 0) {
-                why_setf(
-                                ret_why, "rollpatch logs", "%s has DC/OS %s, want %s", node->name,
-                                node->dcos_version[0] ? node->dcos_version : "of unknown version",
-                                state->run.made.to);
+        if (!facts->nodes[index].proven) {
+                const Why *unwell = &facts->nodes[index].unwell;
+
+                why_setf(ret_why, unwell->advice, "%s", unwell->text[0] ? unwell->text : "not looked at yet");
                 return false;
         }
 
@@ -142,6 +120,7 @@ static size_t collect_masters(
                 MasterFacts *masters,
                 size_t *names,
                 size_t *ret_place) {
+        bool again = state->nodes[candidate].role == ROLE_MASTER && state->nodes[candidate].step.attempt > 1;
         size_t count = 0;
 
         *ret_place = SIZE_MAX;
@@ -156,7 +135,7 @@ static size_t collect_masters(
                 masters[count] = (MasterFacts) {
                         .claimed = node->epoch == state->epoch,
                         .fresh = node_link(state, facts, i, now) == LINK_FRESH,
-                        .healthy = facts->nodes[i].healthy,
+                        .healthy = again ? facts->nodes[i].healthy_but_one : facts->nodes[i].healthy,
                         .slot = node->step.slot,
                         .unresolved = node_is_unresolved(node),
                 };
@@ -166,7 +145,8 @@ static size_t collect_masters(
         return count;
 }
 
-static void explain_master(const State *state, GateVerdict verdict, const Node *blocker, Why *why) {
+static void explain_master(
+                const State *state, GateVerdict verdict, const Node *blocker, const Why *unwell, Why *why) {
         const char *reason = "";
         const char *name = blocker ? blocker->name : "";
 
@@ -212,7 +192,9 @@ static void explain_master(const State *state, GateVerdict verdict, const Node *
                 why_setf(why, "rollpatch status", "master %s is not heard now", name);
                 return;
         case GATE_UNHEALTHY:
-                why_setf(why, "rollpatch status", "master %s is not proven healthy", name);
+                why_setf(
+                                why, unwell->advice, "master %s is not proven healthy: %s", name,
+                                unwell->text[0] ? unwell->text : "not looked at yet");
                 return;
         }
 }
@@ -227,7 +209,9 @@ GateVerdict judge_masters(const State *state, const Facts *facts, size_t candida
                         masters, count, state_master_count(state, NULL), place,
                         state->run.made.accept_downtime || place == SIZE_MAX, &blocker);
 
-        explain_master(state, verdict, blocker < count ? &state->nodes[names[blocker]] : NULL, ret_why);
+        explain_master(
+                        state, verdict, blocker < count ? &state->nodes[names[blocker]] : NULL,
+                        blocker < count ? &facts->nodes[names[blocker]].unwell : NULL, ret_why);
         return verdict;
 }
 
@@ -269,7 +253,8 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
                         *ret = make_step_event(node, STEP_EVENT_VERIFIED);
                         return true;
                 }
-                if (span_sub(view->now, facts->changed) > limit) {
+                /* While the run stands for another reason, this node's time stands too (design 5). */
+                if (view->state->run.state != RUN_HALTED && span_sub(view->now, facts->changed) > limit) {
                         *ret = make_step_event(node, STEP_EVENT_GAVE_UP);
                         (void) text_copy(ret->step.reason, sizeof(ret->step.reason), missing.text);
                         return true;
@@ -281,7 +266,68 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
         return false;
 }
 
-/* Whatever went wrong with a step stops the run; a person decides what is next. */
+/* A master that went down by itself, or by somebody's hand, while another one had the slot: then two
+ * are down, and m2's units may not even start (design 5). */
+static bool is_disturbed(const View *view, size_t index, const Node *holder, char reason[static REASON_MAX]) {
+        const State *state = view->state;
+        const Node *other = &state->nodes[index];
+
+        if (other == holder || other->role != ROLE_MASTER)
+                return false;
+
+        if (other->booted_at > MAX(holder->step.slotted_at, state->run.since)) {
+                (void) text_format(
+                                reason, REASON_MAX, "master %s was rebooted while %s had the slot", other->name,
+                                holder->name);
+                return true;
+        }
+
+        /* What has not been heard at all since this start is no news. */
+        if (view->facts->nodes[index].heard != 0 &&
+            node_link(state, view->facts, index, view->now) != LINK_FRESH) {
+                (void) text_format(
+                                reason, REASON_MAX, "master %s is not heard while %s has the slot", other->name,
+                                holder->name);
+                return true;
+        }
+
+        return false;
+}
+
+static bool decide_disturbed(const View *view, Event *ret) {
+        const State *state = view->state;
+        const Node *holder = state_find_master_with_slot(state, NULL);
+        char reason[REASON_MAX];
+
+        for (size_t i = 0; holder && i < state->node_count; i++) {
+                if (!is_disturbed(view, i, holder, reason))
+                        continue;
+
+                *ret = make_run_event(RUN_EVENT_HALTED, state->nodes[i].name, reason);
+                return true;
+        }
+
+        return false;
+}
+
+static bool decide_budget(const View *view, Event *ret) {
+        const State *state = view->state;
+        uint64_t budget = state->run.made.numbers.budget;
+        size_t failed = count_failed_agents(state);
+        char reason[REASON_MAX];
+
+        if (failed <= budget)
+                return false;
+
+        (void) text_format(
+                        reason, sizeof(reason), "%zu agent%s went wrong, the plan survives %" PRIu64, failed,
+                        failed == 1 ? "" : "s", budget);
+        *ret = make_run_event(RUN_EVENT_HALTED, "", reason);
+        return true;
+}
+
+/* Whatever goes wrong with a master stops the run; with agents, more of them than the budget. A person
+ * decides what is next. */
 static bool decide_halt(const View *view, Event *ret) {
         const State *state = view->state;
 
@@ -292,7 +338,7 @@ static bool decide_halt(const View *view, Event *ret) {
                 const Node *node = &state->nodes[i];
                 char reason[REASON_MAX];
 
-                if (!step_state_is_bad(node->step.state) || node->step.released)
+                if (node->role != ROLE_MASTER || !step_state_is_bad(node->step.state) || node->step.released)
                         continue;
 
                 (void) text_format(
@@ -303,7 +349,7 @@ static bool decide_halt(const View *view, Event *ret) {
                 return true;
         }
 
-        return false;
+        return decide_disturbed(view, ret) || decide_budget(view, ret);
 }
 
 static bool decide_resume(const View *view, Event *ret) {
@@ -365,6 +411,31 @@ static bool can_be_looked_at(const State *state, const Node *candidate, Why *why
         return true;
 }
 
+/* The masters are of one mind, and an agent is one that the leading master has active. A master that is
+ * tried again may itself be why they are not: the others' own health has been judged already. */
+static bool others_agree(const View *view, size_t index, Why *why) {
+        const Node *node = &view->state->nodes[index];
+        const NodeFacts *facts = &view->facts->nodes[index];
+
+        if (node->role == ROLE_MASTER && node->step.attempt > 1)
+                return true;
+        if (!view->facts->cluster_well) {
+                why_setf(
+                                why, view->facts->cluster_unwell.advice, "%s",
+                                view->facts->cluster_unwell.text[0] ? view->facts->cluster_unwell.text
+                                                                    : "the masters have not been looked at yet");
+                return false;
+        }
+        if (node->role != ROLE_MASTER && !facts->member) {
+                why_setf(
+                                why, facts->unwell.advice, "%s",
+                                facts->unwell.text[0] ? facts->unwell.text : "the agent has not been looked at yet");
+                return false;
+        }
+
+        return true;
+}
+
 /* Whether this node may go down as things stand: asked before its slot, and again before its start
  * order, because a node may answer long after its slot was given. */
 static bool may_go_down(const View *view, size_t index, Why *why) {
@@ -380,7 +451,10 @@ static bool may_go_down(const View *view, size_t index, Why *why) {
             !can_be_looked_at(state, node, why))
                 return false;
 
-        return judge_masters(state, view->facts, index, view->now, why) == GATE_OPEN;
+        if (judge_masters(state, view->facts, index, view->now, why) != GATE_OPEN)
+                return false;
+
+        return others_agree(view, index, why);
 }
 
 static bool decide_start(const View *view, Event *ret, Why *why) {
@@ -410,65 +484,48 @@ static bool decide_start(const View *view, Event *ret, Why *why) {
         return false;
 }
 
-static bool is_over(const Step *step) {
-        return step->state == STEP_DONE || step->state == STEP_QUARANTINED ||
-               (step_state_is_bad(step->state) && step->released);
-}
-
-static bool comes_before(const Node *a, const Node *b) {
-        return a->role != b->role ? a->role < b->role : a->step.order < b->step.order;
-}
-
-/* The next node: masters, then private agents, then public agents, each in the order of the plan; nobody
- * before everybody of the role before is over. SIZE_MAX: all are over. */
-static size_t next_candidate(const State *state) {
-        size_t next = SIZE_MAX;
-
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *node = &state->nodes[i];
-
-                if (node->step.id[0] && !is_over(&node->step) &&
-                    (next == SIZE_MAX || comes_before(node, &state->nodes[next])))
-                        next = i;
-        }
-
-        return next;
-}
-
-/* One at a time: whoever has the slot, by us or by what a node has told a restored log. */
+/* One at a time among masters: whoever has the slot, by us or by what a node has told a restored log. No
+ * agent begins while a master has it. */
 static bool slot_is_free(const State *state, Why *why) {
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *node = &state->nodes[i];
+        const Node *holder = state_find_master_with_slot(state, NULL);
 
-                if (!node->step.slot)
-                        continue;
+        if (!holder)
+                return true;
 
-                why_setf(
-                                why, "rollpatch status", "%s has the slot (%s)", node->name,
-                                enum_name(&step_state_names, node->step.state));
-                return false;
-        }
-
-        return true;
+        why_setf(
+                        why, "rollpatch status", "%s has the slot (%s)", holder->name,
+                        enum_name(&step_state_names, holder->step.state));
+        return false;
 }
 
-static bool decide_slot(const View *view, Event *ret, Why *why) {
+/* A plan's end: nobody is left who could still have a turn. */
+static Event end_of_run(const State *state) {
+        size_t failed = count_failed_agents(state);
+        char reason[REASON_MAX];
+
+        if (failed == 0)
+                return make_run_event(RUN_EVENT_FINISHED, "", "");
+
+        (void) text_format(
+                        reason, sizeof(reason), "everybody else is done; %zu agent%s went wrong and wait%s for you",
+                        failed, failed == 1 ? "" : "s", failed == 1 ? "s" : "");
+        return make_run_event(RUN_EVENT_HALTED, "", reason);
+}
+
+static Event hold_of_run(uint64_t hold) {
+        Event event = make_run_event(
+                        RUN_EVENT_HELD, "",
+                        hold == HOLD_MASTERS ? "the plan wants a stop after the masters"
+                                             : "the plan wants a stop after the canary");
+
+        event.run.hold = hold;
+        return event;
+}
+
+static bool give_slot(const View *view, size_t next, Event *ret, Why *why) {
         const State *state = view->state;
-        size_t next = next_candidate(state);
-        const Node *node;
+        const Node *node = &state->nodes[next];
 
-        if (next == SIZE_MAX) {
-                *ret = make_run_event(RUN_EVENT_FINISHED, "", "");
-                return true;
-        }
-
-        node = &state->nodes[next];
-        if (node->step.state != STEP_STAGED) {
-                why_setf(
-                                why, "rollpatch status", "%s is %s", node->name,
-                                enum_name(&step_state_names, node->step.state));
-                return false;
-        }
         if (node->step.declines > 0 &&
             span_sub(view->now, view->facts->nodes[next].changed) < DECLINE_PAUSE) {
                 why_setf(
@@ -481,7 +538,30 @@ static bool decide_slot(const View *view, Event *ret, Why *why) {
 
         *ret = make_step_event(node, STEP_EVENT_SLOTTED);
         ret->step.fence = MAX(state->fence, view->facts->fence_heard) + 1;
+        ret->step.registered_before = node->role == ROLE_MASTER ? 0 : view->facts->nodes[next].registered_ms;
         return true;
+}
+
+static bool decide_slot(const View *view, Event *ret, Why *why) {
+        uint64_t hold = 0;
+        size_t next = SIZE_MAX;
+
+        switch (order_next(view->state, view->facts, view->now, &next, &hold, why)) {
+        case ORDER_NEXT:
+                return give_slot(view, next, ret, why);
+        case ORDER_WAIT:
+                return false;
+        case ORDER_HOLD:
+                *ret = hold_of_run(hold);
+                return true;
+        case ORDER_OVER:
+                if (state_has_slot(view->state))
+                        return false; /* the last batch is under way */
+                *ret = end_of_run(view->state);
+                return true;
+        }
+
+        return false;
 }
 
 static bool decide_running(const View *view, Event *ret, Why *why) {

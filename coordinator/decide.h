@@ -3,16 +3,11 @@
 
 #include "coordinator/facts.h"
 #include "coordinator/gate.h"
+#include "coordinator/why.h"
 
 /* What the coordinator does next, one event at a time: the shell commits it, applies it, and asks
  * again, until there is nothing left to decide. Pure: the same state, facts and time give the same
  * answer. */
-
-/* Why nothing moves, for a person. Empty when the run is not waiting for anything. */
-typedef struct Why {
-        char text[REASON_MAX];
-        char advice[REASON_MAX]; /* what to type, or empty */
-} Why;
 
 /* 1: `ret` is to be committed. 0: nothing now; `ret_why` says what is waited for. `now` is boot time,
  * `wall` wall clock (for pauses that end by themselves: they were given as a time of day). */

@@ -17,10 +17,12 @@ static const char *const kind_names[] = {
         [EVENT_CLAIMED]  = "claimed",
         [EVENT_FOREIGN]  = "foreign",
         [EVENT_CLEARED]  = "cleared",
+        [EVENT_WAIVED]   = "waived",
         [EVENT_RUN_MADE] = "run-made",
         [EVENT_RUN_NODE] = "run-node",
         [EVENT_RUN]      = "run",
         [EVENT_STEP]     = "step",
+        [EVENT_CHECK]    = "check",
         [EVENT_ORDERED]  = "ordered",
         [EVENT_OPERATOR] = "operator",
 };
@@ -80,6 +82,13 @@ static const Field cleared_fields[] = {
         F_END,
 };
 
+static const Field waived_fields[] = {
+        F_TEXT(EventWaived, id),
+        F_TEXT(EventWaived, user),
+        F_TEXT(EventWaived, reason),
+        F_END,
+};
+
 const Field run_numbers_fields[] = {
         F_U64(RunNumbers, batch_percent, 1, 100),
         F_U64(RunNumbers, batch_max, 1, 10000),
@@ -105,6 +114,7 @@ static const Field run_made_fields[] = {
         F_ID(EventRunMade, sha256),
         F_U64(EventRunMade, size, 1, JSON_NUMBER_MAX),
         F_BOOL(EventRunMade, accept_downtime, OPTIONAL),
+        F_TEXT(EventRunMade, waived, OPTIONAL),
         F_OBJECT(EventRunMade, numbers, run_numbers_fields),
         F_TEXT(EventRunMade, user),
         F_END,
@@ -120,6 +130,7 @@ static const Field run_fields[] = {
         F_ENUM(EventRun, event, run_event_names),
         F_NAME(EventRun, node, OPTIONAL),
         F_TEXT(EventRun, reason, OPTIONAL),
+        F_U64(EventRun, hold, 0, 3, OPTIONAL),
         F_U64(EventRun, until, 0, JSON_NUMBER_MAX, OPTIONAL),
         F_END,
 };
@@ -129,6 +140,7 @@ static const Field step_fields[] = {
         F_TEXT(EventStep, step),
         F_ENUM(EventStep, event, step_event_names),
         F_U64(EventStep, fence, 0, FENCE_MAX, OPTIONAL),
+        F_U64(EventStep, registered_before, 0, JSON_NUMBER_MAX, OPTIONAL),
         F_U64(EventStep, exit_status, 0, EXIT_STATUS_MAX, OPTIONAL),
         F_U64(EventStep, exit_signal, 0, EXIT_SIGNAL_MAX, OPTIONAL),
         F_U64(EventStep, started_at, 0, JSON_NUMBER_MAX, OPTIONAL),
@@ -138,6 +150,22 @@ static const Field step_fields[] = {
         F_TEXT(EventStep, cursor, OPTIONAL),
         F_TEXT(EventStep, reason, OPTIONAL),
         F_TEXT(EventStep, tail, OPTIONAL),
+        F_END,
+};
+
+static const Field number_fields[] = {
+        F_TEXT(SampleNumber, name),
+        F_U64(SampleNumber, value, 0, JSON_NUMBER_MAX),
+        F_END,
+};
+
+static const Field check_fields[] = {
+        F_NAME(EventCheck, node),
+        F_NAME(EventCheck, check),
+        F_ENUM(EventCheck, verdict, verdict_names),
+        F_TEXT(EventCheck, reason, OPTIONAL),
+        F_TEXT(EventCheck, evidence, OPTIONAL),
+        F_LIST(EventCheck, numbers, number_count, number_fields, OPTIONAL),
         F_END,
 };
 
@@ -173,10 +201,12 @@ static const struct EventRow {
         [EVENT_CLAIMED]  = ROW(claimed,  claimed_fields,  EventClaimed),
         [EVENT_FOREIGN]  = ROW(foreign,  foreign_fields,  EventForeign),
         [EVENT_CLEARED]  = ROW(cleared,  cleared_fields,  EventCleared),
+        [EVENT_WAIVED]   = ROW(waived,   waived_fields,   EventWaived),
         [EVENT_RUN_MADE] = ROW(run_made, run_made_fields, EventRunMade),
         [EVENT_RUN_NODE] = ROW(run_node, run_node_fields, EventRunNode),
         [EVENT_RUN]      = ROW(run,      run_fields,      EventRun),
         [EVENT_STEP]     = ROW(step,     step_fields,     EventStep),
+        [EVENT_CHECK]    = ROW(check,    check_fields,    EventCheck),
         [EVENT_ORDERED]  = ROW(ordered,  ordered_fields,  EventOrdered),
         [EVENT_OPERATOR] = ROW(operator, operator_fields, EventOperator),
 };
@@ -250,6 +280,7 @@ const char *event_node(const Event *event) {
                 return event->foreign.node;
         case EVENT_CLEARED:
                 return event->cleared.node;
+        case EVENT_WAIVED:
         case EVENT_RUN_MADE:
                 return "";
         case EVENT_RUN_NODE:
@@ -258,6 +289,8 @@ const char *event_node(const Event *event) {
                 return event->run.node;
         case EVENT_STEP:
                 return event->step.node;
+        case EVENT_CHECK:
+                return event->check.node;
         case EVENT_ORDERED:
                 return event->ordered.node;
         case EVENT_OPERATOR:
@@ -335,6 +368,11 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                                 buffer, size, "%s: cleared by a person: %s", event->cleared.node,
                                 event->cleared.reason);
                 break;
+        case EVENT_WAIVED:
+                (void) text_format(
+                                buffer, size, "%s waived for the next run: %s", event->waived.id,
+                                event->waived.reason);
+                break;
         case EVENT_RUN_MADE:
                 (void) text_format(
                                 buffer, size, "run %" PRIu64 " made by %s: %s -> %s", event->run_made.number,
@@ -352,6 +390,12 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                 break;
         case EVENT_STEP:
                 describe_step(&event->step, buffer, size);
+                break;
+        case EVENT_CHECK:
+                (void) text_format(
+                                buffer, size, "%s: %s is %s%s%s", event->check.node, event->check.check,
+                                enum_name(&verdict_names, event->check.verdict),
+                                event->check.reason[0] ? ": " : "", event->check.reason);
                 break;
         case EVENT_ORDERED:
                 (void) text_format(

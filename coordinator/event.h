@@ -18,10 +18,12 @@ typedef enum EventKind {
         EVENT_CLAIMED,  /* a node has acknowledged an epoch */
         EVENT_FOREIGN,  /* a node has a step that this log does not know */
         EVENT_CLEARED,  /* a person answers for what a node's journal cannot tell */
+        EVENT_WAIVED,   /* the next run may pass a finding */
         EVENT_RUN_MADE, /* a run with its numbers */
         EVENT_RUN_NODE, /* one node of that run, in plan order */
         EVENT_RUN,      /* a transition of the run */
         EVENT_STEP,     /* a transition of a step */
+        EVENT_CHECK,    /* a check has another verdict than before */
         EVENT_ORDERED,  /* a start order was given */
         EVENT_OPERATOR, /* somebody typed a command that acts */
 } EventKind;
@@ -64,6 +66,15 @@ typedef struct EventCleared {
         char reason[REASON_MAX];
 } EventCleared;
 
+/* The only finding that can be waived in this version; other ids are refused. */
+#define WAIVER_GATE_FLOOR "gate-floor"
+
+typedef struct EventWaived {
+        char id[VERB_MAX];
+        char user[USER_MAX];
+        char reason[REASON_MAX];
+} EventWaived;
+
 /* Numbers of a plan. Spans are usec. */
 typedef struct RunNumbers {
         uint64_t batch_percent;
@@ -91,6 +102,7 @@ typedef struct EventRunMade {
         char sha256[DIGEST_TEXT_MAX];
         uint64_t size;
         bool accept_downtime; /* a single master may go down */
+        char waived[REASON_MAX]; /* what this run passes, and why; or empty */
         RunNumbers numbers;
         char user[USER_MAX];
 } EventRunMade;
@@ -104,6 +116,7 @@ typedef struct EventRun {
         RunEvent event;
         char node[NAME_TEXT_MAX]; /* whose step caused it, or empty */
         char reason[REASON_MAX];
+        uint64_t hold;  /* HELD: which stop of the plan, see order.h */
         uint64_t until; /* wall clock; a pause that ends by itself; 0: it does not */
 } EventRun;
 
@@ -112,6 +125,7 @@ typedef struct EventStep {
         char step[STEP_ID_MAX];
         StepEvent event;
         uint64_t fence;
+        uint64_t registered_before; /* SLOTTED, agents: see Step */
         uint64_t exit_status;
         uint64_t exit_signal;
         uint64_t started_at;
@@ -122,6 +136,16 @@ typedef struct EventStep {
         char reason[REASON_MAX];
         char tail[TAIL_MAX];
 } EventStep;
+
+typedef struct EventCheck {
+        char node[NAME_TEXT_MAX]; /* of which it speaks */
+        char check[CHECK_NAME_MAX];
+        Verdict verdict;
+        char reason[REASON_MAX];
+        char evidence[EVIDENCE_MAX];
+        SampleNumber numbers[SAMPLE_NUMBERS_MAX];
+        size_t number_count;
+} EventCheck;
 
 typedef struct EventOrdered {
         char node[NAME_TEXT_MAX];
@@ -150,10 +174,12 @@ typedef struct Event {
                 EventClaimed claimed;
                 EventForeign foreign;
                 EventCleared cleared;
+                EventWaived waived;
                 EventRunMade run_made;
                 EventRunNode run_node;
                 EventRun run;
                 EventStep step;
+                EventCheck check;
                 EventOrdered ordered;
                 EventOperator operator;
         };

@@ -36,6 +36,9 @@ int facts_grow(Facts *facts, const State *state, usec_t now) {
 }
 
 void facts_done(Facts *facts) {
+        for (size_t i = 0; i < facts->count; i++)
+                free(facts->nodes[i].health);
+
         free(facts->nodes);
         *facts = (Facts) {};
 }
@@ -94,6 +97,7 @@ void facts_greet(Facts *facts, const State *state, const Hello *hello, usec_t no
         known->sent_at = 0;
         known->quiet_until = 0;
         known->reported_at = 0;
+        known->watch = known->watching = 0;
         drop_nonce(known);
         facts->fence_heard = MAX(facts->fence_heard, hello->fence);
 }
@@ -113,6 +117,7 @@ static void hear_state(NodeFacts *facts, const Node *node, const char *step, Nod
 
 void facts_hear_heartbeat(Facts *facts, const State *state, size_t node, const Heartbeat *heartbeat, usec_t now) {
         hear_state(&facts->nodes[node], &state->nodes[node], heartbeat->step, heartbeat->state, now);
+        facts->nodes[node].watching = heartbeat->watch;
 }
 
 void facts_hear_report(Facts *facts, const State *state, size_t node, const Report *report, usec_t now) {

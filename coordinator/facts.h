@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coordinator/state.h"
+#include "coordinator/why.h"
 
 /* What is true only now and only in this process: who was heard when, nonces, what was sent. A
  * restart forgets it all and asks again (promise 6), so nothing here may be needed to know whether a
@@ -12,7 +13,19 @@ typedef struct NodeFacts {
         usec_t greeted;  /* newest session; 0: none since this start */
         usec_t changed;  /* newest transition of its step, or this start */
         usec_t heartbeat; /* how often it was last told to speak; 0: not told */
-        bool healthy; /* its window holds; as long as nobody looks: no */
+
+        /* What the samples say, as judged at the newest turn (health.h). As long as nobody looks: no. */
+        struct Health *health; /* owned; NULL: nothing was ever asked */
+        bool healthy;          /* a master that is good for the others' sake */
+        bool healthy_but_one;  /* the same, as far as it can be while one other is bad: for a retry of that one */
+        bool proven;           /* the gate after its step holds */
+        bool member;           /* an agent that the leading master has active */
+        uint64_t registered_ms; /* when it registered there last, leader's clock */
+        Why unwell;            /* why it is not healthy, or not proven while that is wanted */
+        usec_t watch_at;
+        uint64_t watch;        /* serial of the newest list of questions sent to it */
+        uint64_t watching;     /* serial that it says it has */
+
         NodeStep reported;  /* what it said of its present step last */
         usec_t reported_at; /* boot time; 0: nothing in this session, or since the newest transition */
 
@@ -39,6 +52,10 @@ typedef struct Facts {
         size_t count;
         usec_t started;       /* when this process began to listen */
         uint64_t fence_heard; /* highest fence any node has named */
+        size_t elected;       /* the leading Mesos master; SIZE_MAX: nobody can say */
+        size_t zookeeper;     /* the master that leads ZooKeeper; SIZE_MAX: nobody can say */
+        bool cluster_well;    /* the masters together are of one mind */
+        Why cluster_unwell;
 } Facts;
 
 /* Makes room for the nodes that the state has gained. */

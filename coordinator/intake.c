@@ -226,25 +226,30 @@ int intake_heartbeat(const State *state, const char *name, const Heartbeat *hear
         return judge_foreign(state, node, &brief, ret);
 }
 
-/* The version on the node's disk, read when the report was written. Only of a script that has ended: a
- * report from before may come late, and what it read then is not true any more. */
-static bool judge_version(const Node *node, const Report *report, Event *ret) {
+bool intake_version(const Node *node, const char *version, Event *ret) {
         Event event = { .kind = EVENT_NODE, .node = { .role = node->role } };
         EventNode *said = &event.node;
 
-        if (report->state != NODE_STEP_ENDED && report->state != NODE_STEP_INTERRUPTED)
-                return false;
-        if (!report->dcos_version[0] || strcmp(report->dcos_version, node->dcos_version) == 0)
+        if (!version[0] || strcmp(version, node->dcos_version) == 0)
                 return false;
 
         said->master_count = node->master_count;
         (void) text_copy(said->node, sizeof(said->node), node->name);
         (void) text_copy(said->boot_id, sizeof(said->boot_id), node->boot_id);
         (void) text_copy(said->address, sizeof(said->address), node->address);
-        (void) text_copy(said->dcos_version, sizeof(said->dcos_version), report->dcos_version);
+        (void) text_copy(said->dcos_version, sizeof(said->dcos_version), version);
         (void) text_copy(said->software, sizeof(said->software), node->software);
         *ret = event;
         return true;
+}
+
+/* The version on the node's disk, read when the report was written. Only of a script that has ended: a
+ * report from before may come late, and what it read then is not true any more. */
+static bool judge_version(const Node *node, const Report *report, Event *ret) {
+        if (report->state != NODE_STEP_ENDED && report->state != NODE_STEP_INTERRUPTED)
+                return false;
+
+        return intake_version(node, report->dcos_version, ret);
 }
 
 /* How the script ended, in words: this is what `status` gives as the reason of a halt. */

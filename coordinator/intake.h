@@ -26,3 +26,6 @@ int intake_heartbeat(const State *state, const char *node, const Heartbeat *hear
 /* A report on one step: at most INTAKE_REPORT_MAX events, to be committed before it is acknowledged. */
 #define INTAKE_REPORT_MAX 2
 size_t intake_report(const State *state, const char *node, const Report *report, Event ret[]);
+
+/* What a node has just read of its version: NODE, when it is news. True: `ret` is to be committed. */
+bool intake_version(const Node *node, const char *version, Event *ret);

@@ -276,6 +276,8 @@ static void fill_run(const Request *request, const Plan *plan, Event *events, co
         events[0] = audit_event(request, "", "", outcome);
         events[1] = (Event) { .kind = EVENT_RUN_MADE, .run_made = plan->made };
         made->number = request->state->run.made.number + 1;
+        if (plan_is_below_floors(made))
+                (void) text_copy(made->waived, sizeof(made->waived), request->state->waiver);
         made->accept_downtime = get_flag(request, "accept_downtime");
         id_random(made->id);
         (void) text_copy(made->user, sizeof(made->user), request->peer->user);
@@ -288,6 +290,13 @@ static void fill_run(const Request *request, const Plan *plan, Event *events, co
         }
 
         events[2 + plan->node_count] = (Event) { .kind = EVENT_RUN, .run = { .event = RUN_EVENT_STARTED } };
+}
+
+static Json *describe_run_number(const Request *request) {
+        Json *json = json_new_object();
+
+        (void) json_add_u64(json, "number", request->state->run.made.number);
+        return json;
 }
 
 static int make_run(Request *request, const Plan *plan) {
@@ -307,7 +316,9 @@ static int make_run(Request *request, const Plan *plan) {
                 return exit_for(request->error->code);
 
         coordinator_turn(request->coordinator);
-        return answer_text(request, "%s", outcome);
+        (void) answer_text(request, "%s", outcome);
+        (void) json_add(*request->answer, "run", describe_run_number(request));
+        return EXIT_OK;
 }
 
 static int check_confirmation(Request *request, const Plan *plan) {
@@ -434,6 +445,23 @@ static int verb_abort(Request *request) {
 
         event = make_run_event(RUN_EVENT_ABORTED, reason);
         return act(request, "", reason, "aborted; a step under way goes on to its end", &event);
+}
+
+static int verb_waive(Request *request) {
+        Event event = { .kind = EVENT_WAIVED };
+        char reason[REASON_MAX];
+
+        if (get_reason(request, reason) < 0 ||
+            json_get_string(request->arguments, "id", event.waived.id, sizeof(event.waived.id), request->error) < 0)
+                return EXIT_USAGE;
+        if (strcmp(event.waived.id, WAIVER_GATE_FLOOR) != 0)
+                return refuse(
+                                request, ERROR_UNSAFE, "'%s' cannot be waived; only " WAIVER_GATE_FLOOR " can",
+                                event.waived.id);
+
+        (void) text_copy(event.waived.user, sizeof(event.waived.user), request->peer->user);
+        (void) text_copy(event.waived.reason, sizeof(event.waived.reason), reason);
+        return act(request, "", reason, WAIVER_GATE_FLOOR " is waived for the next run", &event);
 }
 
 static int get_node(Request *request, const Node **ret, char reason[static REASON_MAX]) {
@@ -603,6 +631,7 @@ static const struct {
         { "runs",         verb_runs         },
         { "status",       verb_status       },
         { "unquarantine", verb_unquarantine },
+        { "waive",        verb_waive        },
 };
 // clang-format on
 

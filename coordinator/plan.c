@@ -230,6 +230,35 @@ static void check_masters(const Plan *plan, const State *state, bool accept_down
                       "the cluster has a single master: it is down while that is patched");
 }
 
+/* Floors of the gates (design 8). */
+static void check_floors(const Plan *plan, const State *state, Findings *all) {
+        const struct {
+                const char *name;
+                usec_t is;
+                usec_t floor;
+        } dwells[] = {
+                { "dwell.master", plan->made.numbers.dwell_master, 30 * USEC_PER_SEC },
+                { "dwell.agent", plan->made.numbers.dwell_agent, 10 * USEC_PER_SEC },
+                { "dwell.batch", plan->made.numbers.dwell_batch, 5 * USEC_PER_SEC },
+        };
+        char is[SPAN_TEXT_MAX];
+        char floor[SPAN_TEXT_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(dwells); i++) {
+                if (dwells[i].is >= dwells[i].floor || state->waiver[0])
+                        continue;
+
+                block(all, ERROR_UNSAFE, WAIVER_GATE_FLOOR, "rollpatch waive gate-floor --reason TEXT",
+                      "%s is %s, the floor is %s", dwells[i].name, span_format(dwells[i].is, is),
+                      span_format(dwells[i].floor, floor));
+        }
+}
+
+bool plan_is_below_floors(const EventRunMade *made) {
+        return made->numbers.dwell_master < 30 * USEC_PER_SEC ||
+               made->numbers.dwell_agent < 10 * USEC_PER_SEC || made->numbers.dwell_batch < 5 * USEC_PER_SEC;
+}
+
 static void check_unresolved(const State *state, Findings *all) {
         for (size_t i = 0; i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
@@ -263,6 +292,7 @@ size_t plan_check(
         check_masters(plan, state, accept_downtime, &all);
         for (size_t i = 0; i < plan->node_count; i++)
                 check_node(&plan->nodes[i], state, &all);
+        check_floors(plan, state, &all);
         check_unresolved(state, &all);
         return all.count;
 }

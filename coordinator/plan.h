@@ -24,6 +24,9 @@ int plan_decode(const Json *json, Plan **ret, Error *error);
 void plan_free(Plan *plan);
 DEFINE_AUTO(Plan, plan_free)
 
+/* Such a run needs a waiver, and carries it. */
+bool plan_is_below_floors(const EventRunMade *made);
+
 /* One thing that speaks against starting this plan now. */
 typedef struct Finding {
         char id[32];

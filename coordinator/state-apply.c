@@ -250,6 +250,8 @@ static int apply_node(State *state, const Event *event) {
 
         node->role = said->role;
         node->master_count = said->master_count;
+        if (node->boot_id[0] && strcmp(node->boot_id, said->boot_id) != 0)
+                node->booted_at = event->at;
         (void) text_copy(node->boot_id, sizeof(node->boot_id), said->boot_id);
         (void) text_copy(node->address, sizeof(node->address), said->address);
         (void) text_copy(node->dcos_version, sizeof(node->dcos_version), said->dcos_version);
@@ -316,6 +318,11 @@ static int apply_cleared(State *state, const Event *event) {
         return 0;
 }
 
+static int apply_waived(State *state, const Event *event) {
+        (void) text_copy(state->waiver, sizeof(state->waiver), event->waived.reason);
+        return 0;
+}
+
 static int apply_run_made(State *state, const Event *event) {
         RunName *runs = reallocarray(state->runs, state->run_count + 1, sizeof(RunName));
 
@@ -326,6 +333,7 @@ static int apply_run_made(State *state, const Event *event) {
         runs[state->run_count] = (RunName) { .number = event->run_made.number };
         (void) text_copy(runs[state->run_count++].id, ID_TEXT_MAX, event->run_made.id);
 
+        state->waiver[0] = '\0'; /* good for one run */
         state->run = (Run) {
                 .made = event->run_made,
                 .state = RUN_DRAFT,
@@ -352,6 +360,7 @@ static int apply_run(State *state, const Event *event) {
 
         state->run.state = run_next(state->run.state, said->event)->to;
         state->run.since = event->at;
+        state->run.holds |= said->hold;
         state->run.until = said->until;
         (void) text_copy(state->run.reason, sizeof(state->run.reason), said->reason);
         (void) text_copy(state->run.cause, sizeof(state->run.cause), said->node);
@@ -361,6 +370,7 @@ static int apply_run(State *state, const Event *event) {
 static void note_result(Step *step, const EventStep *said, usec_t at) {
         if (said->event == STEP_EVENT_SLOTTED) {
                 step->slotted_at = at;
+                step->registered_before = said->registered_before;
                 step->started_at = step->ended_at = 0;
         }
         if (said->event == STEP_EVENT_DECLINED)
@@ -419,10 +429,12 @@ static const struct {
         [EVENT_CLAIMED]  = { check_claimed,    apply_claimed  },
         [EVENT_FOREIGN]  = { check_known_node, apply_foreign  },
         [EVENT_CLEARED]  = { check_known_node, apply_cleared  },
+        [EVENT_WAIVED]   = { check_nothing,    apply_waived   },
         [EVENT_RUN_MADE] = { check_run_made,   apply_run_made },
         [EVENT_RUN_NODE] = { check_run_node,   apply_run_node },
         [EVENT_RUN]      = { check_run,        apply_run      },
         [EVENT_STEP]     = { check_step,       apply_step     },
+        [EVENT_CHECK]    = { check_nothing,    apply_nothing  }, /* a record: windows live in memory */
         [EVENT_ORDERED]  = { check_ordered,    apply_nothing  }, /* a record: START is bound to a nonce in memory */
         [EVENT_OPERATOR] = { check_nothing,    apply_nothing  }, /* the audit: its effects are events too */
 };

@@ -103,6 +103,18 @@ const Node *state_find_master_with_slot(const State *state, const Node *node) {
         return NULL;
 }
 
+bool state_has_open_run(const State *state) {
+        return state->run.made.number > 0 && run_state_is_open(state->run.state);
+}
+
+bool state_has_slot(const State *state) {
+        for (size_t i = 0; i < state->node_count; i++)
+                if (state->nodes[i].step.slot)
+                        return true;
+
+        return false;
+}
+
 bool step_is_unresolved(const Step *step) {
         return step->slot || (step_state_is_bad(step->state) && !step->released);
 }

@@ -16,6 +16,7 @@ typedef struct Step {
         uint64_t order; /* place in the plan, from 1 */
         uint64_t attempt;
         uint64_t fence; /* highest given or reported */
+        uint64_t registered_before; /* agents: when it had registered with the leading master, ms of its clock */
         bool slot;     /* this node may be down */
         bool released; /* a person answers for how it ended */
         uint64_t declines;
@@ -38,6 +39,7 @@ typedef struct Node {
         char dcos_version[VERSION_MAX];
         char software[VERSION_MAX];
         uint64_t master_count;
+        usec_t booted_at;  /* wall clock at which another boot than before was heard of; 0: never */
         uint64_t epoch;    /* newest acknowledged */
         bool journal_lost; /* its step journal was wiped: what it has done is unknown */
         StepBrief foreign[FOREIGN_MAX]; /* unresolved steps that are not its present one */
@@ -56,6 +58,7 @@ typedef struct Run {
         EventRunMade made; /* number 0: there was never a run */
         RunState state;
         uint64_t nodes; /* that are in it */
+        uint64_t holds; /* stops that the plan wanted and that were made, see order.h */
         usec_t made_at; /* wall clock */
         usec_t since;   /* of the present state */
         usec_t until;   /* a pause that ends by itself; 0: none */
@@ -73,6 +76,7 @@ typedef struct State {
         Node *nodes;
         size_t node_count;
         size_t node_space;
+        char waiver[REASON_MAX]; /* why the next run may pass gate-floor; empty: it may not */
         RunName *runs; /* all runs ever, oldest first */
         size_t run_count;
         Run run; /* the newest */
@@ -108,6 +112,11 @@ uint64_t state_next_epoch(const State *state);
 
 /* A master other than `node` that has the slot; NULL: none. */
 const Node *state_find_master_with_slot(const State *state, const Node *node);
+
+bool state_has_open_run(const State *state);
+
+/* Whether any node may be down by us. */
+bool state_has_slot(const State *state);
 
 /* A node's word for a step that may be running. */
 bool brief_is_in_hand(const StepBrief *brief);

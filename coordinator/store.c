@@ -135,10 +135,14 @@ static int lock_directory(const char *dir, Store *store, Error *error) {
         return 0;
 }
 
-/* The first thing that is ever read, and the last that is done, would move what stands in the write-ahead
- * log into the database: not before it is known that it is ours to touch. */
+/* Whoever closes a database last moves what stands in its write-ahead log into it: not before it is known
+ * that it is ours to touch. (Without a write-ahead log closing leaves nothing behind, and must not.) */
 static void keep_untouched(Store *store, bool yes) {
-        (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int) yes, NULL);
+        char wal[PATH_MAX_BYTES + 4];
+        bool pending = text_format(wal, sizeof(wal), "%s-wal", store->path) && access(wal, F_OK) == 0;
+
+        (void) sqlite3_db_config(
+                        store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int) (yes && pending), NULL);
 }
 
 static int open_database(Store *store, Error *error) {

@@ -91,6 +91,8 @@ static const Verb verbs[] = {
           "Set an agent aside: not patched, not counted" },
         { "unquarantine", "NODE", 1, 1, 0, IN(REASON),                  verb_act,
           "Take a node back into the run" },
+        { "waive",        "ID",   1, 1, 0, IN(REASON),                  verb_act,
+          "Let the next run pass a finding that can be waived" },
         {},
 };
 // clang-format on

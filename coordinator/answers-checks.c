@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/answers.h"
+
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/text.h"
+#include "coordinator/health.h"
+
+#define SHOWN_EVIDENCE 160 /* bytes in `status`; the log keeps all of it */
+
+/* The beginning of it, on one line. */
+static void shorten_evidence(const char *evidence, char *buffer, size_t size) {
+        (void) text_copy(buffer, size, evidence);
+        for (char *at = buffer; *at; at++)
+                if (*at == '\n')
+                        *at = at[1] ? ';' : '\0';
+}
+
+static Json *describe_check(const CheckRow *row, const Window *window, usec_t now) {
+        Json *json = json_new_object();
+        usec_t wall = clock_wall();
+        char evidence[SHOWN_EVIDENCE];
+
+        shorten_evidence(window->sample.evidence, evidence, sizeof(evidence));
+
+        (void) json_add_string(json, "id", row->name);
+        (void) json_add_string(json, "verdict", enum_name(&verdict_names, window->sample.verdict));
+        (void) json_add_u64(json, "since", span_sub(wall, span_sub(now, window->changed)));
+        (void) json_add_u64(json, "age", span_sub(now, window->newest));
+        if (window->since)
+                (void) json_add_u64(json, "passing_for", span_sub(window->newest, window->since));
+        (void) json_add_string(json, "reason", window->sample.reason);
+        (void) json_add_string(
+                        json, "evidence",
+                        window->sample.reason[0] ? window->sample.reason : evidence);
+        if (window->sample.verdict != VERDICT_PASS)
+                (void) json_add_string(json, "try", row->advice);
+        return json;
+}
+
+Json *answer_checks(const Coordinator *coordinator, size_t node) {
+        const Health *health = health_of(coordinator_get_facts(coordinator), node);
+        Json *checks = json_new_array();
+        usec_t now = clock_boottime();
+
+        for (size_t i = 0; health && i < CHECK_COUNT; i++)
+                if (health->windows[i].newest)
+                        (void) json_append(checks, describe_check(&check_rows[i], &health->windows[i], now));
+
+        return checks;
+}
+
+/* "version on m1": asked, and nothing to compare with; or never answered. */
+static void list_node(const State *state, const Facts *facts, size_t node, Json *list) {
+        const Health *health = health_of(facts, node);
+        char text[NAME_TEXT_MAX + CHECK_NAME_MAX + 8];
+
+        for (size_t i = 0; health && i < CHECK_COUNT; i++) {
+                const Window *window = &health->windows[i];
+
+                if (window->newest == 0 || window->sample.verdict != VERDICT_NOT_APPLICABLE)
+                        continue;
+
+                (void) text_format(text, sizeof(text), "%s on %s", check_rows[i].name, state->nodes[node].name);
+                (void) json_append(list, json_new_string(text));
+        }
+}
+
+Json *answer_not_checked(const Coordinator *coordinator) {
+        const State *state = coordinator_get_state(coordinator);
+        Json *list = json_new_array();
+
+        for (size_t i = 0; i < state->node_count; i++)
+                list_node(state, coordinator_get_facts(coordinator), i, list);
+
+        return list;
+}

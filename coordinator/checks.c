@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/checks.h"
+
+#include <string.h>
+
+#include "common/text.h"
+#include "coordinator/health.h"
+
+/* Standard periods (design 8). */
+#define FAST_MASTER (1 * USEC_PER_SEC)
+#define FAST_AGENT  (5 * USEC_PER_SEC)
+#define SLOW        (10 * USEC_PER_SEC)
+#define FASTEST_COSTLY (2 * USEC_PER_SEC)
+#define FASTEST     (100 * USEC_PER_MSEC)
+#define OUTSIDE_RUN (30 * USEC_PER_SEC) /* masters, when no run is open */
+
+// clang-format off
+#define MASTERS IN(ROLE_MASTER)
+#define AGENTS  (IN(ROLE_AGENT) | IN(ROLE_PUBLIC_AGENT))
+#define ALL     (MASTERS | AGENTS)
+
+const CheckRow check_rows[CHECK_COUNT] = {
+        [CHECK_VERSION]      = { CHECK_VERSION,      "version",      ALL,     .after_step = true,
+                                 .advice = "cat /opt/mesosphere/etc/dcos-version.json; ls /opt/mesosphere (on the node)" },
+        [CHECK_UNITS]        = { CHECK_UNITS,        "units",        ALL,     .after_step = true, .before_others = true,
+                                 .advice = "systemctl list-units 'dcos-*' --all (on the node)" },
+        [CHECK_ZOOKEEPER]    = { CHECK_ZOOKEEPER,    "zookeeper",    MASTERS, .after_step = true, .before_others = true,
+                                 .advice = "journalctl -u dcos-exhibitor (on the node)" },
+        [CHECK_EXHIBITOR]    = { CHECK_EXHIBITOR,    "exhibitor",    MASTERS, .slow = true, .after_step = true, .before_others = true,
+                                 .advice = "journalctl -u dcos-exhibitor (on the node)" },
+        [CHECK_MESOS_MASTER] = { CHECK_MESOS_MASTER, "mesos-master", MASTERS, .after_step = true, .before_others = true,
+                                 .advice = "journalctl -u dcos-mesos-master (on the node)" },
+        [CHECK_MESOS_AGENT]  = { CHECK_MESOS_AGENT,  "mesos-agent",  AGENTS,  .after_step = true,
+                                 .advice = "journalctl -u 'dcos-mesos-slave*' (on the node)" },
+        [CHECK_JOURNAL]      = { CHECK_JOURNAL,      "journal",      ALL,     .after_step = true,
+                                 .advice = "journalctl -u 'dcos-*' -p err (on the node)" },
+        [CHECK_RUNNER]       = { CHECK_RUNNER,       "check-runner", ALL,     .slow = true, .once = true, .after_step = true,
+                                 .advice = "/opt/mesosphere/bin/dcos-check-runner check node-poststart (on the node)" },
+        [CHECK_MESOS_LEADER] = { CHECK_MESOS_LEADER, "mesos-leader", MASTERS,
+                                 .advice = "journalctl -u dcos-mesos-master (on the leading master)" },
+        [CHECK_MEMBER]       = { CHECK_MEMBER,       "mesos-leader", AGENTS,  .after_step = true,
+                                 .advice = "journalctl -u 'dcos-mesos-slave*' (on the node)" },
+};
+// clang-format on
+
+const CheckRow *check_find(const Sample *sample) {
+        if (strcmp(sample->check, "mesos-leader") == 0)
+                return &check_rows[sample->subject[0] ? CHECK_MEMBER : CHECK_MESOS_LEADER];
+
+        for (size_t i = 0; i < CHECK_MESOS_LEADER; i++)
+                if (strcmp(check_rows[i].name, sample->check) == 0)
+                        return &check_rows[i];
+
+        return NULL;
+}
+
+usec_t check_period(const CheckRow *row, Role role, usec_t dwell) {
+        usec_t period = role == ROLE_MASTER ? FAST_MASTER : FAST_AGENT;
+
+        if (row->once) {
+                period = MIN(SLOW, dwell);
+                return MAX(period, FASTEST_COSTLY);
+        }
+        if (row->slow)
+                period = SLOW;
+        if (row->id == CHECK_MESOS_LEADER || row->id == CHECK_MEMBER)
+                period = FAST_MASTER;
+
+        period = MIN(period, check_dwell(row, dwell) / 4);
+        return MAX(period, FASTEST);
+}
+
+usec_t check_newest_max(const CheckRow *row, Role role, bool in_run) {
+        if (!in_run)
+                return 3 * OUTSIDE_RUN;
+        if (row->slow)
+                return 15 * USEC_PER_SEC;
+        if (row->id == CHECK_MESOS_LEADER || row->id == CHECK_MEMBER || role == ROLE_MASTER)
+                return 2 * USEC_PER_SEC;
+
+        return 15 * USEC_PER_SEC;
+}
+
+usec_t check_dwell(const CheckRow *row, usec_t dwell) {
+        if (row->once)
+                return 0;
+
+        return row->slow ? dwell / 2 : dwell;
+}
+
+/* --- who is to ask what --------------------------------------------------------------------------- */
+
+static void add_item(Watch *watch, const CheckRow *row, const char *subject, usec_t period) {
+        WatchItem *item;
+
+        if (watch->item_count == WATCH_MAX)
+                return;
+
+        item = &watch->items[watch->item_count++];
+        item->period = period;
+        (void) text_copy(item->check, sizeof(item->check), row->name);
+        (void) text_copy(item->subject, sizeof(item->subject), subject);
+}
+
+static void watch_node(const State *state, const Node *node, Watch *watch) {
+        const RunNumbers *numbers = &state->run.made.numbers;
+        usec_t dwell = node->role == ROLE_MASTER ? numbers->dwell_master : numbers->dwell_agent;
+
+        for (size_t i = 0; i < CHECK_MESOS_LEADER; i++) {
+                const CheckRow *row = &check_rows[i];
+
+                if (row->roles & IN(node->role))
+                        add_item(watch, row, "",
+                                 state_has_open_run(state) ? check_period(row, node->role, dwell) : OUTSIDE_RUN);
+        }
+}
+
+/* One asker of the leader: the node agent on the leading master itself. */
+static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
+        const RunNumbers *numbers = &state->run.made.numbers;
+        bool open = state_has_open_run(state);
+
+        add_item(watch, &check_rows[CHECK_MESOS_LEADER], "",
+                 open ? check_period(&check_rows[CHECK_MESOS_LEADER], ROLE_MASTER, numbers->dwell_master)
+                      : OUTSIDE_RUN);
+
+        for (size_t i = 0; open && i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (node->role != ROLE_MASTER && node->address[0] && agent_is_looked_at(state, facts, i))
+                        add_item(watch, &check_rows[CHECK_MEMBER], node->address,
+                                 check_period(&check_rows[CHECK_MEMBER], node->role, numbers->dwell_agent));
+        }
+}
+
+/* FNV-1a over the whole struct, whose unused bytes are all zero; 53 bits, as whole numbers in JSON are. */
+static uint64_t serial_of(const Watch *watch) {
+        const unsigned char *bytes = (const unsigned char *) watch;
+        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+        for (size_t i = 0; i < sizeof(*watch); i++)
+                hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+
+        return (hash & JSON_NUMBER_MAX) | 1;
+}
+
+void checks_watch(const State *state, const Facts *facts, size_t index, usec_t now, Watch *ret) {
+        const Node *node = &state->nodes[index];
+        Watch watch;
+
+        memset(&watch, 0, sizeof(watch)); /* its padding too: see serial_of */
+        watch.epoch = state->epoch;
+        watch.masters = state_master_count(state, NULL);
+        if (watch.masters > MASTERS_MAX)
+                watch.masters = 0;
+
+        if (node->role == ROLE_MASTER || (state_has_open_run(state) && agent_is_looked_at(state, facts, index)))
+                watch_node(state, node, &watch);
+        if (node->role == ROLE_MASTER && health_leader(state, facts, now) == index)
+                watch_leader(state, facts, &watch);
+
+        /* What the checks look from: only what this node has really run. */
+        if (node->step.started_at || node->step.state == STEP_VERIFYING || node->step.state == STEP_DONE) {
+                (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
+                (void) text_copy(watch.version, sizeof(watch.version), state->run.made.to);
+        }
+
+        watch.serial = serial_of(&watch);
+        memcpy(ret, &watch, sizeof(watch));
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/health.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/text.h"
+
+/* Agents that are next in the plan are looked at before they get a slot: this many at once. */
+#define LOOK_AHEAD 16
+
+/* --- taking in ------------------------------------------------------------------------------------ */
+
+static Health *make_health(NodeFacts *facts) {
+        if (!facts->health)
+                facts->health = calloc(1, sizeof(Health));
+
+        return facts->health;
+}
+
+const Health *health_of(const Facts *facts, size_t node) {
+        return facts->nodes[node].health;
+}
+
+static void forget(NodeFacts *facts) {
+        for (size_t i = 0; facts->health && i < CHECK_COUNT; i++)
+                window_reset(&facts->health->windows[i]);
+}
+
+static void note_resumed(const State *state, Facts *facts, usec_t now) {
+        for (size_t i = 0; i < state->node_count; i++)
+                if (state->nodes[i].step.state == STEP_VERIFYING)
+                        facts->nodes[i].changed = now; /* its time stood while the run did */
+}
+
+void health_note(const State *state, Facts *facts, const Event *event, usec_t now) {
+        const Node *node = state_find_node_const(state, event_node(event));
+        bool proves_anew = event->kind == EVENT_STEP && (event->step.event == STEP_EVENT_SUCCEEDED ||
+                                                         event->step.event == STEP_EVENT_RECHECKED);
+        bool booted = event->kind == EVENT_NODE && node && node->booted_at == event->at;
+
+        if (event->kind == EVENT_RUN && event->run.event == RUN_EVENT_RESUMED)
+                note_resumed(state, facts, now);
+        else if (node && (proves_anew || booted))
+                forget(&facts->nodes[node - state->nodes]);
+}
+
+static size_t find_by_address(const State *state, const char *address) {
+        for (size_t i = 0; i < state->node_count; i++)
+                if (state->nodes[i].role != ROLE_MASTER && strcmp(state->nodes[i].address, address) == 0)
+                        return i;
+
+        return SIZE_MAX;
+}
+
+bool health_hear(
+                const State *state,
+                Facts *facts,
+                size_t node,
+                const Sample *sample,
+                usec_t now,
+                size_t *ret_subject) {
+        const CheckRow *row = check_find(sample);
+        size_t subject = node;
+        Health *health;
+
+        if (!row)
+                return false;
+
+        if (row->id == CHECK_MESOS_LEADER || row->id == CHECK_MEMBER) {
+                if (health_leader(state, facts, now) != node)
+                        return false; /* somebody else leads by now */
+                if (row->id == CHECK_MEMBER)
+                        subject = find_by_address(state, sample->subject);
+        }
+
+        if (subject == SIZE_MAX || !(row->roles & IN(state->nodes[subject].role)))
+                return false;
+
+        health = make_health(&facts->nodes[subject]);
+        *ret_subject = subject;
+        return health && window_add(&health->windows[row->id], sample, now);
+}
+
+/* --- one answer of one node ------------------------------------------------------------------------ */
+
+static usec_t dwell_of(const State *state, const Node *node) {
+        const RunNumbers *numbers = &state->run.made.numbers;
+
+        return node->role == ROLE_MASTER ? numbers->dwell_master : numbers->dwell_agent;
+}
+
+/* The newest answer, if it is fresh: NULL otherwise. */
+static const Sample *fresh_sample(const State *state, const Facts *facts, size_t node, CheckId check, usec_t now) {
+        const Health *health = health_of(facts, node);
+        const Node *known = &state->nodes[node];
+        usec_t newest_max = check_newest_max(&check_rows[check], known->role, state_has_open_run(state));
+
+        if (!health || !window_is_fresh(&health->windows[check], now, newest_max))
+                return NULL;
+
+        return &health->windows[check].sample;
+}
+
+static bool says(const Sample *sample, const char *name, uint64_t want) {
+        uint64_t value;
+
+        return sample && sample_number(sample, name, &value) && value == want;
+}
+
+/* "ADDRESS:5050" is this node's own. */
+static bool names_node(const char *text, const Node *node) {
+        size_t length = strlen(node->address);
+
+        return text && length > 0 && strncmp(text, node->address, length) == 0 && text[length] == ':';
+}
+
+/* --- the masters together --------------------------------------------------------------------------- */
+
+static size_t find_only(
+                const State *state,
+                const Facts *facts,
+                CheckId check,
+                usec_t now,
+                bool (*is_leader)(const Sample *sample),
+                size_t *ret_count) {
+        size_t found = SIZE_MAX;
+
+        *ret_count = 0;
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Sample *sample = state->nodes[i].role == ROLE_MASTER
+                                ? fresh_sample(state, facts, i, check, now)
+                                : NULL;
+
+                if (!sample || !is_leader(sample))
+                        continue;
+
+                found = i;
+                (*ret_count)++;
+        }
+
+        return *ret_count == 1 ? found : SIZE_MAX;
+}
+
+static bool is_elected(const Sample *sample) {
+        return says(sample, "elected", 1);
+}
+
+static bool leads_zookeeper(const Sample *sample) {
+        const char *mode = sample_text(sample, "mode");
+
+        return mode && (strcmp(mode, "leader") == 0 || strcmp(mode, "standalone") == 0);
+}
+
+size_t health_zookeeper_leader(const State *state, const Facts *facts, usec_t now) {
+        size_t count;
+
+        return find_only(state, facts, CHECK_ZOOKEEPER, now, leads_zookeeper, &count);
+}
+
+size_t health_leader(const State *state, const Facts *facts, usec_t now) {
+        size_t count;
+        size_t leader = find_only(state, facts, CHECK_MESOS_MASTER, now, is_elected, &count);
+
+        for (size_t i = 0; leader != SIZE_MAX && i < state->node_count; i++) {
+                const Sample *sample = state->nodes[i].role == ROLE_MASTER
+                                ? fresh_sample(state, facts, i, CHECK_MESOS_MASTER, now)
+                                : NULL;
+                const char *named = sample ? sample_text(sample, "leader") : NULL;
+
+                /* Whoever names another leader: there is none that all agree on. */
+                if (named && !names_node(named, &state->nodes[leader]))
+                        return SIZE_MAX;
+        }
+
+        return leader;
+}
+
+bool cluster_is_well(const State *state, const Facts *facts, size_t except, usec_t now, Why *ret_why) {
+        const char *advice = "rollpatch status MASTER";
+        size_t leader = health_leader(state, facts, now);
+        size_t zookeepers;
+
+        (void) find_only(state, facts, CHECK_ZOOKEEPER, now, leads_zookeeper, &zookeepers);
+        if (zookeepers != 1) {
+                why_setf(ret_why, advice, "%zu masters say that they lead ZooKeeper, want exactly 1", zookeepers);
+                return false;
+        }
+        if (leader == SIZE_MAX) {
+                why_setf(ret_why, advice, "the masters do not agree on one elected Mesos master");
+                return false;
+        }
+        if (leader == except)
+                return true; /* its word about the registry is not asked for */
+
+        if (!says(fresh_sample(state, facts, leader, CHECK_MESOS_LEADER, now), "health", 1)) {
+                why_setf(
+                                ret_why, advice, "the leading master %s has not said that its registry is recovered",
+                                state->nodes[leader].name);
+                return false;
+        }
+
+        return true;
+}
+
+/* --- gates ------------------------------------------------------------------------------------------ */
+
+/* Tenths of a second are enough for a person. */
+static usec_t rounded(usec_t span) {
+        return span - span % (100 * USEC_PER_MSEC);
+}
+
+static void explain_window(const Node *node, const CheckRow *row, const Window *window, usec_t now, usec_t dwell,
+                           usec_t newest_max, Why *why) {
+        const char *reason = window->sample.reason;
+        char seen[SPAN_TEXT_MAX];
+        char want[SPAN_TEXT_MAX];
+
+        if (window->newest == 0)
+                why_setf(why, row->advice, "%s: %s has not been answered yet", node->name, row->name);
+        else if (window->sample.verdict == VERDICT_FAIL)
+                why_setf(why, row->advice, "%s: %s: %s", node->name, row->name, reason);
+        else if (window->sample.verdict == VERDICT_UNKNOWN)
+                why_setf(why, row->advice, "%s: %s is unknown: %s", node->name, row->name, reason);
+        else if (!window_is_fresh(window, now, newest_max))
+                why_setf(
+                                why, row->advice, "%s: %s was last answered %s ago", node->name, row->name,
+                                span_format(rounded(span_sub(now, window->newest)), seen));
+        else
+                why_setf(
+                                why, "", "%s: %s has been good for %s of %s", node->name, row->name,
+                                span_format(rounded(span_sub(window->newest, window->since)), seen),
+                                span_format(dwell, want));
+}
+
+static bool check_holds(
+                const State *state, const Facts *facts, size_t index, const CheckRow *row, usec_t now, Why *why) {
+        static const Window never = {};
+        const Node *node = &state->nodes[index];
+        const Health *health = health_of(facts, index);
+        const Window *window = health ? &health->windows[row->id] : &never;
+        usec_t dwell = dwell_of(state, node);
+        usec_t newest_max = check_newest_max(row, node->role, state_has_open_run(state));
+
+        if (window_holds(window, now, check_dwell(row, dwell), newest_max))
+                return true;
+
+        /* Nothing to compare with: listed as "not checked", but it keeps nobody waiting. */
+        if (window->sample.verdict == VERDICT_NOT_APPLICABLE && window_is_fresh(window, now, newest_max))
+                return true;
+
+        explain_window(node, row, window, now, check_dwell(row, dwell), newest_max, why);
+        return false;
+}
+
+bool master_is_healthy(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+        for (size_t i = 0; i < CHECK_COUNT; i++) {
+                const CheckRow *row = &check_rows[i];
+
+                if (row->before_others && !check_holds(state, facts, index, row, now, ret_why))
+                        return false;
+        }
+
+        return true;
+}
+
+bool agent_is_member(
+                const State *state,
+                const Facts *facts,
+                size_t index,
+                usec_t now,
+                uint64_t *ret_reregistered_ms,
+                Why *ret_why) {
+        const Node *node = &state->nodes[index];
+        const Sample *sample = fresh_sample(state, facts, index, CHECK_MEMBER, now);
+        const char *advice = check_rows[CHECK_MEMBER].advice;
+
+        if (!sample) {
+                why_setf(ret_why, advice, "%s: the leading master has not been heard about it", node->name);
+                return false;
+        }
+        if (!says(sample, "listed", 1)) {
+                why_setf(ret_why, advice, "%s: the leading master does not list it: it is not registered", node->name);
+                return false;
+        }
+        if (!says(sample, "active", 1)) {
+                why_setf(ret_why, advice, "%s: the leading master has it disconnected", node->name);
+                return false;
+        }
+        if (!sample_number(sample, "reregistered_ms", ret_reregistered_ms)) {
+                why_setf(ret_why, advice, "%s: the leading master does not say when it registered", node->name);
+                return false;
+        }
+
+        return true;
+}
+
+/* Registered anew since its step began: compared on the leader's own clock (promise 4). */
+static bool member_is_new(const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
+        const Node *node = &state->nodes[index];
+        uint64_t registered;
+
+        if (!agent_is_member(state, facts, index, now, &registered, why))
+                return false;
+
+        if (registered <= node->step.registered_before) {
+                why_setf(
+                                why, check_rows[CHECK_MEMBER].advice,
+                                "%s: the leading master has not registered it anew since its step", node->name);
+                return false;
+        }
+
+        return true;
+}
+
+bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+        const Node *node = &state->nodes[index];
+
+        for (size_t i = 0; i < CHECK_COUNT; i++) {
+                const CheckRow *row = &check_rows[i];
+
+                if (row->after_step && (row->roles & IN(node->role)) &&
+                    !check_holds(state, facts, index, row, now, ret_why))
+                        return false;
+        }
+
+        if (node->role != ROLE_MASTER)
+                return member_is_new(state, facts, index, now, ret_why);
+
+        return cluster_is_well(state, facts, SIZE_MAX, now, ret_why);
+}
+
+bool agent_is_looked_at(const State *state, const Facts *facts, size_t index) {
+        const Node *node = &state->nodes[index];
+        size_t ahead = 0;
+
+        (void) facts;
+        if (node->role == ROLE_MASTER || !node->step.id[0])
+                return false;
+        if (node->step.slot || node->step.state == STEP_VERIFYING)
+                return true;
+        if (node->step.state != STEP_STAGED)
+                return false;
+
+        for (size_t i = 0; i < index; i++)
+                ahead += state->nodes[i].role == node->role && state->nodes[i].step.state == STEP_STAGED;
+
+        return ahead < LOOK_AHEAD;
+}
+
+/* --- what the core looks at ------------------------------------------------------------------------- */
+
+/* While another master is bad, this one cannot pass what counts all N: then its own ZooKeeper and units
+ * count, that all others serve, and that its replica is whole. */
+static bool is_healthy_but_one(const State *state, const Facts *facts, size_t index, usec_t now) {
+        const Sample *exhibitor = fresh_sample(state, facts, index, CHECK_EXHIBITOR, now);
+        const Sample *mesos = fresh_sample(state, facts, index, CHECK_MESOS_MASTER, now);
+        uint64_t masters = state_master_count(state, NULL);
+        uint64_t serving;
+        Why why = {};
+
+        return check_holds(state, facts, index, &check_rows[CHECK_ZOOKEEPER], now, &why) &&
+               check_holds(state, facts, index, &check_rows[CHECK_UNITS], now, &why) && exhibitor && mesos &&
+               sample_number(exhibitor, "serving", &serving) && serving + 1 >= masters &&
+               says(exhibitor, "listed", masters) && says(mesos, "recovered", 1) &&
+               sample_text(mesos, "leader") != NULL;
+}
+
+static void judge_master(const State *state, Facts *facts, size_t index, usec_t now) {
+        NodeFacts *known = &facts->nodes[index];
+
+        known->healthy = master_is_healthy(state, facts, index, now, &known->unwell);
+        known->healthy_but_one = known->healthy || is_healthy_but_one(state, facts, index, now);
+}
+
+static void judge_agent(const State *state, Facts *facts, size_t index, usec_t now) {
+        NodeFacts *known = &facts->nodes[index];
+
+        known->member = agent_is_member(state, facts, index, now, &known->registered_ms, &known->unwell);
+}
+
+void health_judge(const State *state, Facts *facts, usec_t now) {
+        facts->elected = health_leader(state, facts, now);
+        facts->zookeeper = health_zookeeper_leader(state, facts, now);
+        facts->cluster_unwell = (Why) {};
+        facts->cluster_well = cluster_is_well(state, facts, SIZE_MAX, now, &facts->cluster_unwell);
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                NodeFacts *known = &facts->nodes[i];
+                Why gate = {};
+
+                known->healthy = known->healthy_but_one = known->member = known->proven = false;
+                known->unwell = (Why) {};
+                if (!known->health)
+                        continue;
+
+                if (state->nodes[i].role == ROLE_MASTER)
+                        judge_master(state, facts, i, now);
+                else
+                        judge_agent(state, facts, i, now);
+
+                if (state->nodes[i].step.state == STEP_VERIFYING) {
+                        known->proven = gate_holds(state, facts, i, now, &gate);
+                        known->unwell = gate;
+                }
+        }
+}
+
+Event health_event(const State *state, size_t subject, const Sample *sample) {
+        Event event = { .kind = EVENT_CHECK, .check = { .verdict = sample->verdict } };
+        EventCheck *check = &event.check;
+
+        (void) text_copy(check->node, sizeof(check->node), state->nodes[subject].name);
+        (void) text_copy(check->check, sizeof(check->check), sample->check);
+        (void) text_copy(check->reason, sizeof(check->reason), sample->reason);
+        (void) text_copy(check->evidence, sizeof(check->evidence), sample->evidence);
+        check->number_count = sample->number_count;
+        memcpy(check->numbers, sample->numbers, sizeof(check->numbers));
+        return event;
+}

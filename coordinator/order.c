@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/order.h"
+
+
+/* How far the nodes of one role have got. */
+typedef struct Tally {
+        size_t all;
+        size_t over;    /* done, set aside, or gone wrong */
+        size_t begun;   /* over, or under way */
+        usec_t changed; /* newest transition of one that is over */
+        size_t staged;  /* first that could start; SIZE_MAX: none */
+        size_t behind;  /* first that could not yet; SIZE_MAX: none */
+} Tally;
+
+static bool is_over(const Step *step) {
+        return step->state == STEP_DONE || step->state == STEP_QUARANTINED || step_state_is_bad(step->state);
+}
+
+/* In the order of the plan. */
+static bool is_first(const State *state, size_t node, size_t other) {
+        return other == SIZE_MAX || state->nodes[node].step.order < state->nodes[other].step.order;
+}
+
+static Tally tally(const State *state, const Facts *facts, Role role) {
+        Tally tally = { .staged = SIZE_MAX, .behind = SIZE_MAX };
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Step *step = &state->nodes[i].step;
+                bool begun = step->state == STEP_SLOTTED || step->state == STEP_STARTED ||
+                             step->state == STEP_VERIFYING;
+
+                if (state->nodes[i].role != role || !step->id[0])
+                        continue;
+
+                tally.all++;
+                tally.over += is_over(step);
+                tally.begun += is_over(step) || begun;
+                if (is_over(step))
+                        tally.changed = MAX(tally.changed, facts->nodes[i].changed);
+                else if (step->state == STEP_STAGED && is_first(state, i, tally.staged))
+                        tally.staged = i;
+                else if (!begun && step->state != STEP_STAGED && is_first(state, i, tally.behind))
+                        tally.behind = i;
+        }
+
+        return tally;
+}
+
+/* --- masters ---------------------------------------------------------------------------------------- */
+
+/* The elected Mesos master goes last, the ZooKeeper leader as late as that allows (promise 10). Asked
+ * anew before every slot, because leaders move. */
+static unsigned rank_master(const Facts *facts, size_t node) {
+        return (node == facts->elected ? 2U : 0U) + (node == facts->zookeeper ? 1U : 0U);
+}
+
+static bool goes_before(const State *state, const Facts *facts, size_t node, size_t other) {
+        if (other == SIZE_MAX || rank_master(facts, node) < rank_master(facts, other))
+                return true;
+
+        return rank_master(facts, node) == rank_master(facts, other) && is_first(state, node, other);
+}
+
+static OrderVerdict next_master(const State *state, const Facts *facts, size_t *ret_node, Why *why) {
+        size_t best = SIZE_MAX;
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (node->role != ROLE_MASTER || !node->step.id[0] || is_over(&node->step))
+                        continue;
+
+                if (node->step.state != STEP_STAGED) {
+                        why_setf(
+                                        why, "rollpatch status", "%s is %s", node->name,
+                                        enum_name(&step_state_names, node->step.state));
+                        return ORDER_WAIT;
+                }
+                if (goes_before(state, facts, i, best))
+                        best = i;
+        }
+
+        if (best == SIZE_MAX)
+                return ORDER_OVER;
+
+        /* One that was put back is not kept waiting by leaders that its own absence may have unsettled. */
+        if (state->nodes[best].step.attempt == 1 &&
+            (facts->elected == SIZE_MAX || facts->zookeeper == SIZE_MAX)) {
+                why_setf(
+                                why, "rollpatch status", "it is not known which master leads %s",
+                                facts->elected == SIZE_MAX ? "Mesos" : "ZooKeeper");
+                return ORDER_WAIT;
+        }
+
+        *ret_node = best;
+        return ORDER_NEXT;
+}
+
+/* --- agents ----------------------------------------------------------------------------------------- */
+
+size_t batch_size(const RunNumbers *numbers, Role role, size_t all) {
+        size_t size = MIN(all * numbers->batch_percent / 100, numbers->batch_max);
+
+        if (role == ROLE_PUBLIC_AGENT && all > 1)
+                size = MIN(size, all - 1);
+
+        return size > 0 ? size : 1;
+}
+
+/* The first end of a batch beyond what is over: the canary's, then one every batch. */
+static size_t batch_end(const RunNumbers *numbers, Role role, const Tally *tally) {
+        size_t size = batch_size(numbers, role, tally->all);
+        size_t end = numbers->canary > 0 ? MIN(numbers->canary, size) : size;
+
+        while (end <= tally->over)
+                end += size;
+
+        return end;
+}
+
+static OrderVerdict next_agent(
+                const State *state,
+                const Facts *facts,
+                Role role,
+                usec_t now,
+                size_t *ret_node,
+                uint64_t *ret_hold,
+                Why *why) {
+        const RunNumbers *numbers = &state->run.made.numbers;
+        Tally have = tally(state, facts, role);
+        bool between = have.begun == have.over && have.over > 0;
+        char left[SPAN_TEXT_MAX];
+
+        if (have.over == have.all)
+                return ORDER_OVER;
+
+        if (between && have.over == numbers->canary && numbers->hold_after_canary &&
+            !(state->run.holds & HOLD_CANARY)) {
+                *ret_hold = HOLD_CANARY;
+                return ORDER_HOLD;
+        }
+        if (have.begun == have.all || have.begun >= batch_end(numbers, role, &have)) {
+                why_setf(why, "rollpatch status", "the batch of %ss under way", enum_name(&role_names, role));
+                return ORDER_WAIT;
+        }
+        if (between && span_sub(now, have.changed) < numbers->dwell_batch) {
+                why_setf(
+                                why, "", "the next batch in %s",
+                                span_format(numbers->dwell_batch - span_sub(now, have.changed), left));
+                return ORDER_WAIT;
+        }
+        if (have.staged == SIZE_MAX) {
+                const Node *node = &state->nodes[have.behind];
+
+                why_setf(
+                                why, "rollpatch status", "%s is %s", node->name,
+                                enum_name(&step_state_names, node->step.state));
+                return ORDER_WAIT;
+        }
+
+        *ret_node = have.staged;
+        return ORDER_NEXT;
+}
+
+size_t count_failed_agents(const State *state) {
+        size_t count = 0;
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                count += node->role != ROLE_MASTER && step_state_is_bad(node->step.state) &&
+                         !node->step.released;
+        }
+
+        return count;
+}
+
+OrderVerdict order_next(
+                const State *state,
+                const Facts *facts,
+                usec_t now,
+                size_t *ret_node,
+                uint64_t *ret_hold,
+                Why *ret_why) {
+        OrderVerdict verdict = next_master(state, facts, ret_node, ret_why);
+        bool has_masters = tally(state, facts, ROLE_MASTER).all > 0;
+        bool has_agents = tally(state, facts, ROLE_AGENT).all + tally(state, facts, ROLE_PUBLIC_AGENT).all > 0;
+
+        if (verdict != ORDER_OVER)
+                return verdict;
+
+        if (has_masters && has_agents && state->run.made.numbers.hold_after_masters &&
+            !(state->run.holds & HOLD_MASTERS)) {
+                *ret_hold = HOLD_MASTERS;
+                return ORDER_HOLD;
+        }
+
+        verdict = next_agent(state, facts, ROLE_AGENT, now, ret_node, ret_hold, ret_why);
+        if (verdict != ORDER_OVER)
+                return verdict;
+
+        return next_agent(state, facts, ROLE_PUBLIC_AGENT, now, ret_node, ret_hold, ret_why);
+}

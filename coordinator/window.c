@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/window.h"
+
+#include <string.h>
+
+/* Who answers, and under which leader: a pass of another one begins a new row. */
+static bool same_text(const Sample *a, const Sample *b, const char *name) {
+        const char *was = sample_text(a, name);
+        const char *is = sample_text(b, name);
+
+        return (!was && !is) || (was && is && strcmp(was, is) == 0);
+}
+
+static bool is_restarted(const Sample *was, const Sample *is) {
+        uint64_t before;
+        uint64_t after;
+
+        return sample_number(was, "uptime_ms", &before) && sample_number(is, "uptime_ms", &after) &&
+               after < before;
+}
+
+static bool is_continued(const Sample *was, const Sample *is) {
+        return !is_restarted(was, is) && same_text(was, is, "leader") && same_text(was, is, "mode") &&
+               same_text(was, is, "id");
+}
+
+bool window_add(Window *window, const Sample *sample, usec_t now) {
+        usec_t at = span_sub(now, sample->age);
+        bool first = window->newest == 0;
+        bool differs = first || window->sample.verdict != sample->verdict;
+
+        if (sample->verdict != VERDICT_PASS) {
+                window->since = 0;
+                window->passes = 0;
+        } else if (window->since == 0 || !is_continued(&window->sample, sample)) {
+                window->since = at;
+                window->passes = 1;
+        } else {
+                window->passes++;
+        }
+
+        if (differs)
+                window->changed = now;
+
+        window->newest = at;
+        window->sample = *sample;
+        return differs;
+}
+
+void window_reset(Window *window) {
+        *window = (Window) {};
+}
+
+bool window_holds(const Window *window, usec_t now, usec_t dwell, usec_t newest_max) {
+        return window->since != 0 && window_is_fresh(window, now, newest_max) &&
+               span_sub(window->newest, window->since) >= dwell;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "proto/message.h"
+
+/* The running record of one check on one node: since when it has passed without a break. Pure.
+ *
+ * Anything but a pass breaks the row: a fail, an answer that could not be used, and a pass that comes
+ * from another process or under another leader than the one before (design 8: a window starts anew on
+ * a restart of what it watches and on a change of leader). Moments are boot time of the coordinator. */
+
+typedef struct Window {
+        Sample sample;  /* the newest; check is empty as long as there is none */
+        usec_t newest;  /* when the newest sample was true */
+        usec_t since;   /* when the first pass of the unbroken row was true; 0: none */
+        usec_t changed; /* when the verdict last changed */
+        uint64_t passes;
+} Window;
+
+/* Takes in a sample that was received at `now`. True when its verdict differs from the one before. */
+bool window_add(Window *window, const Sample *sample, usec_t now);
+
+/* Forgets everything: what was seen before says nothing about what comes. */
+void window_reset(Window *window);
+
+/* Newest sample is a pass and at most `newest_max` old, and the row of passes spans `dwell`. */
+bool window_holds(const Window *window, usec_t now, usec_t dwell, usec_t newest_max);
+
+static inline bool window_is_fresh(const Window *window, usec_t now, usec_t newest_max) {
+        return window->newest != 0 && now - window->newest <= newest_max;
+}
