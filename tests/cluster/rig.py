@@ -650,6 +650,13 @@ class Rig:
             self._write_etc_hosts(each)
         return host
 
+    def remove_host(self, name):
+        """Take a host away, by force if it is up, so that its name and address are free again."""
+        host = self.hosts.pop(name)
+        if not host.is_down:
+            host.crash()
+        host.remove(time.monotonic() + 5)
+
     def _write_etc_hosts(self, host):
         names = {each.name: each.address for each in self.hosts.values()} | host.extra_hosts
         lines = ["127.0.0.1 localhost", *(f"{ip} {name}" for name, ip in names.items())]

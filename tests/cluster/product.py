@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""rollpatch itself in a rig: what the build installs, and its command line as tests use it."""
+
+import json
+import os
+
+from rig import RigError, wait_for
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.environ.get("ROLLPATCH_BUILD", f"{TOP}/build-test")
+STATE = "/var/lib/rollpatch"
+PORT = 32070
+
+# For one server that gives out files; {dir} is for its own ones.
+NGINX = """
+user root;
+worker_processes 1;
+error_log stderr;
+pid {dir}/nginx.pid;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fcgi;
+    uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
+    server {{ listen {address}:80; root {root}; }}
+}}
+"""
+
+
+def installed_tree():
+    """What the build installs, laid out by tests/system/install-tree."""
+    tree = f"{BUILD}/tree"
+    if not os.path.isdir(tree):
+        raise RigError(f"{tree} is missing: run tests/system/install-tree {BUILD}")
+    return tree
+
+
+def install_node_agent(host, coordinator, name):
+    """rollpatch-agent as an installed and enabled unit."""
+    host.install_tree(installed_tree())
+    host.write(
+        "/etc/rollpatch/agent.yaml", f"coordinator: {coordinator}:{PORT}\nname: {name}\nspread: 0s\n"
+    )
+    host.enable("rollpatch-agent.service")
+
+
+def make_count_dir(directory):
+    """A directory for /crash of a host, with the count of executions that the host cannot lose."""
+    os.makedirs(directory)
+    with open(f"{directory}/count", "w", encoding="utf-8"):
+        pass
+    return directory
+
+
+def count_executions(directory):
+    """How often the script has been run, whatever anybody says."""
+    with open(f"{directory}/count", encoding="utf-8") as file:
+        return len(file.readlines())
+
+
+class Client:
+    """What tests ask of the command line; whoever inherits has cli(*arguments)."""
+
+    def ask(self, *arguments):
+        """The answer document of a command that must succeed."""
+        done = self.cli(*arguments, "--json")
+        if done.returncode != 0:
+            raise RigError(f"rollpatch {' '.join(arguments)}: status {done.returncode}: {done.stderr}")
+        document = json.loads(done.stdout)
+        return document.get("answer", document)
+
+    def status(self):
+        """All of it."""
+        return self.ask("status")
+
+    def shown(self, name):
+        """One node as status shows it, or None."""
+        return next((node for node in self.status()["nodes"] if node["name"] == name), None)
+
+    def wait_known(self, names, timeout=30):
+        """Until all these nodes are known and every master has acknowledged the claim."""
+        wait_for(
+            lambda: self.status()["coordinator"]["claim"] == "complete"
+            and all(self.shown(name) for name in names),
+            timeout, "acknowledged claim",
+        )
+
+    def run_state(self):
+        """Of the last run, None when there was none."""
+        run = self.status()["run"]
+        return run["state"] if run else None
+
+    def wait_run(self, *states, timeout=60):
+        """Until the run is in one of these states; returns the whole status."""
+        def arrived():
+            status = self.status()
+            return status if status["run"] and status["run"]["state"] in states else None
+        return wait_for(arrived, timeout, f"run to be {' or '.join(states)}")
