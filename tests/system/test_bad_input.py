@@ -50,6 +50,7 @@ def test_a_second_rollpatchd_on_the_same_state_is_refused(cluster):
     {"size": 17},
 ])
 def test_a_script_that_is_not_the_plans_is_never_started(cluster, change):
+    assert cluster.cli("waive", "gate-floor", "--reason", "a test").returncode == 0
     started = cluster.cli(
         "run", cluster.plan(**change), "--yes", "--cluster", "lab", "--accept-downtime"
     )

@@ -74,10 +74,33 @@ void lab_commit(Lab *lab, const Event *event) {
                 fail_msg("refused: %s", text);
 }
 
+/* What the samples of a cluster would say that is as it seems. Nobody leads, as far as the order is
+ * concerned; `healthy` is up to the test. */
+static void look(Lab *lab) {
+        const char *wanted = lab->state->run.made.to;
+
+        lab->facts.elected = lab->facts.zookeeper = lab->state->node_count;
+        lab->facts.cluster_well = true;
+        for (size_t i = 0; i < lab->facts.count; i++) {
+                const Node *node = &lab->state->nodes[i];
+                NodeFacts *facts = &lab->facts.nodes[i];
+
+                facts->healthy_but_one = facts->healthy;
+                facts->member = true;
+                facts->proven = strcmp(node->dcos_version, wanted) == 0;
+                facts->unwell = (Why) {};
+                if (!facts->proven)
+                        why_setf(&facts->unwell, "", "%s has DC/OS %s, want %s", node->name,
+                                 node->dcos_version, wanted);
+        }
+}
+
 unsigned lab_turn(Lab *lab) {
         Event event;
 
         for (unsigned decided = 0; decided < 1000; decided++) {
+                if (!lab->blind)
+                        look(lab);
                 if (run_decide(lab->state, &lab->facts, lab->now, lab->wall, &event, &lab->why) ==
                     0) {
                         for (size_t i = 0; i < lab->facts.count; i++)

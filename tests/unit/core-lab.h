@@ -25,6 +25,8 @@ struct Lab {
         size_t count;
         size_t space;
         LabWatch watch;
+        bool blind; /* nobody looks at the nodes: what the facts say of their health is up to the
+                       test */
 };
 
 #define LAB_FROM "2.1.0"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node-agent/job.h"
+#include "node-agent/finding.h"
 
 // clang-format off
 #include <setjmp.h>
@@ -212,10 +212,11 @@ static void look_at_unit(World *w) {
         JobEvent event;
 
         /* no answer; or a call of a predecessor that systemd has not seen yet */
-        if (draw(w, 5) == 0)
+        if (draw(w, 5) == 0) {
                 unit = UNIT_UNKNOWN;
-        else if (!w->unit && draw(w, 2))
+        } else if (!w->unit && draw(w, 2)) {
                 unit = UNIT_GONE;
+        }
         if (interrupted(w))
                 return;
 

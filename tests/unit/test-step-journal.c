@@ -221,30 +221,30 @@ static void test_a_journal_has_one_user(void **state) {
         assert_null(other);
 }
 
+static void assert_not_guessed(Place *place, const char *name, const char *text) {
+        StepJournal *journal = NULL;
+        char path[PATH_MAX];
+        Error error = {};
+
+        step_journal_free(TAKE(place->journal));
+        assert_true(text_format(path, sizeof(path), "%s/%s", place->dir, name));
+        assert_int_equal(file_replace(AT_FDCWD, path, text, strlen(text), 0600, NULL), 0);
+        assert_true(step_journal_open(place->dir, &journal, &error) < 0);
+        assert_non_null(strstr(error.text, name));
+        assert_null(journal);
+        assert_int_equal(unlink(path), 0);
+}
+
 static void test_a_damaged_id_or_epoch_is_not_guessed(void **state) {
-        static const char *const names[] = { "journal-id", "epoch" };
         static const char *const bad[] = {
                 "", "\n", "12", "x\n", "1\n2\n", "-1\n", "99999999999999999999\n"
         };
         Place *place = *state;
 
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                for (size_t k = 0; k < ELEMENTSOF(bad); k++) {
-                        StepJournal *journal = NULL;
-                        char path[PATH_MAX];
-                        Error error = {};
-
-                        step_journal_free(TAKE(place->journal));
-                        assert_true(text_format(path, sizeof(path), "%s/%s", place->dir, names[i]));
-                        assert_int_equal(
-                                        file_replace(AT_FDCWD, path, bad[k], strlen(bad[k]), 0600,
-                                                     NULL),
-                                        0);
-                        assert_true(step_journal_open(place->dir, &journal, &error) < 0);
-                        assert_non_null(strstr(error.text, names[i]));
-                        assert_null(journal);
-                        assert_int_equal(unlink(path), 0);
-                }
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                assert_not_guessed(place, "journal-id", bad[i]);
+                assert_not_guessed(place, "epoch", bad[i]);
+        }
 }
 
 /* --- steps ------------------------------------------------------------------------------------ */
@@ -632,8 +632,8 @@ static void test_a_disk_that_is_read_only_is_an_error(void **state) {
 static void test_steps_are_listed_from_the_oldest(void **state) {
         static const char *const names[] = { "r1-c", "r2-a", "r3-b" };
         Place *place = *state;
-        char steps[STEPS_MAX][STEP_ID_MAX], path[PATH_MAX];
-        size_t count;
+        char steps[STEPS_MAX][STEP_ID_MAX] = {}, path[PATH_MAX];
+        size_t count = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 const struct timespec times[] = { { .tv_sec = 1000 + (time_t) i },
@@ -648,7 +648,7 @@ static void test_steps_are_listed_from_the_oldest(void **state) {
         assert_int_equal(step_journal_list(place->journal, steps, &count, NULL), 0);
         assert_int_equal(count, ELEMENTSOF(names));
         for (size_t i = 0; i < count; i++)
-                assert_string_equal(steps[i], names[i]);
+                assert_int_equal(strcmp(steps[i], names[i]), 0);
 }
 
 static void test_a_step_that_cannot_be_listed_is_not_overlooked(void **state) {

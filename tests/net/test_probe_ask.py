@@ -1,0 +1,520 @@
+# SPDX-License-Identifier: Apache-2.0
+"""rollpatch-probe's checks against servers that misbehave: one sample, in time, and never a pass."""
+
+import json
+import os
+import random
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+PROBE = os.path.join(os.environ["ROLLPATCH_BUILD"], "node-agent/probe/rollpatch-probe")
+SLACK = 3.0  # seconds that starting may take on a loaded machine
+
+EXHIBITOR = [
+    {"code": 3, "description": "serving", "hostname": f"10.0.0.1{n}", "isLeader": n == 2}
+    for n in (1, 2, 3)
+]
+MASTER = {
+    "registrar/log/recovered": 1.0, "registrar/log/ensemble_size": 3.0, "master/elected": 1.0,
+    "master/uptime_secs": 61.25, "registrar/registry_size_bytes": 812.0, "master/slaves_active": 2.0,
+}
+AGENT = {
+    "slave/registered": 1.0, "slave/recovery_errors": 0.0, "slave/recovery_time_secs": 0.5,
+    "slave/uptime_secs": 7.0, "slave/tasks_running": 3.0,
+}
+SLAVES = {
+    "slaves": [{"id": f"S{n}", "pid": f"slave(1)@10.0.0.2{n}:5051", "active": n == 1,
+                "deactivated": False, "registered_time": 1795388680.351462,
+                "reregistered_time": 1795388690.5} for n in (1, 2)],
+    "recovered_slaves": [],
+}
+VERSION = {"version": "1.11.0"}
+HEALTH = {"type": "GET_HEALTH", "get_health": {"healthy": True}}
+
+
+def answer(body, status="200 OK", content_type="application/json", more=""):
+    if not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+    return (f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{more}"
+            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+
+def redirect(location):
+    return answer(b"", "307 Temporary Redirect", more=f"Location: {location}\r\n")
+
+
+class Server:
+    """Answers by path, with bytes or by calling serve(connection)."""
+
+    def __init__(self, address, port, routes, tls=None):
+        self.over = threading.Event()
+        self.requests = []
+        self.routes = routes
+        self.tls = tls
+        self.listener = socket.create_server((address, port))
+        self.threads = [threading.Thread(target=self.accept)]
+        self.threads[0].start()
+
+    def accept(self):
+        while True:
+            connection, _ = self.listener.accept()
+            if self.over.is_set():
+                return
+            self.threads.append(threading.Thread(target=self.talk, args=[connection]))
+            self.threads[-1].start()
+
+    def talk(self, connection):
+        with connection:
+            try:
+                if self.tls:
+                    connection = self.tls.wrap_socket(connection, server_side=True)
+                connection.settimeout(2)
+                request = b""
+                while b"\r\n\r\n" not in request or (
+                        request.startswith(b"POST") and not request.endswith(b"}")):
+                    data = connection.recv(65536)
+                    if not data:
+                        return
+                    request += data
+                self.requests.append(request.decode())
+                route = self.routes.get(request.split()[1].decode(),
+                                        self.routes.get("*", answer(b"404", "404 Not Found")))
+                if callable(route):
+                    route(connection, self.over)
+                else:
+                    connection.sendall(route)
+            except OSError:
+                pass  # the probe hung up, as it should
+
+    def paths(self):
+        return [" ".join(request.split()[:2]) for request in self.requests]
+
+    def close(self):
+        self.over.set()
+        socket.create_connection(self.listener.getsockname()).close()
+        for thread in self.threads:
+            thread.join()
+        self.listener.close()
+
+
+@pytest.fixture
+def address():
+    """The ports are fixed, so each test has an address of its own."""
+    return ".".join(["127", *(str(random.randint(1, 254)) for _ in range(3))])
+
+
+@pytest.fixture
+def start(address):
+    servers = []
+
+    def make(port, routes, on=None, tls=None):
+        servers.append(Server(on or address, port, routes, tls))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+class Asked:
+    """What one question printed."""
+
+    def __init__(self, verb, *options, timeout=None, default=10, count=1):
+        more = ["--timeout", str(timeout)] if timeout else []
+        begin = time.monotonic()
+        done = subprocess.run(
+            [PROBE, verb, *options, *more], stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=60, check=False,
+        )
+        self.seconds = time.monotonic() - begin
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.count("\n") == 1 and done.stdout.endswith("\n")
+        parsed = json.loads(done.stdout)
+        assert list(parsed) == ["samples"] and len(parsed["samples"]) == count
+        self.samples = parsed["samples"]
+        for sample in self.samples:
+            assert list(sample) == ["check", "subject", "verdict", "reason", "evidence", "took",
+                                    "numbers", "texts"]
+            assert sample["check"] == verb
+            assert (sample["reason"] == "") == (sample["verdict"] == "pass")
+            assert all(type(number) is int for number in sample["numbers"].values())
+        assert self.seconds < (timeout or default) + SLACK
+        assert self.samples[0]["took"] <= self.seconds * 1e6
+
+    def __getattr__(self, name):
+        return self.samples[0][name]
+
+    def is_unknown(self, *texts):
+        for sample in self.samples:
+            assert sample["verdict"] == "unknown", sample
+            for text in texts:
+                assert text in sample["reason"], sample
+        return self
+
+
+ALL = [
+    ("exhibitor", 8181, ["--masters", "3"]),
+    ("mesos-master", 5050, ["--masters", "3"]),
+    ("mesos-agent", 5051, []),
+    ("mesos-leader", 5050, []),
+]
+each_verb = pytest.mark.parametrize("verb, port, options", ALL, ids=[row[0] for row in ALL])
+
+
+def good_routes():
+    return {
+        "/exhibitor/v1/cluster/status": answer(EXHIBITOR),
+        "/redirect": redirect("//10.0.0.11:5050"),
+        "/version": answer(VERSION),
+        "/api/v1": answer(HEALTH),
+        "/slaves": answer(SLAVES),
+    }
+
+
+# ---------------------------------------------------------------- answers
+
+def test_exhibitor_passes_with_its_numbers(start, address):
+    server = start(8181, good_routes())
+    asked = Asked("exhibitor", "--address", address, "--masters", "3", "--root", "/nonexistent")
+    assert asked.verdict == "pass", asked.samples
+    assert asked.numbers == {"masters": 3, "listed": 3, "serving": 3, "leaders": 1}
+    assert asked.texts == {"leader": "10.0.0.12"}
+    assert server.paths() == ["GET /exhibitor/v1/cluster/status"]
+
+
+def test_exhibitor_is_compared_with_the_list_of_masters(start, address, tmp_path):
+    etc = tmp_path / "opt/mesosphere/etc"
+    etc.mkdir(parents=True)
+    (etc / "package").write_text('["10.0.0.11","10.0.0.12","10.0.0.14"]')
+    (etc / "master_list").symlink_to("package")
+    start(8181, good_routes())
+    options = ["--address", address, "--masters", "3", "--root", str(tmp_path)]
+    asked = Asked("exhibitor", *options)
+    assert (asked.verdict, asked.reason) == ("fail", "master 10.0.0.14 is not listed")
+    (etc / "package").write_text('["10.0.0.11"')
+    Asked("exhibitor", *options).is_unknown("master_list", "malformed JSON")
+
+
+def test_a_master_passes_with_its_numbers(start, address):
+    server = start(5050, {**good_routes(), "/metrics/snapshot?timeout=2secs": answer(MASTER)})
+    asked = Asked("mesos-master", "--address", address, "--masters=3")
+    assert asked.verdict == "pass", asked.samples
+    assert asked.numbers == {"recovered": 1, "ensemble_size": 3, "elected": 1, "uptime_ms": 61250,
+                             "registry_fetched": 1, "slaves_active": 2}
+    assert asked.texts == {"leader": "10.0.0.11:5050", "version": "1.11.0"}
+    assert server.paths().count("GET /metrics/snapshot?timeout=2secs") == 1
+    assert len(server.requests) == 3
+
+
+def test_an_agent_passes_with_its_numbers(start, address):
+    routes = {**good_routes(), "/metrics/snapshot?timeout=2secs": answer(AGENT)}
+    routes["/state"] = answer({"id": "98d2-S0", "frameworks": []})
+    server = start(5051, routes)
+    asked = Asked("mesos-agent", "--address", address)
+    assert asked.verdict == "pass", asked.samples
+    assert asked.numbers == {"registered": 1, "uptime_ms": 7000, "recovered": 1,
+                             "recovery_errors": 0, "tasks_running": 3}
+    assert asked.texts == {"id": "98d2-S0", "version": "1.11.0"}
+    assert len(server.requests) == 3
+
+
+def test_one_question_to_the_leader_answers_for_all_agents(start, address):
+    routes = good_routes()
+    routes["/state-summary"] = answer({"slaves": [{"id": "S1", "TASK_RUNNING": 4}]})
+    server = start(5050, routes)
+    agents = "10.0.0.21,10.0.0.22,10.0.0.23"
+    asked = Asked("mesos-leader", "--address", address, "--agents", agents, count=4)
+    verdicts = [(sample["subject"], sample["verdict"]) for sample in asked.samples]
+    assert verdicts == [("", "pass"), ("10.0.0.21", "pass"), ("10.0.0.22", "fail"),
+                        ("10.0.0.23", "fail")]
+    assert asked.numbers == {"health": 1, "agents": 2, "agents_active": 1, "agents_recovered": 0}
+    assert asked.texts == {"version": "1.11.0"}
+    assert asked.samples[1]["numbers"] == {"listed": 1, "recovered": 0, "active": 1,
+                                           "reregistered_ms": 1795388690500, "tasks": 4}
+    assert asked.samples[1]["texts"] == {"id": "S1"}
+    assert asked.samples[3]["numbers"] == {"listed": 0, "recovered": 0}
+    assert server.paths() == ["POST /api/v1", "GET /version", "GET /slaves", "GET /state-summary"]
+    assert '\r\n\r\n{"type":"GET_HEALTH"}' in server.requests[0]
+    assert "Content-Type: application/json" in server.requests[0]
+
+
+def test_the_answer_for_as_many_agents_as_there_may_be_stays_small(start, address):
+    start(5050, {**good_routes(), "/slaves": answer(b"<" * 4000, "500 Oops")})
+    agents = [f"10.0.0.{n}" for n in range(64)]
+    asked = Asked("mesos-leader", "--address", address, "--agents", ",".join(agents), count=65)
+    assert len(json.dumps(asked.samples)) < 64 * 1024
+    asked.is_unknown("got 500")
+
+
+# ---------------------------------------------------------------- no answers
+
+@each_verb
+def test_a_refused_connection_is_unknown(address, verb, port, options):
+    asked = Asked(verb, "--address", address, *options).is_unknown("connection refused")
+    assert asked.texts == {}
+    assert asked.numbers in ({}, {"masters": 3})
+
+
+@each_verb
+def test_one_byte_a_second_ends_at_the_deadline(start, address, verb, port, options):
+    def drip(connection, over):
+        for byte in answer(b"x" * 100):
+            connection.sendall(bytes([byte]))
+            if over.wait(1):
+                return
+
+    server = start(port, {"*": drip})
+    asked = Asked(verb, "--address", address, *options, timeout=2).is_unknown("not finished within")
+    assert asked.seconds >= 1.9
+    assert len(server.requests) == 1
+
+
+@each_verb
+def test_a_connection_that_is_never_closed_ends_at_the_deadline(start, address, verb, port, options):
+    def stay(connection, over):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n[]")
+        over.wait()
+
+    start(port, {"*": stay})
+    Asked(verb, "--address", address, *options, timeout=1).is_unknown("not finished within")
+
+
+@each_verb
+def test_a_server_that_never_says_a_word_ends_at_the_deadline(start, address, verb, port, options):
+    server = start(port, {"*": lambda connection, over: over.wait()})
+    Asked(verb, "--address", address, *options, timeout=1).is_unknown("not finished within")
+    assert len(server.requests) == 1
+
+
+@each_verb
+def test_a_redirect_is_not_followed(start, address, verb, port, options):
+    loop = redirect(f"http://{address}:{port}/login")
+    server = start(port, {"*": loop})
+    Asked(verb, "--address", address, *options).is_unknown("/login")
+    assert not any("/login" in path for path in server.paths())
+
+
+@each_verb
+def test_a_login_page_is_unknown(start, address, verb, port, options):
+    page = answer(b"<html>please log in</html>", content_type="text/html")
+    start(port, {"*": page})
+    Asked(verb, "--address", address, *options).is_unknown("of type text/html")
+
+
+@each_verb
+def test_an_error_page_is_unknown(start, address, verb, port, options):
+    page = answer(b"<html>oops</html>", "500 Server Error", "text/html")
+    start(port, {"*": page})
+    Asked(verb, "--address", address, *options).is_unknown("got 500 '<html>oops</html>'")
+
+
+@each_verb
+def test_an_empty_answer_is_unknown(start, address, verb, port, options):
+    start(port, {"*": answer(b"")})
+    Asked(verb, "--address", address, *options).is_unknown("empty body")
+
+
+@each_verb
+def test_a_cut_answer_is_unknown(start, address, verb, port, options):
+    start(port, {"*": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{}]"})
+    Asked(verb, "--address", address, *options).is_unknown("closed after 4 of 100 bytes")
+
+
+@each_verb
+def test_a_closed_connection_is_unknown(start, address, verb, port, options):
+    start(port, {"*": b""})
+    Asked(verb, "--address", address, *options).is_unknown("closed without an answer")
+
+
+@each_verb
+def test_an_endless_answer_is_unknown(start, address, verb, port, options):
+    def flood(connection, over):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not over.is_set():
+            connection.sendall(b" " * 65536)
+
+    start(port, {"*": flood})
+    Asked(verb, "--address", address, *options).is_unknown("is longer than")
+
+
+def test_metrics_that_hang_do_not_take_the_rest_of_the_answer(start, address):
+    routes = {**good_routes(), "/metrics/snapshot?timeout=2secs": lambda _, over: over.wait()}
+    server = start(5050, routes)
+    asked = Asked("mesos-master", "--address", address, "--masters", "3", timeout=1)
+    asked.is_unknown("/metrics/snapshot: not finished within")
+    assert asked.numbers == {}
+    assert asked.texts == {"leader": "10.0.0.11:5050", "version": "1.11.0"}
+    assert sum("metrics" in path for path in server.paths()) == 1
+
+
+# ---------------------------------------------------------------- Exhibitor with TLS
+
+def make_certificates(folder):
+    """An authority, a server called localhost, and a client."""
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "root-key.pem", "-out", "root-cert.pem",
+            "-subj", "/CN=root", "-days", "2")
+    for name in ("server", "client"):
+        (folder / f"{name}.ext").write_text("subjectAltName=DNS:localhost\n")
+        openssl("req", *key, "-keyout", f"{name}-key.pem", "-out", f"{name}.csr",
+                "-subj", f"/CN={name}")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "root-cert.pem", "-CAkey",
+                "root-key.pem", "-CAcreateserial", "-out", f"{name}-cert.pem", "-days", "2",
+                "-extfile", f"{name}.ext")
+
+
+@pytest.fixture
+def tls_folder(tmp_path):
+    folder = tmp_path / "var/lib/dcos/exhibitor-tls-artifacts"
+    folder.mkdir(parents=True)
+    make_certificates(folder)
+    for name in ("truststore", "clientstore", "serverstore"):
+        (folder / f"{name}.jks").touch()
+    return folder
+
+
+def serve_tls(start, folder):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server-cert.pem", folder / "server-key.pem")
+    context.load_verify_locations(folder / "root-cert.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    return start(8181, good_routes(), on="127.0.0.1", tls=context)
+
+
+def ask_tls(tmp_path):
+    return Asked("exhibitor", "--address", "127.0.0.1", "--masters", "3", "--root", str(tmp_path))
+
+
+def test_exhibitor_is_asked_over_tls_when_its_key_stores_are_there(start, tls_folder, tmp_path):
+    serve_tls(start, tls_folder)
+    assert ask_tls(tmp_path).verdict == "pass"
+
+
+def test_exhibitor_is_asked_in_plain_when_a_key_store_is_missing(start, tls_folder, tmp_path):
+    (tls_folder / "serverstore.jks").unlink()
+    start(8181, good_routes(), on="127.0.0.1")
+    assert ask_tls(tmp_path).verdict == "pass"
+
+
+def test_exhibitor_with_a_foreign_certificate_is_unknown(start, tls_folder, tmp_path):
+    serve_tls(start, tls_folder)
+    make_certificates(tls_folder)  # another authority; the server keeps what it has loaded
+    ask_tls(tmp_path).is_unknown("ertificate")
+
+
+def test_exhibitor_without_the_client_certificate_is_unknown(start, tls_folder, tmp_path):
+    serve_tls(start, tls_folder)
+    (tls_folder / "client-cert.pem").unlink()
+    print(ask_tls(tmp_path).is_unknown().reason)
+
+
+# ---------------------------------------------------------------- dcos-check-runner
+
+GOOD_CHECKS = {"status": 0, "checks": {"xz": {"output": "", "status": 0}}}
+
+
+@pytest.fixture
+def runner(tmp_path):
+    """runner(script-text) asks a check runner that is this script."""
+    program = tmp_path / "opt/mesosphere/bin/dcos-check-runner"
+    program.parent.mkdir(parents=True)
+
+    def ask(script, *options, **more):
+        program.write_text("#!/bin/bash\n" + script)
+        program.chmod(0o755)
+        return Asked("check-runner", "--root", str(tmp_path), *options, **more)
+
+    return ask
+
+
+def test_the_check_runner_passes_with_its_numbers(runner):
+    asked = runner(f"[ \"$*\" = 'check node-poststart' ] && echo '{json.dumps(GOOD_CHECKS)}'")
+    assert asked.verdict == "pass", asked.samples
+    assert asked.numbers == {"checks": 1, "status": 0} and asked.texts == {}
+
+
+def test_the_cluster_checks_are_not_applicable_when_there_are_none(runner):
+    none = json.dumps({"status": 0, "checks": {}})
+    asked = runner(f"[ \"$*\" = 'check cluster' ] && echo '{none}'", "--check", "cluster")
+    assert (asked.verdict, asked.reason) == ("not-applicable", "no cluster checks are configured")
+
+
+def test_a_check_runner_that_fails_is_told_with_its_words(runner):
+    bad = json.dumps({"status": 2, "checks": {"tar": {"output": "no tar\n", "status": 2}}})
+    asked = runner(f"echo '{bad}'; exit 2")
+    assert (asked.verdict, asked.reason) == ("fail", "tar is a failure: no tar")
+
+
+def test_exit_status_0_with_an_error_fails(runner):
+    asked = runner("""echo '{"error":"cannot run","checks":["x: gone"]}'""")
+    assert asked.verdict == "fail" and "cannot run" in asked.reason
+
+
+def test_the_exit_status_must_agree(runner):
+    runner(f"echo '{json.dumps(GOOD_CHECKS)}'; exit 1").is_unknown("exit status 1")
+
+
+def test_a_check_runner_that_only_complains_is_unknown(runner):
+    asked = runner("echo level=fatal >&2; exit 1").is_unknown("empty body")
+    assert asked.evidence == "exit status 1, stderr: level=fatal?"
+
+
+def test_a_check_runner_that_hangs_ends_at_the_deadline(runner):
+    runner("exec tail -f /dev/null", timeout=1).is_unknown("not finished within 1s")
+
+
+def test_a_check_runner_that_hangs_after_its_answer_ends_at_the_deadline(runner):
+    good = json.dumps(GOOD_CHECKS)
+    runner(f"echo '{good}'; exec >&- 2>&-; kill -STOP $$", timeout=1).is_unknown("not finished within 1s")
+
+
+def test_a_check_runner_that_floods_is_unknown(runner):
+    runner("exec cat /dev/zero").is_unknown("output is longer than")
+
+
+def test_a_check_runner_that_complains_for_ever_is_read_to_the_end(runner):
+    good = json.dumps(GOOD_CHECKS)
+    asked = runner(f"head -c 1000000 /dev/zero | tr '\\0' x >&2; echo '{good}'")
+    assert asked.verdict == "pass"
+
+
+def test_a_check_runner_that_is_killed_is_unknown(runner):
+    runner("kill -9 $$").is_unknown("killed by signal 9")
+
+
+def test_a_missing_check_runner_is_unknown(tmp_path):
+    Asked("check-runner", "--root", str(tmp_path)).is_unknown("No such file or directory")
+
+
+# ---------------------------------------------------------------- command line
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["exhibitor"], "--address is missing"),
+        (["exhibitor", "--address", "10.0.0.1"], "--masters is missing"),
+        (["exhibitor", "--address", "m1", "--masters", "3"], "--address: got 'm1'"),
+        (["exhibitor", "--address", "10.0.0.1", "--masters", "10"], "--masters: got '10'"),
+        (["mesos-master", "--address", "10.0.0.1"], "--masters is missing"),
+        (["mesos-agent", "--address", "10.0.0.1", "--masters", "3"], "unknown option '--masters'"),
+        (["mesos-agent", "--address", "10.0.0.1/x"], "--address: got '10.0.0.1/x'"),
+        (["mesos-agent", "--address", "10.0.0.1", "--timeout", "0"], "--timeout: got '0'"),
+        (["mesos-leader", "--address", "10.0.0.1", "--agents", "10.0.0.1,,"], "--agents: got ''"),
+        (["mesos-leader", "--address", "10.0.0.1", "--agents", ",".join(["10.0.0.1"] * 65)],
+         "--agents: want at most 64"),
+        (["check-runner", "--check", "node-prestart"], "--check: got 'node-prestart'"),
+        (["check-runner", "--root", "/" + "x" * 5000], "--root: too long"),
+    ],
+)
+def test_a_wrong_command_line_is_refused_with_status_2(arguments, told):
+    done = subprocess.run([PROBE, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr and done.stderr.count("\n") == 1

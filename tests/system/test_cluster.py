@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs over three masters, two agents and a public agent, each a booted host, judged from outside: by
+an observer that knows nothing of rollpatch, and by the lines the script writes when it is executed."""
+
+import json
+import os
+
+import pytest
+
+import judge
+from dcos import DcosCluster
+from rig import wait_for
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+MASTERS = ["m1", "m2", "m3"]
+EVERYBODY = MASTERS + ["a1", "a2", "p1"]
+
+
+class Observer:
+    """Samples all masters from its own process until it is asked for its judgement."""
+
+    def __init__(self, rig, cluster, path):
+        self._path = path
+        self._masters = [node.name for node in cluster.of_role("master")]
+        targets = [f"{node.name}={node.address}" for node in cluster.of_role("master")]
+        self._process = rig.spawn("observer", [
+            "/usr/bin/python3", "-B", f"{HERE}/../cluster/observer.py", "--out", path, *targets,
+        ])
+        wait_for(lambda: os.path.exists(path) and judge.load(path)[1], 5, "first sample")
+
+    def judge(self, report):
+        self._process.terminate()
+        self._process.wait(5)
+        return judge.judge(judge.load(self._path)[1], self._masters, judge.steps_of(report))
+
+
+@pytest.fixture(name="make")
+def fixture_make(rig, tmp_path_factory):
+    """Makes healthy clusters, and takes them down."""
+    made = []
+
+    def make(**options):
+        for host in list(rig.hosts):
+            rig.remove_host(host)
+        cluster = DcosCluster(rig, str(tmp_path_factory.mktemp("cluster") / "dcos"), **options)
+        made.append(cluster)
+        cluster.boot()
+        cluster.wait_healthy(60)
+        cluster.wait_claimed(30)
+        return cluster
+
+    yield make
+    for cluster in made:
+        cluster.close()
+    for host in list(rig.hosts):
+        rig.remove_host(host)
+
+
+@pytest.fixture(name="cluster")
+def fixture_cluster(make):
+    return make()
+
+
+@pytest.fixture(name="slow_cluster")
+def fixture_slow_cluster(make):
+    """Its script takes long enough to do something meanwhile."""
+    return make(script_seconds=8)
+
+
+def start(cluster, **changes):
+    """A run with gates far below their floors."""
+    waived = cluster.cli("waive", "gate-floor", "--reason", "a test")
+    assert waived.returncode == 0, waived.stderr
+    started = cluster.cli("run", cluster.plan(**changes), "--yes", "--cluster", "demo")
+    assert started.returncode == 0, started.stderr
+
+
+def run_of(cluster):
+    return cluster.ask("status")["run"]
+
+
+def node_of(cluster, name):
+    return next(n for n in cluster.ask("status")["nodes"] if n["name"] == name)
+
+
+def wait_state(cluster, *states, timeout=120):
+    def arrived():
+        run = run_of(cluster)
+        return run if run and run["state"] in states else None
+    return wait_for(arrived, timeout, f"run to be {' or '.join(states)}")
+
+
+def patched(cluster):
+    """Who has executed the script, in that order."""
+    ends = {}
+    for row in cluster.ask("report")["steps"]:
+        if row.get("started"):
+            ends[row["node"]] = row["started"]
+    return sorted(ends, key=ends.get)
+
+
+def test_everybody_is_patched_once_in_order_and_no_two_masters_are_ever_down(rig, cluster, tmp_path):
+    leader = cluster.leader()
+    observer = Observer(rig, cluster, str(tmp_path / "samples"))
+    start(cluster)
+    wait_state(cluster, "finished", "halted")
+    report = cluster.ask("report")
+    assert report["run"]["state"] == "finished", report["run"]
+    for name in EVERYBODY:
+        assert cluster.executions(name) == 1, name
+        assert node_of(cluster, name)["version"] == "2.1.1"
+    order = patched(cluster)
+    assert set(order[:3]) == set(MASTERS)
+    assert order[2] == leader, f"the leading master {leader} goes last: {order}"
+    assert set(order[3:5]) == {"a1", "a2"} and order[5] == "p1"
+    verdict = observer.judge(report)
+    assert verdict.good, verdict.describe()
+
+
+def test_a_master_whose_exhibitor_stays_red_stops_the_run_there_and_so_does_the_next_run(cluster):
+    for name in MASTERS:
+        cluster.node(name).scenario({"after_patch": {"exhibitor": "down"}})
+    start(cluster, timeouts_master="20s")
+    run = wait_state(cluster, "halted")
+    done = [m for m in MASTERS if cluster.executions(m)]
+    assert len(done) == 1, done
+    assert "exhibitor" in run["why"] and done[0] in run["why"]
+    again = cluster.cli("run", cluster.plan(), "--yes")
+    assert again.returncode in (0, 3)
+    aborted = cluster.cli("abort", "--reason", "start again")
+    assert aborted.returncode == 0
+    second = cluster.cli("run", cluster.plan(), "--yes")
+    assert second.returncode == 6, second.stdout
+    assert done[0] in second.stderr
+    assert [m for m in MASTERS if cluster.executions(m)] == done
+
+
+def test_an_agent_that_is_never_registered_fails_by_name_and_counts_against_the_budget(cluster):
+    for name in ("a1", "a2"):
+        cluster.node(name).scenario({"after_patch": "never_registers"})
+    start(cluster, timeout_agent="10s", budget=0)
+    run = wait_state(cluster, "halted")
+    failed = [n for n in cluster.ask("status")["nodes"] if n.get("state") == "failed"]
+    assert [n["name"] for n in failed] == ["a1"]
+    assert "not registered" in failed[0]["message"] or "does not list" in failed[0]["message"]
+    assert "1 agent" in run["why"]
+    assert cluster.executions("a2") == 0
+
+
+def test_another_master_rebooted_by_hand_during_a_step_halts_the_run(slow_cluster):
+    cluster = slow_cluster
+    start(cluster)
+    holder = wait_for(
+        lambda: next((n["name"] for n in cluster.ask("status")["nodes"] if n.get("state") == "started"), None),
+        60, "a master to be under way",
+    )
+    other = next(m for m in MASTERS if m != holder)
+    cluster.node(other).host.reboot()
+    run = wait_state(cluster, "halted")
+    assert other in run["why"]
+    assert [m for m in MASTERS if cluster.executions(m)] == [holder]
+
+
+def test_pause_and_resume_do_what_they_say(slow_cluster):
+    cluster = slow_cluster
+    start(cluster)
+    wait_for(
+        lambda: any(n.get("state") == "started" for n in cluster.ask("status")["nodes"]),
+        60, "a master to be under way",
+    )
+    assert cluster.cli("pause", "--reason", "lunch").returncode == 0
+    wait_for(
+        lambda: any(n.get("state") == "done" for n in cluster.ask("status")["nodes"]), 60, "its end",
+    )
+    status = cluster.ask("status")
+    assert status["run"]["state"] == "paused" and "lunch" in status["run"]["why"]
+    assert sum(cluster.executions(m) for m in MASTERS) == 1
+    assert cluster.cli("resume").returncode == 0
+    wait_state(cluster, "finished")
+    entries = cluster.ask("audit")["entries"]
+    assert [e["verb"] for e in entries][-2:] == ["pause", "resume"]
+    assert json.dumps(entries).count("lunch") >= 1

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "common/macro.h"
+
+/* A systemd of a few lines behind a D-Bus of a few lines, in the event loop of the test: clients
+ * come to the socket `path`, and everything they may ask is answered as the members say now. */
+
+typedef struct FakeSystemd FakeSystemd;
+
+typedef struct FakeUnit {
+        const char *active; /* ActiveState; "inactive" from the beginning */
+        const char *load;
+        unsigned job; /* 0: none */
+        int exit_status;
+} FakeUnit;
+
+typedef struct FakeRules {
+        FakeUnit unit;           /* the one unit that there is */
+        const char *start_error; /* StartTransientUnit fails with this text */
+        bool hold_start;         /* StartTransientUnit is not answered */
+        bool mute;               /* questions are not answered */
+        unsigned subscribes;     /* counted by the fake, like those below */
+        unsigned starts;
+        unsigned questions;
+        unsigned resets;
+        char started[4][512]; /* unit, mode, then the command line, of the last start */
+} FakeRules;
+
+int fake_systemd_new(sd_event *event, const char *path, FakeSystemd **ret);
+FakeRules *fake_systemd_rules(FakeSystemd *fake);
+
+/* Ends all connections; new ones are welcome. */
+void fake_systemd_hang_up(FakeSystemd *fake);
+
+/* "Something about the unit has changed." */
+void fake_systemd_signal(FakeSystemd *fake, const char *path);
+
+void fake_systemd_free(FakeSystemd *fake);

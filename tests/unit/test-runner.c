@@ -1,0 +1,1115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/runner.h"
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "node-agent/identity.h"
+#include "node-agent/runner-internal.h"
+#include "tests/unit/fake-systemd.h"
+
+/* The whole node agent but for the link: orders go in, messages come out, systemd is a fake, and
+ * the test plays rollpatch-step by making the files that it makes. */
+
+#define STEP     "r1-0123abcd-m1-1"
+#define UNIT     "rollpatch-step-" STEP ".service"
+#define RUN      "0123456789abcdef0123456789abcdef"
+#define SCRIPT   "#!/bin/sh\nexit 0\n"
+#define PATIENCE (10 * USEC_PER_SEC)
+#define SENT_MAX 512
+
+typedef struct Lab {
+        sd_event *event;
+        FakeSystemd *fake;
+        FakeRules *rules;
+        char top[64];
+        char dir[96]; /* state */
+        char probe[96], socket[96];
+        StepJournal *journal;
+        SystemdBus *bus;
+        Runner *runner;
+        Role role;
+        Message sent[SENT_MAX];
+        size_t sent_count;
+        bool link_is_down;
+} Lab;
+
+/* --- the lab ---------------------------------------------------------------------------------- */
+
+static int send_message(const Message *message, void *userdata) {
+        Lab *lab = userdata;
+
+        if (lab->link_is_down)
+                return -ENOTCONN;
+
+        assert_true(lab->sent_count < SENT_MAX);
+        lab->sent[lab->sent_count++] = *message;
+        return 0;
+}
+
+static void start_agent(Lab *lab) {
+        RunnerOptions options = {
+                .send = send_message,
+                .userdata = lab,
+                .name = "m1",
+                .role = lab->role,
+                .root = lab->top,
+                .probe = lab->probe,
+                .step = "/usr/libexec/rollpatch/rollpatch-step",
+        };
+        Error error = {};
+        int r;
+
+        r = step_journal_open(lab->dir, &lab->journal, &error);
+        if (r == 0)
+                r = systemd_bus_new(lab->event, &lab->bus, &error);
+
+        options.journal = lab->journal;
+        options.bus = lab->bus;
+        if (r == 0)
+                r = runner_new(lab->event, &options, &lab->runner, &error);
+        if (r < 0)
+                fail_msg("%s", error.text);
+}
+
+static void stop_agent(Lab *lab) {
+        runner_free(TAKE(lab->runner));
+        systemd_bus_free(TAKE(lab->bus));
+        step_journal_free(TAKE(lab->journal));
+}
+
+static void restart_agent(Lab *lab) {
+        stop_agent(lab);
+        lab->sent_count = 0;
+        start_agent(lab);
+}
+
+static void run_program(const char *program, const char *a, const char *b) {
+        pid_t pid = fork();
+        int status;
+
+        if (pid == 0) {
+                (void) execlp(program, program, a, b, NULL);
+                _exit(127);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
+static void put_file(const char *path, const char *text, mode_t mode) {
+        assert_int_equal(file_replace(AT_FDCWD, path, text, strlen(text), mode, NULL), 0);
+}
+
+static int setup(void **state) {
+        Lab *lab = calloc(1, sizeof(*lab));
+        char text[512];
+
+        assert_non_null(lab);
+        log_open("test-runner", LOG_CRIT);
+        (void) text_copy(lab->top, sizeof(lab->top), "/dev/shm/test-runner-XXXXXX");
+        assert_non_null(mkdtemp(lab->top));
+        assert_true(text_format(lab->dir, sizeof(lab->dir), "%s/state", lab->top));
+        assert_true(text_format(lab->probe, sizeof(lab->probe), "%s/probe", lab->top));
+        assert_true(text_format(lab->socket, sizeof(lab->socket), "%s/bus", lab->top));
+        assert_true(text_format(text, sizeof(text), "unix:path=%s", lab->socket));
+        assert_int_equal(setenv("DBUS_SYSTEM_BUS_ADDRESS", text, 1), 0);
+        put_file(lab->probe,
+                 "#!/bin/bash\nprintf '#!/bin/sh\\nexit 0\\n' > \"$5\"; echo '{\"ok\":true}'\n",
+                 0755);
+
+        assert_true(sd_event_new(&lab->event) >= 0);
+        assert_true(fake_systemd_new(lab->event, lab->socket, &lab->fake) >= 0);
+        lab->rules = fake_systemd_rules(lab->fake);
+        start_agent(lab);
+        *state = lab;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Lab *lab = *state;
+
+        stop_agent(lab);
+        fake_systemd_free(lab->fake);
+        (void) sd_event_unref(lab->event);
+        (void) umount2(lab->dir, MNT_DETACH);
+        run_program("rm", "-rf", lab->top);
+        free(lab);
+        return 0;
+}
+
+/* --- looking at it ---------------------------------------------------------------------------- */
+
+static const Message *last_sent(const Lab *lab, MessageKind kind) {
+        size_t i = lab->sent_count;
+
+        while (i > 0 && lab->sent[i - 1].kind != kind)
+                i--;
+        if (i == 0)
+                fail_msg("no %s was sent", enum_name(&message_kind_names, kind));
+
+        return &lab->sent[i - 1];
+}
+
+static const Report *last_report(const Lab *lab) {
+        return &last_sent(lab, MESSAGE_REPORT)->report;
+}
+
+static size_t count_sent(const Lab *lab, MessageKind kind) {
+        size_t count = 0;
+
+        for (size_t i = 0; i < lab->sent_count; i++)
+                count += lab->sent[i].kind == kind;
+
+        return count;
+}
+
+static bool was_reported(const Lab *lab, const char *step, NodeStep state) {
+        for (size_t i = 0; i < lab->sent_count; i++) {
+                if (lab->sent[i].kind == MESSAGE_REPORT && lab->sent[i].report.state == state &&
+                    strcmp(lab->sent[i].report.step, step) == 0)
+                        return true;
+        }
+
+        return false;
+}
+
+static void turn(Lab *lab) {
+        assert_true(sd_event_run(lab->event, 20 * USEC_PER_MSEC) >= 0);
+}
+
+/* Turns until `is_so`, or says what was wanted in vain. */
+static void wait_until(
+                Lab *lab,
+                bool (*is_so)(const Lab *, const char *, NodeStep),
+                const char *text,
+                NodeStep state) {
+        usec_t end = clock_boottime() + PATIENCE;
+
+        while (!is_so(lab, text, state)) {
+                if (clock_boottime() > end) {
+                        fail_msg("waited for %s, %s in vain", text,
+                                 enum_name(&node_step_names, state));
+                }
+                turn(lab);
+        }
+}
+
+static void wait_report_of(Lab *lab, const char *step, NodeStep state) {
+        wait_until(lab, was_reported, step, state);
+}
+
+static void wait_report(Lab *lab, NodeStep state) {
+        wait_until(lab, was_reported, STEP, state);
+}
+
+static bool was_said(const Lab *lab, const char *part, NodeStep state) {
+        return count_sent(lab, MESSAGE_REPORT) > 0 && strstr(last_report(lab)->reason, part) &&
+               last_report(lab)->state == state;
+}
+
+static void wait_reason(Lab *lab, const char *part, NodeStep state) {
+        wait_until(lab, was_said, part, state);
+}
+
+static void wait_bus(Lab *lab) {
+        usec_t end = clock_boottime() + PATIENCE;
+
+        while (!systemd_bus_is_up(lab->bus)) {
+                assert_true(clock_boottime() < end);
+                turn(lab);
+        }
+}
+
+/* The call is on its way when the intent is told. */
+static void wait_starts(Lab *lab, unsigned count) {
+        usec_t end = clock_boottime() + PATIENCE;
+
+        while (lab->rules->starts < count) {
+                assert_true(clock_boottime() < end);
+                turn(lab);
+        }
+        assert_int_equal(lab->rules->starts, count);
+}
+
+static void assert_refused(const Lab *lab, const char *order, Refusal refusal, const char *reason) {
+        const Refused *refused = &last_sent(lab, MESSAGE_REFUSED)->refused;
+
+        assert_string_equal(refused->order, order);
+        assert_int_equal(refused->refusal, refusal);
+        if (!strstr(refused->reason, reason))
+                fail_msg("the reason is '%s', want '%s'", refused->reason, reason);
+}
+
+/* --- orders ----------------------------------------------------------------------------------- */
+
+static void claim(Lab *lab, uint64_t epoch) {
+        runner_handle(lab->runner,
+                      &(Message) { .kind = MESSAGE_CLAIM, .claim = { .epoch = epoch } });
+}
+
+static Message make_stage(const char *step) {
+        Message message = { .kind = MESSAGE_STAGE,
+                            .stage = { .epoch = 1,
+                                       .run = RUN,
+                                       .node = "m1",
+                                       .from = "2.1.0",
+                                       .to = "2.1.1",
+                                       .url = "http://b/s",
+                                       .size = strlen(SCRIPT),
+                                       .timeout = USEC_PER_HOUR } };
+
+        (void) text_copy(message.stage.step, STEP_ID_MAX, step);
+        digest_bytes(SCRIPT, strlen(SCRIPT), message.stage.sha256);
+        return message;
+}
+
+static void stage(Lab *lab, const char *step) {
+        Message message = make_stage(step);
+
+        runner_handle(lab->runner, &message);
+        wait_report_of(lab, step, NODE_STEP_STAGED);
+}
+
+static void slot_of(Lab *lab, const char *step, uint64_t fence) {
+        Message message = { .kind = MESSAGE_SLOT, .slot = { .epoch = 1, .fence = fence } };
+
+        (void) text_copy(message.slot.step, STEP_ID_MAX, step);
+        runner_handle(lab->runner, &message);
+}
+
+static Message make_start(const Lab *lab) {
+        const Ready *ready = &last_sent(lab, MESSAGE_READY)->ready;
+        Message message = { .kind = MESSAGE_START, .start = { .epoch = 1, .fence = ready->fence } };
+
+        (void) text_copy(message.start.step, STEP_ID_MAX, ready->step);
+        (void) text_copy(message.start.nonce, ID_TEXT_MAX, ready->nonce);
+        return message;
+}
+
+static void start(Lab *lab) {
+        Message message = make_start(lab);
+
+        runner_handle(lab->runner, &message);
+}
+
+static void ask(Lab *lab, const char *step) {
+        Message message = { .kind = MESSAGE_ASK, .ask = { .epoch = 1 } };
+
+        (void) text_copy(message.ask.step, STEP_ID_MAX, step);
+        runner_handle(lab->runner, &message);
+}
+
+static void acknowledge(Lab *lab, const char *op) {
+        Message message = { .kind = MESSAGE_ACK };
+
+        (void) text_copy(message.ack.op, OP_MAX, op);
+        runner_handle(lab->runner, &message);
+}
+
+/* --- playing rollpatch-step ------------------------------------------------------------------- */
+
+static void path_of(const Lab *lab, const char *name, char path[static PATH_MAX]) {
+        assert_true(text_format(path, PATH_MAX, "%s/steps/" STEP "/%s", lab->dir, name));
+}
+
+static bool is_there(const Lab *lab, const char *name) {
+        char path[PATH_MAX];
+
+        path_of(lab, name, path);
+        return access(path, F_OK) == 0;
+}
+
+static int take_order(Lab *lab, unsigned fence) {
+        char from[PATH_MAX], to[PATH_MAX], name[32];
+
+        (void) text_format(name, sizeof(name), "order-%u", fence);
+        path_of(lab, name, from);
+        path_of(lab, "started", to);
+        return link(from, to);
+}
+
+static void put_result(Lab *lab, unsigned status, unsigned terminated) {
+        char boot[ID_TEXT_MAX], text[512], path[PATH_MAX];
+
+        assert_int_equal(id_boot(boot), 0);
+        (void) text_format(
+                        text, sizeof(text),
+                        "exit_status=%u\nexit_signal=0\nboot_id=%s\nstarted_at=100\nended_at=200\n"
+                        "terminated=%u\noutput_dropped=0\njournal_dropped=0\n",
+                        status, boot, terminated);
+        path_of(lab, "result", path);
+        put_file(path, text, 0600);
+}
+
+static void put_step_file(Lab *lab, const char *name, const char *text) {
+        char path[PATH_MAX];
+
+        path_of(lab, name, path);
+        put_file(path, text, 0600);
+}
+
+static void unit_is(Lab *lab, const char *active) {
+        lab->rules->unit.active = active;
+        lab->rules->unit.load = strcmp(active, "inactive") == 0 ? "not-found" : "loaded";
+        fake_systemd_signal(
+                        lab->fake,
+                        "/org/freedesktop/systemd1/unit/rollpatch_2dstep_2dr1_2d0123abcd_2dm1_2d1_2eservice");
+}
+
+static void prepare(Lab *lab) {
+        wait_bus(lab);
+        claim(lab, 1);
+        stage(lab, STEP);
+}
+
+/* Up to the intent: systemd has been asked and the unit is there. */
+static void prepare_intent(Lab *lab, uint64_t fence) {
+        slot_of(lab, STEP, fence);
+        unit_is(lab, "active");
+        start(lab);
+        wait_report(lab, NODE_STEP_INTENT);
+}
+
+static void prepare_running(Lab *lab) {
+        prepare(lab);
+        prepare_intent(lab, 3);
+        assert_int_equal(take_order(lab, 3), 0);
+        wait_report(lab, NODE_STEP_RUNNING);
+}
+
+/* --- a good day ------------------------------------------------------------------------------- */
+
+static void test_a_step_goes_from_stage_to_end(void **state) {
+        Lab *lab = *state;
+        char version[PATH_MAX], boot[ID_TEXT_MAX], wanted[512];
+        const Report *report;
+
+        assert_true(text_format(version, sizeof(version), "%s/opt/mesosphere/etc", lab->top));
+        run_program("mkdir", "-p", version);
+        assert_true(
+                        text_format(version, sizeof(version),
+                                    "%s/opt/mesosphere/etc/dcos-version.json", lab->top));
+        put_file(version, "{\"version\":\"2.1.1\"}", 0644);
+        assert_int_equal(id_boot(boot), 0);
+
+        prepare_running(lab);
+        wait_starts(lab, 1);
+        assert_string_equal(lab->rules->started[0], UNIT);
+        assert_string_equal(lab->rules->started[1], "fail");
+        (void) text_format(
+                        wanted, sizeof(wanted),
+                        "/usr/libexec/rollpatch/rollpatch-step %s/steps/" STEP " 3", lab->dir);
+        assert_string_equal(lab->rules->started[2], wanted);
+
+        put_step_file(lab, "output", "one\ntwo\n");
+        put_result(lab, 7, 0);
+        unit_is(lab, "failed");
+        wait_report(lab, NODE_STEP_ENDED);
+
+        report = last_report(lab);
+        assert_string_equal(report->step, STEP);
+        assert_string_equal(report->run, RUN);
+        assert_string_equal(report->unit, UNIT);
+        assert_string_equal(report->boot_id, boot);
+        assert_string_equal(report->tail, "one\ntwo\n");
+        assert_string_equal(report->reason, "");
+        assert_string_equal(report->dcos_version, "2.1.1");
+        assert_int_equal(report->fence, 3);
+        assert_int_equal(report->exit_status, 7);
+        assert_int_equal(report->started_at, 100);
+        assert_int_equal(report->ended_at, 200);
+
+        /* the name of the unit is free again, and the order of states was told */
+        turn(lab);
+        assert_true(lab->rules->resets > 0);
+        assert_true(was_reported(lab, STEP, NODE_STEP_STAGING));
+        assert_true(was_reported(lab, STEP, NODE_STEP_LOOKING));
+}
+
+static void test_a_report_is_repeated_until_it_is_acknowledged(void **state) {
+        Lab *lab = *state;
+        char op[OP_MAX], older[OP_MAX];
+        size_t count;
+
+        lab->link_is_down = true;
+        wait_bus(lab);
+        claim(lab, 1);
+        lab->link_is_down = false;
+        stage(lab, STEP);
+        (void) text_copy(op, sizeof(op), last_report(lab)->op);
+
+        count = lab->sent_count;
+        runner_on_up(lab->runner);
+        assert_int_equal(lab->sent_count, count + 1);
+        assert_string_equal(last_report(lab)->op, op);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_STAGED);
+
+        /* only the newest counts */
+        (void) text_copy(older, sizeof(older), op);
+        ask(lab, STEP);
+        acknowledge(lab, older);
+        count = lab->sent_count;
+        runner_on_up(lab->runner);
+        assert_int_equal(lab->sent_count, count + 1);
+
+        acknowledge(lab, last_report(lab)->op);
+        count = lab->sent_count;
+        runner_on_up(lab->runner);
+        assert_int_equal(lab->sent_count, count);
+}
+
+static void test_the_newest_step_that_is_not_over_is_in_the_heartbeat(void **state) {
+        Lab *lab = *state;
+        Heartbeat heartbeat = {};
+
+        runner_fill_heartbeat(lab->runner, &heartbeat);
+        assert_string_equal(heartbeat.step, "");
+        prepare_running(lab);
+        runner_fill_heartbeat(lab->runner, &heartbeat);
+        assert_string_equal(heartbeat.step, STEP);
+        assert_int_equal(heartbeat.state, NODE_STEP_RUNNING);
+        assert_int_equal(heartbeat.epoch, 1);
+        assert_int_equal(runner_get_fence(lab->runner), 3);
+}
+
+/* --- who may order ---------------------------------------------------------------------------- */
+
+static void test_nobody_orders_who_has_not_claimed(void **state) {
+        Lab *lab = *state;
+        Message message = make_stage(STEP);
+
+        runner_handle(lab->runner, &message);
+        assert_refused(lab, "stage", REFUSAL_UNCLAIMED, "epoch 1 has not claimed");
+
+        claim(lab, 5);
+        assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.epoch, 5);
+        runner_handle(lab->runner, &message);
+        assert_refused(lab, "stage", REFUSAL_EPOCH, "of epoch 5");
+        assert_int_equal(last_sent(lab, MESSAGE_REFUSED)->refused.epoch, 5);
+        claim(lab, 4);
+        assert_refused(lab, "claim", REFUSAL_EPOCH, "epoch is 4");
+
+        /* it is on disk */
+        restart_agent(lab);
+        claim(lab, 4);
+        assert_refused(lab, "claim", REFUSAL_EPOCH, "epoch is 4");
+}
+
+static void test_a_claim_is_answered_with_all_steps(void **state) {
+        Lab *lab = *state;
+        const Claimed *claimed;
+
+        prepare_running(lab);
+        stage(lab, "r2-other");
+        put_result(lab, 7, 0);
+        unit_is(lab, "inactive");
+        wait_report(lab, NODE_STEP_ENDED);
+
+        claim(lab, 2);
+        claimed = &last_sent(lab, MESSAGE_CLAIMED)->claimed;
+        assert_string_equal(claimed->journal_id, step_journal_get_id(lab->journal));
+        assert_int_equal(claimed->step_count, 2);
+        assert_string_equal(claimed->steps[0].step, STEP);
+        assert_int_equal(claimed->steps[0].state, NODE_STEP_ENDED);
+        assert_int_equal(claimed->steps[0].fence, 3);
+        assert_int_equal(claimed->steps[0].exit_status, 7);
+        assert_string_equal(claimed->steps[1].step, "r2-other");
+        assert_int_equal(claimed->steps[1].state, NODE_STEP_STAGED);
+}
+
+static void test_a_claim_voids_what_was_promised_before(void **state) {
+        Lab *lab = *state;
+        Message message;
+
+        prepare(lab);
+        slot_of(lab, STEP, 1);
+        message = make_start(lab);
+        claim(lab, 1);
+        assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.steps[0].state, NODE_STEP_STAGED);
+        runner_handle(lab->runner, &message);
+        assert_refused(lab, "start", REFUSAL_STATE, "the step is staged");
+}
+
+static void test_a_claim_stops_a_look(void **state) {
+        Lab *lab = *state;
+        Message message;
+
+        prepare(lab);
+        slot_of(lab, STEP, 1);
+        message = make_start(lab);
+        runner_handle(lab->runner, &message);
+        wait_report(lab, NODE_STEP_LOOKING);
+        claim(lab, 2);
+        for (unsigned i = 0; i < 10; i++)
+                turn(lab);
+        assert_int_equal(lab->rules->starts, 0);
+        assert_false(is_there(lab, "intent"));
+}
+
+static void test_an_order_for_another_node_or_of_another_content_is_refused(void **state) {
+        Lab *lab = *state;
+        Message message;
+
+        prepare(lab);
+        message = make_stage("r2-m2");
+        (void) text_copy(message.stage.node, NAME_TEXT_MAX, "m2");
+        runner_handle(lab->runner, &message);
+        assert_refused(lab, "stage", REFUSAL_INVALID, "for node 'm2', this is 'm1'");
+
+        message = make_stage(STEP);
+        message.stage.size++;
+        runner_handle(lab->runner, &message);
+        assert_refused(lab, "stage", REFUSAL_INVALID, "another content");
+        assert_int_equal(count_sent(lab, MESSAGE_REFUSED), 2);
+}
+
+static void test_a_step_that_is_not_here_is_absent(void **state) {
+        Lab *lab = *state;
+
+        claim(lab, 1);
+        ask(lab, "r9-gone");
+        assert_int_equal(last_report(lab)->state, NODE_STEP_ABSENT);
+        assert_string_equal(last_report(lab)->step, "r9-gone");
+        slot_of(lab, "r9-gone", 1);
+        assert_refused(lab, "slot", REFUSAL_STATE, "not in this node's journal");
+}
+
+/* --- starts that are not ---------------------------------------------------------------------- */
+
+static void test_a_start_order_is_valid_for_five_seconds(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        slot_of(lab, STEP, 1);
+        lab->runner->entries[0]->job.nonce_since -= 6 * USEC_PER_SEC;
+        start(lab);
+        assert_refused(lab, "start", REFUSAL_NONCE, "want at most 5s");
+        assert_int_equal(lab->rules->starts, 0);
+}
+
+static void test_a_failed_look_declines_and_names_who_was_down(void **state) {
+        Lab *lab = *state;
+        Message message;
+
+        prepare(lab);
+        slot_of(lab, STEP, 2);
+        message = make_start(lab);
+        message.start.look_count = 1;
+        message.start.look[0] = (LookTarget) { .name = "m2", .address = "127.84.0.1" };
+        runner_handle(lab->runner, &message);
+        wait_report(lab, NODE_STEP_DECLINED);
+        assert_non_null(strstr(last_report(lab)->reason, "last look: m2 "));
+        assert_int_equal(last_report(lab)->fence, 2);
+        assert_int_equal(lab->rules->starts, 0);
+
+        /* and a decline survives */
+        restart_agent(lab);
+        runner_on_up(lab->runner);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_DECLINED);
+        assert_non_null(strstr(last_report(lab)->reason, "last look: m2 "));
+        slot_of(lab, STEP, 2);
+        assert_refused(lab, "slot", REFUSAL_FENCE, "want higher than 2");
+        slot_of(lab, STEP, 3);
+        assert_int_equal(last_sent(lab, MESSAGE_READY)->ready.fence, 3);
+}
+
+static void test_without_systemd_nothing_is_begun(void **state) {
+        Lab *lab = *state;
+
+        claim(lab, 1);
+        stage(lab, STEP);
+        fake_systemd_hang_up(lab->fake);
+        (void) unlink(lab->socket);
+        while (systemd_bus_is_up(lab->bus))
+                turn(lab);
+
+        slot_of(lab, STEP, 1);
+        start(lab);
+        wait_report(lab, NODE_STEP_DECLINED);
+        assert_string_equal(last_report(lab)->reason, "no connection to systemd");
+        assert_false(is_there(lab, "intent"));
+}
+
+static void test_a_script_that_was_changed_on_disk_is_not_started(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        put_step_file(lab, "script", "#!/bin/sh\nexit 1\n");
+        slot_of(lab, STEP, 1);
+        start(lab);
+        wait_report(lab, NODE_STEP_DECLINED);
+        assert_non_null(strstr(last_report(lab)->reason, "script has sha256"));
+        assert_int_equal(lab->rules->starts, 0);
+}
+
+static void test_a_unit_that_systemd_refuses_is_declined_with_its_words(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        lab->rules->start_error = "Unit is too tired.";
+        slot_of(lab, STEP, 1);
+        start(lab);
+        wait_report(lab, NODE_STEP_DECLINED);
+        assert_non_null(strstr(last_report(lab)->reason, "Unit is too tired."));
+        assert_false(is_there(lab, "order-1"));
+
+        /* under a higher fence it may be tried again */
+        lab->rules->start_error = NULL;
+        lab->sent_count = 0;
+        prepare_intent(lab, 2);
+        wait_starts(lab, 2);
+        assert_true(is_there(lab, "order-2"));
+}
+
+static void test_a_call_that_comes_late_finds_its_order_withdrawn(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        lab->rules->hold_start = true;
+        slot_of(lab, STEP, 1);
+        start(lab);
+        wait_report(lab, NODE_STEP_INTENT);
+        assert_true(is_there(lab, "order-1"));
+        wait_starts(lab, 1);
+
+        /* the node agent dies; systemd has not looked at its call yet */
+        restart_agent(lab);
+        wait_report(lab, NODE_STEP_DECLINED);
+        assert_int_equal(take_order(lab, 1), -1);
+}
+
+static void test_a_unit_that_exists_already_is_followed(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        lab->rules->start_error = "Unit " UNIT " already exists.";
+        prepare_intent(lab, 1);
+        assert_int_equal(take_order(lab, 1), 0);
+        wait_report(lab, NODE_STEP_RUNNING);
+}
+
+static void test_a_second_step_waits_for_the_first(void **state) {
+        Lab *lab = *state;
+
+        prepare_running(lab);
+        stage(lab, "r2-other");
+        slot_of(lab, "r2-other", 9);
+        assert_refused(lab, "slot", REFUSAL_STATE, "step " STEP " is in hand");
+
+        put_result(lab, 0, 0);
+        unit_is(lab, "inactive");
+        wait_report(lab, NODE_STEP_ENDED);
+        slot_of(lab, "r2-other", 9);
+        assert_string_equal(last_sent(lab, MESSAGE_READY)->ready.step, "r2-other");
+}
+
+static void test_asked_again_it_says_what_it_has_done(void **state) {
+        Lab *lab = *state;
+
+        prepare_running(lab);
+        slot_of(lab, STEP, 8);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_RUNNING);
+        assert_int_equal(last_report(lab)->fence, 8);
+        assert_int_equal(count_sent(lab, MESSAGE_READY), 1);
+        slot_of(lab, STEP, 7);
+        assert_refused(lab, "slot", REFUSAL_FENCE, "fence is 7, want 8");
+
+        restart_agent(lab);
+        assert_int_equal(last_report(lab)->fence, 8);
+}
+
+/* --- leftovers and disks ---------------------------------------------------------------------- */
+
+static void prepare_leftover(Lab *lab, Role role, char path[static PATH_MAX]) {
+        lab->role = role;
+        restart_agent(lab);
+        assert_true(text_format(path, PATH_MAX, "%s/opt/mesosphere/lib", lab->top));
+        run_program("mkdir", "-p", path);
+        assert_true(text_format(path, PATH_MAX, "%s/" LEFTOVER_LIBRARY, lab->top));
+        put_file(path, "x", 0644);
+        prepare(lab);
+        prepare_intent(lab, 1);
+}
+
+static void test_an_agent_removes_the_leftover_library_and_says_so(void **state) {
+        Lab *lab = *state;
+        char path[PATH_MAX];
+
+        prepare_leftover(lab, ROLE_PUBLIC_AGENT, path);
+        assert_int_equal(access(path, F_OK), -1);
+        assert_string_equal(last_report(lab)->reason, "removed /opt/mesosphere/lib/libltdl.so.7");
+}
+
+static void test_a_master_keeps_its_libraries(void **state) {
+        Lab *lab = *state;
+        char path[PATH_MAX];
+
+        prepare_leftover(lab, ROLE_MASTER, path);
+        assert_int_equal(access(path, F_OK), 0);
+        assert_string_equal(last_report(lab)->reason, "");
+}
+
+static void test_a_full_disk_refuses_and_goes_on_after_space_is_made(void **state) {
+        Lab *lab = *state;
+        char block[4096] = {}, path[PATH_MAX];
+        auto_close int fd = -EBADF;
+
+        stop_agent(lab);
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("tmpfs", lab->dir, "tmpfs", 0, "size=256k") < 0) {
+                start_agent(lab);
+                skip();
+        }
+        start_agent(lab);
+        prepare(lab);
+        slot_of(lab, STEP, 1);
+
+        assert_true(text_format(path, sizeof(path), "%s/much", lab->dir));
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        while (write(fd, block, sizeof(block)) > 0)
+                ;
+        unit_is(lab, "active");
+        start(lab);
+        while (count_sent(lab, MESSAGE_REFUSED) == 0)
+                turn(lab);
+        assert_refused(lab, "start", REFUSAL_FAILED, "No space left");
+        assert_int_equal(lab->rules->starts, 0);
+        assert_false(is_there(lab, "intent"));
+        slot_of(lab, STEP, 2);
+        assert_refused(lab, "slot", REFUSAL_FAILED, "No space left");
+        claim(lab, 2);
+        assert_refused(lab, "claim", REFUSAL_FAILED, "No space left");
+
+        assert_int_equal(ftruncate(fd, 0), 0);
+        slot_of(lab, STEP, 1);
+        start(lab);
+        wait_report(lab, NODE_STEP_INTENT);
+        wait_starts(lab, 1);
+}
+
+static void test_a_stage_that_fails_says_why_and_may_be_tried_again(void **state) {
+        Lab *lab = *state;
+        Message message = make_stage(STEP);
+
+        claim(lab, 1);
+        put_file(lab->probe, "#!/bin/sh\necho '{\"ok\":false,\"error\":\"got 404\"}'; exit 1\n",
+                 0755);
+        runner_handle(lab->runner, &message);
+        wait_report(lab, NODE_STEP_STAGE_FAILED);
+        assert_string_equal(last_report(lab)->reason, "got 404");
+
+        put_file(lab->probe,
+                 "#!/bin/bash\nprintf '#!/bin/sh\\nexit 0\\n' > \"$5\"; echo '{\"ok\":true}'\n",
+                 0755);
+        stage(lab, STEP);
+        assert_string_equal(last_report(lab)->reason, "");
+
+        /* and once more changes nothing */
+        lab->sent_count = 0;
+        stage(lab, STEP);
+        assert_int_equal(lab->sent_count, 1);
+}
+
+/* --- starting anew ---------------------------------------------------------------------------- */
+
+static void test_after_a_restart_a_running_step_is_followed_to_its_end(void **state) {
+        Lab *lab = *state;
+
+        prepare_running(lab);
+        restart_agent(lab);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_RUNNING);
+        put_result(lab, 0, 0);
+        unit_is(lab, "inactive");
+        wait_report(lab, NODE_STEP_ENDED);
+        wait_starts(lab, 1);
+}
+
+static void test_after_a_restart_nothing_is_started(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        slot_of(lab, STEP, 1);
+        restart_agent(lab);
+        wait_bus(lab);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_STAGED);
+        assert_int_equal(last_report(lab)->fence, 1);
+        assert_int_equal(lab->rules->starts, 0);
+}
+
+static void test_a_stage_that_was_cut_short_is_done_again(void **state) {
+        Lab *lab = *state;
+        char path[PATH_MAX];
+
+        prepare(lab);
+        path_of(lab, "script", path);
+        assert_int_equal(unlink(path), 0);
+        restart_agent(lab);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_STAGING);
+        wait_report(lab, NODE_STEP_STAGED);
+}
+
+static void test_a_unit_that_is_gone_without_a_result_was_interrupted(void **state) {
+        Lab *lab = *state;
+
+        prepare_running(lab);
+        unit_is(lab, "failed");
+        wait_report(lab, NODE_STEP_INTERRUPTED);
+        assert_non_null(strstr(last_report(lab)->reason, "left no result (unit is loaded, failed"));
+}
+
+static void test_a_script_that_ended_while_the_host_went_down_was_interrupted(void **state) {
+        Lab *lab = *state;
+
+        prepare_running(lab);
+        put_result(lab, 5, 1);
+        unit_is(lab, "inactive");
+        wait_report(lab, NODE_STEP_INTERRUPTED);
+        assert_non_null(strstr(last_report(lab)->reason, "ended with exit status 5"));
+        assert_int_equal(last_report(lab)->exit_status, 5);
+}
+
+static void test_of_another_boot_the_files_alone_tell(void **state) {
+        Lab *lab = *state;
+        char path[PATH_MAX], text[512];
+
+        /* never started */
+        prepare(lab);
+        prepare_intent(lab, 1);
+        stop_agent(lab);
+        put_step_file(lab, "intent",
+                      "{\"fence\":1,\"boot_id\":\"00000000000000000000000000000000\",\"wall\":1,"
+                      "\"boottime\":1,\"unit\":\"u\"}");
+        lab->sent_count = 0;
+        start_agent(lab);
+        wait_report(lab, NODE_STEP_DECLINED);
+        assert_non_null(strstr(last_report(lab)->reason, "rebooted before"));
+        assert_false(is_there(lab, "order-1"));
+
+        /* started */
+        stop_agent(lab);
+        put_step_file(lab, "started",
+                      "boot_id=00000000000000000000000000000000\nstep=" STEP "\nfence=2\n");
+        lab->sent_count = 0;
+        start_agent(lab);
+        runner_on_up(lab->runner);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_INTERRUPTED);
+        assert_non_null(strstr(last_report(lab)->reason, "rebooted while"));
+
+        /* and ended */
+        stop_agent(lab);
+        put_result(lab, 0, 0);
+        path_of(lab, "started", path);
+        assert_int_equal(id_boot(text), 0);
+        put_step_file(lab, "result",
+                      "exit_status=3\nexit_signal=0\nboot_id=00000000000000000000000000000000\nstarted_at=100\n"
+                      "ended_at=200\nterminated=0\noutput_dropped=0\njournal_dropped=0\n");
+        lab->sent_count = 0;
+        start_agent(lab);
+        runner_on_up(lab->runner);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_ENDED);
+        assert_int_equal(last_report(lab)->exit_status, 3);
+}
+
+static void test_a_damaged_step_is_unknown_and_blocks_others(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        put_step_file(lab, "slot", "{\"fence\":");
+        restart_agent(lab);
+        runner_on_up(lab->runner);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_INTERRUPTED);
+        assert_non_null(strstr(last_report(lab)->reason, "unknown: steps/" STEP ": 'slot'"));
+
+        slot_of(lab, STEP, 5);
+        assert_refused(lab, "slot", REFUSAL_FAILED, "'slot'");
+        stage(lab, "r2-other");
+        slot_of(lab, "r2-other", 9);
+        assert_refused(lab, "slot", REFUSAL_STATE, STEP " is in hand");
+}
+
+/* --- no answer is no answer ------------------------------------------------------------------- */
+
+static void test_a_lost_connection_is_unknown_and_not_an_end(void **state) {
+        Lab *lab = *state;
+
+        prepare_running(lab);
+        unit_is(lab, "active");
+        turn(lab);
+        fake_systemd_hang_up(lab->fake);
+        lab->rules->mute = true;
+        wait_bus(lab);
+        turn(lab);
+        fake_systemd_hang_up(lab->fake);
+        wait_reason(lab, "unknown: ", NODE_STEP_RUNNING);
+
+        /* it comes back, and nothing had happened */
+        lab->rules->mute = false;
+        while (last_report(lab)->reason[0])
+                turn(lab);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_RUNNING);
+        put_result(lab, 0, 0);
+        unit_is(lab, "inactive");
+        wait_report(lab, NODE_STEP_ENDED);
+}
+
+static void test_a_unit_with_a_waiting_job_is_not_gone(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        lab->rules->unit = (FakeUnit) { .active = "inactive", .load = "loaded", .job = 7 };
+        slot_of(lab, STEP, 1);
+        start(lab);
+        wait_report(lab, NODE_STEP_INTENT);
+        for (unsigned i = 0; lab->rules->questions < 3 && i < 200; i++)
+                turn(lab);
+        assert_true(is_there(lab, "order-1"));
+        assert_false(was_reported(lab, STEP, NODE_STEP_DECLINED));
+
+        lab->rules->unit = (FakeUnit) { .active = "failed", .load = "loaded", .exit_status = 125 };
+        wait_report(lab, NODE_STEP_DECLINED);
+        assert_non_null(strstr(last_report(lab)->reason, "exit status 125"));
+}
+
+static void test_a_step_that_takes_too_long_is_reported_and_goes_on(void **state) {
+        Lab *lab = *state;
+        Message message = make_stage(STEP);
+
+        wait_bus(lab);
+        claim(lab, 1);
+        message.stage.timeout = 1;
+        runner_handle(lab->runner, &message);
+        wait_report(lab, NODE_STEP_STAGED);
+        prepare_intent(lab, 1);
+        assert_int_equal(take_order(lab, 1), 0);
+        wait_report(lab, NODE_STEP_RUNNING);
+        wait_reason(lab, "want at most 1us; it goes on", NODE_STEP_RUNNING);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_RUNNING);
+
+        put_result(lab, 0, 0);
+        unit_is(lab, "inactive");
+        wait_report(lab, NODE_STEP_ENDED);
+        assert_string_equal(last_report(lab)->reason, "");
+}
+
+/* --- sixty-four ------------------------------------------------------------------------------- */
+
+/* As if they had been staged, one after the other. */
+static void stage_many(Lab *lab, unsigned count) {
+        for (unsigned i = 0; i < count; i++) {
+                char step[STEP_ID_MAX];
+                Message message;
+
+                (void) text_format(step, sizeof(step), "r%02u-many", i);
+                message = make_stage(step);
+                assert_int_equal(step_journal_put_stage(lab->journal, &message.stage, NULL), 0);
+                assert_int_equal(
+                                step_journal_put_script(
+                                                lab->journal, step, SCRIPT, strlen(SCRIPT), NULL),
+                                0);
+        }
+
+        restart_agent(lab);
+        lab->sent_count = 0;
+}
+
+static void test_the_oldest_step_that_was_never_started_makes_room(void **state) {
+        Lab *lab = *state;
+
+        claim(lab, 1);
+        stage_many(lab, STEPS_MAX);
+        stage(lab, "r99-new");
+        ask(lab, "r00-many");
+        assert_int_equal(last_report(lab)->state, NODE_STEP_ABSENT);
+        ask(lab, "r01-many");
+        assert_int_equal(last_report(lab)->state, NODE_STEP_STAGED);
+        restart_agent(lab);
+        assert_non_null(lab->runner);
+        claim(lab, 1);
+        assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.step_count, STEPS_MAX);
+}
+
+static void test_steps_that_nobody_has_settled_are_never_forgotten(void **state) {
+        Lab *lab = *state;
+        Message message = make_stage("r99-new");
+
+        claim(lab, 1);
+        stage_many(lab, STEPS_MAX);
+        for (size_t i = 0; i < STEPS_MAX; i++)
+                lab->runner->entries[i]->job.state = NODE_STEP_INTERRUPTED;
+
+        runner_handle(lab->runner, &message);
+        assert_refused(lab, "stage", REFUSAL_FAILED, "64 steps are unresolved");
+
+        /* an end that was acknowledged may go, one that was not may not */
+        lab->runner->entries[7]->job.state = NODE_STEP_ENDED;
+        (void) text_copy(lab->runner->entries[7]->op, OP_MAX, RUN);
+        runner_handle(lab->runner, &message);
+        assert_int_equal(count_sent(lab, MESSAGE_REFUSED), 2);
+        acknowledge(lab, RUN);
+        stage(lab, "r99-new");
+        assert_int_equal(lab->runner->entry_count, STEPS_MAX);
+}
+
+#define LAB_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                LAB_TEST(test_a_step_goes_from_stage_to_end),
+                LAB_TEST(test_a_report_is_repeated_until_it_is_acknowledged),
+                LAB_TEST(test_the_newest_step_that_is_not_over_is_in_the_heartbeat),
+                LAB_TEST(test_nobody_orders_who_has_not_claimed),
+                LAB_TEST(test_a_claim_is_answered_with_all_steps),
+                LAB_TEST(test_a_claim_voids_what_was_promised_before),
+                LAB_TEST(test_a_claim_stops_a_look),
+                LAB_TEST(test_an_order_for_another_node_or_of_another_content_is_refused),
+                LAB_TEST(test_a_step_that_is_not_here_is_absent),
+                LAB_TEST(test_a_start_order_is_valid_for_five_seconds),
+                LAB_TEST(test_a_failed_look_declines_and_names_who_was_down),
+                LAB_TEST(test_without_systemd_nothing_is_begun),
+                LAB_TEST(test_a_script_that_was_changed_on_disk_is_not_started),
+                LAB_TEST(test_a_unit_that_systemd_refuses_is_declined_with_its_words),
+                LAB_TEST(test_a_call_that_comes_late_finds_its_order_withdrawn),
+                LAB_TEST(test_a_unit_that_exists_already_is_followed),
+                LAB_TEST(test_a_second_step_waits_for_the_first),
+                LAB_TEST(test_asked_again_it_says_what_it_has_done),
+                LAB_TEST(test_an_agent_removes_the_leftover_library_and_says_so),
+                LAB_TEST(test_a_master_keeps_its_libraries),
+                LAB_TEST(test_a_full_disk_refuses_and_goes_on_after_space_is_made),
+                LAB_TEST(test_a_stage_that_fails_says_why_and_may_be_tried_again),
+                LAB_TEST(test_after_a_restart_a_running_step_is_followed_to_its_end),
+                LAB_TEST(test_after_a_restart_nothing_is_started),
+                LAB_TEST(test_a_stage_that_was_cut_short_is_done_again),
+                LAB_TEST(test_a_unit_that_is_gone_without_a_result_was_interrupted),
+                LAB_TEST(test_a_script_that_ended_while_the_host_went_down_was_interrupted),
+                LAB_TEST(test_of_another_boot_the_files_alone_tell),
+                LAB_TEST(test_a_damaged_step_is_unknown_and_blocks_others),
+                LAB_TEST(test_a_lost_connection_is_unknown_and_not_an_end),
+                LAB_TEST(test_a_unit_with_a_waiting_job_is_not_gone),
+                LAB_TEST(test_a_step_that_takes_too_long_is_reported_and_goes_on),
+                LAB_TEST(test_the_oldest_step_that_was_never_started_makes_room),
+                LAB_TEST(test_steps_that_nobody_has_settled_are_never_forgotten),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
