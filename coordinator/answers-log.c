@@ -292,3 +292,65 @@ int answer_audit(const Coordinator *coordinator, usec_t since, Json **ret, Error
         *ret = json;
         return 0;
 }
+
+/* --- logs ----------------------------------------------------------------------------------------- */
+
+typedef struct LogsReader {
+        const char *node;
+        EventStep newest; /* with lines */
+        usec_t at;
+} LogsReader;
+
+static int on_logs(const Event *event, void *userdata, Error *error) {
+        LogsReader *reader = userdata;
+
+        (void) error;
+        if (event->kind == EVENT_STEP && strcmp(event->step.node, reader->node) == 0 && event->step.tail[0]) {
+                reader->newest = event->step;
+                reader->at = event->at;
+        }
+
+        return 0;
+}
+
+static Json *split_lines(const char *text) {
+        Json *lines = json_new_array();
+        char line[TAIL_MAX];
+
+        while (*text) {
+                const char *end = strchrnul(text, '\n');
+                size_t length = MIN((size_t) (end - text), sizeof(line) - 1);
+
+                memcpy(line, text, length);
+                line[length] = '\0';
+                (void) json_append(lines, json_new_string(line));
+                text = *end ? end + 1 : end;
+        }
+
+        return lines;
+}
+
+int answer_logs(const Coordinator *coordinator, const char *node, Json **ret, Error *error) {
+        LogsReader reader = { .node = node };
+        char at[TIMESTAMP_TEXT_MAX];
+        char text[REASON_MAX];
+        Json *json;
+        int r;
+
+        r = store_read(coordinator_get_store(coordinator), 0, on_logs, &reader, error);
+        if (r < 0)
+                return r;
+
+        if (reader.at)
+                (void) text_format(
+                                text, sizeof(text), "%s: last lines of step %s, reported %s; all of them: journalctl -u %s (on the node)",
+                                node, reader.newest.step, timestamp_format(reader.at, at), reader.newest.unit);
+        else
+                (void) text_format(text, sizeof(text), "%s has reported no output of a step yet", node);
+
+        json = json_new_object();
+        (void) json_add_string(json, "text", text);
+        (void) json_add(json, "lines", split_lines(reader.newest.tail));
+        *ret = json;
+        return 0;
+}

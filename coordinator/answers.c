@@ -210,12 +210,16 @@ static void add_node_problem(Json *problems, const Coordinator *coordinator, siz
         const Node *node = &state->nodes[index];
         LinkState link = node_link(state, facts, index, clock_boottime());
         char message[REASON_MAX];
+        char advice[REASON_MAX];
         char text[REASON_MAX];
 
         describe_node(node, &facts->nodes[index], message, sizeof(message));
         if (node_is_unresolved(node) && !node->step.slot) {
                 (void) text_format(text, sizeof(text), "%s: %s", node->name, message);
-                add_problem(problems, node->step.since, "error", "Next node", text, "rollpatch status NODE");
+                (void) text_format(
+                                advice, sizeof(advice), "rollpatch status %s; then rollpatch release %s --reason TEXT",
+                                node->name, node->name);
+                add_problem(problems, node->step.since, "error", "Next node", text, advice);
         }
         if (link == LINK_STALE || link == LINK_LOST_STATE || (link == LINK_NEVER && node->step.slot)) {
                 (void) text_format(text, sizeof(text), "%s is not heard", node->name);

@@ -13,6 +13,7 @@ Json *answer_nodes(const Coordinator *coordinator);
 
 /* From the log. `number` 0: the newest run. */
 int answer_report(const Coordinator *coordinator, uint64_t number, Json **ret, Error *error);
+int answer_logs(const Coordinator *coordinator, const char *node, Json **ret, Error *error);
 int answer_runs(const Coordinator *coordinator, Json **ret, Error *error);
 int answer_audit(const Coordinator *coordinator, usec_t since, Json **ret, Error *error);
 

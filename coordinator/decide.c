@@ -555,8 +555,6 @@ static bool decide_slot(const View *view, Event *ret, Why *why) {
                 *ret = hold_of_run(hold);
                 return true;
         case ORDER_OVER:
-                if (state_has_slot(view->state))
-                        return false; /* the last batch is under way */
                 *ret = end_of_run(view->state);
                 return true;
         }
@@ -567,6 +565,25 @@ static bool decide_slot(const View *view, Event *ret, Why *why) {
 static bool decide_running(const View *view, Event *ret, Why *why) {
         return decide_staging(view, ret, why) || decide_start(view, ret, why) ||
                decide_slot(view, ret, why);
+}
+
+/* What ends a halt: settling what went wrong, one node after the other; then resume. */
+static void explain_halt(const State *state, Why *why) {
+        char advice[REASON_MAX] = "rollpatch resume";
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (!step_state_is_bad(node->step.state) || node->step.released)
+                        continue;
+
+                (void) text_format(
+                                advice, sizeof(advice), "rollpatch report; then rollpatch retry %s --reason TEXT",
+                                node->name);
+                break;
+        }
+
+        why_setf(why, advice, "halted: %s", state->run.reason);
 }
 
 static void explain_stopped(const State *state, Why *why) {
@@ -583,9 +600,7 @@ static void explain_stopped(const State *state, Why *why) {
                 why_setf(why, "rollpatch resume", "%s: %s", enum_name(&run_state_names, run->state), run->reason);
                 return;
         case RUN_HALTED:
-                why_setf(
-                                why, "rollpatch report; then rollpatch retry NODE --reason TEXT",
-                                "halted: %s", run->reason);
+                explain_halt(state, why);
                 return;
         }
 }

@@ -164,6 +164,19 @@ static int verb_report(Request *request) {
         return EXIT_OK;
 }
 
+static int verb_logs(Request *request) {
+        char name[NAME_TEXT_MAX];
+
+        if (json_get_string(request->arguments, "node", name, sizeof(name), request->error) < 0)
+                return EXIT_USAGE;
+        if (!state_find_node_const(request->state, name))
+                return refuse(request, ERROR_NOT_FOUND, "no node '%s' has reported here", name);
+        if (answer_logs(request->coordinator, name, request->answer, request->error) < 0)
+                return exit_for(request->error->code);
+
+        return EXIT_OK;
+}
+
 static int verb_runs(Request *request) {
         if (answer_runs(request->coordinator, request->answer, request->error) < 0)
                 return exit_for(request->error->code);
@@ -619,6 +632,7 @@ static const struct {
 } verbs[] = {
         { "abort",        verb_abort        },
         { "audit",        verb_audit        },
+        { "logs",         verb_logs         },
         { "nodes",        verb_nodes        },
         { "pause",        verb_pause        },
         { "plan",         verb_plan         },

@@ -42,18 +42,20 @@ static const CatalogueRow rows[] = {
 // clang-format on
 
 const CatalogueRow *catalogue_find(Role role, const char *unit, const char *line) {
-        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 if ((rows[i].roles & IN(role)) && strcmp(rows[i].unit, unit) == 0 &&
                     strstr(line, rows[i].text) && (!rows[i].also || strstr(line, rows[i].also)))
                         return &rows[i];
+        }
 
         return NULL;
 }
 
 static bool is_listed(const char *const units[], size_t count, const char *unit) {
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
                 if (strcmp(units[i], unit) == 0)
                         return true;
+        }
 
         return false;
 }

@@ -25,9 +25,10 @@ CheckKind check_kind(const char *name) {
         };
         // clang-format on
 
-        for (size_t i = 0; i < ELEMENTSOF(checks); i++)
+        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
                 if (strcmp(checks[i].name, name) == 0)
                         return checks[i].kind;
+        }
 
         return CHECK_STRANGER;
 }
@@ -49,6 +50,7 @@ void sample_judge(Sample *sample, Verdict verdict, const char *format, ...) {
         va_list arguments;
 
         va_start(arguments, format);
+        // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, one line above
         (void) vsnprintf(reason, sizeof(reason), format, arguments);
         va_end(arguments);
 
@@ -101,6 +103,7 @@ void sample_add_evidence(Sample *sample, const char *format, ...) {
         va_list arguments;
 
         va_start(arguments, format);
+        // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, one line above
         (void) vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
 

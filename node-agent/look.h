@@ -5,6 +5,7 @@
 
 #include "common/cleanup.h"
 #include "common/error.h"
+#include "node-agent/srvr.h"
 #include "proto/message.h"
 
 /* The last look (promise 3): just before it starts its own step, a master asks ZooKeeper (`srvr`)
@@ -13,8 +14,7 @@
 
 #define LOOK_TIMEOUT USEC_PER_SEC /* for everything together */
 
-#define ZOOKEEPER_PORT 2181
-#define MESOS_PORT     5050
+#define MESOS_PORT 5050
 
 typedef struct Look Look;
 

@@ -14,7 +14,8 @@
  * and nobody is called back before port_question_start() has returned. */
 
 struct PortQuestion {
-        PortWords words; /* without the address */
+        PortWords words; /* without `what` and address */
+        char what[PORT_WHAT_MAX];
         int fd;
         sd_event_source *io;
         sd_event_source *deadline;
@@ -36,7 +37,7 @@ static void decide(PortQuestion *question) {
 }
 
 static void fail(PortQuestion *question, int errnum) {
-        (void) error_errnof(&question->error, errnum, "no answer");
+        (void) error_errnof(&question->error, errnum, "%s", question->what);
         decide(question);
 }
 
@@ -83,12 +84,13 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
         if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &length) < 0)
                 failed = errno;
-        if (failed != 0)
+        if (failed != 0) {
                 fail(question, failed);
-        else if (question->words.words)
+        } else if (question->words.words) {
                 send_words(question);
-        else
+        } else {
                 decide(question);
+        }
 
         return 0;
 }
@@ -98,7 +100,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         char span[SPAN_TEXT_MAX];
 
         (void) error_setf(
-                        &question->error, ERROR_TIMEOUT, "no answer within %s",
+                        &question->error, ERROR_TIMEOUT, "%s: no answer within %s", question->what,
                         span_format(question->words.timeout, span));
         decide(question);
         return 0;
@@ -135,7 +137,9 @@ static int connect_to(PortQuestion *question, sd_event *event, const char *text)
         socklen_t length = fill_address(text, question->words.port, &address);
 
         if (length == 0) {
-                (void) error_setf(&question->error, ERROR_INVALID, "is no address");
+                (void) error_setf(
+                                &question->error, ERROR_INVALID, "%s: is no address",
+                                question->what);
                 decide(question);
                 return 0;
         }
@@ -189,12 +193,14 @@ int port_question_start(
         question->fd = -EBADF;
         question->words = *words;
         question->words.address = NULL;
+        question->words.what = NULL;
+        (void) text_copy(question->what, sizeof(question->what), words->what);
         question->on_done = on_done;
         question->userdata = userdata;
 
         r = start(question, event, words->address);
         if (r < 0)
-                return error_errnof(error, r, "cannot ask %s", words->address);
+                return error_errnof(error, r, "%s", words->what);
 
         *ret = TAKE(question);
         return 0;

@@ -14,7 +14,10 @@
 
 typedef struct PortQuestion PortQuestion;
 
+#define PORT_WHAT_MAX 400
+
 typedef struct PortWords {
+        const char *what; /* begins every error: "last look: m2 zookeeper at 10.0.0.2:2181" */
         const char *address;
         uint16_t port;
         const char *words; /* NULL: that the connection is accepted is all that is asked */
@@ -26,7 +29,8 @@ typedef struct PortWords {
  * answer (borrowed, terminated, cut at PORT_ANSWER_MAX - 1). May free the question. */
 typedef void (*PortDone)(const Error *error, const char *answer, void *userdata);
 
-/* `words->words` is borrowed for as long as the question lives. */
+/* An address that is none fails the question, not the call. `words->words` is borrowed for as long
+ * as the question lives. */
 int port_question_start(
                 sd_event *event,
                 const PortWords *words,

@@ -58,9 +58,10 @@ static void finish(Question *question) {
         usec_t took = span_sub(clock_boottime(), question->since);
 
         question->deadline = sd_event_source_disable_unref(question->deadline);
-        for (size_t i = 0; i < question->count; i++)
+        for (size_t i = 0; i < question->count; i++) {
                 if (question->samples[i].took == 0)
                         question->samples[i].took = took;
+        }
 
         question->on_done(question, question->samples, question->count, question->userdata);
 }
@@ -92,19 +93,26 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
 
 /* --- rollpatch-probe ------------------------------------------------------------------------- */
 
+static const Sample *find_sample(const Sample samples[], size_t count, const char *subject) {
+        for (size_t i = 0; i < count; i++) {
+                if (strcmp(samples[i].subject, subject) == 0)
+                        return &samples[i];
+        }
+
+        return NULL;
+}
+
 static void take_samples(Question *question, const Sample samples[], size_t count) {
         for (size_t i = 0; i < question->count; i++) {
                 Sample *sample = &question->samples[i];
-                bool found = false;
+                const Sample *found = find_sample(samples, count, sample->subject);
 
-                for (size_t k = 0; k < count && !found; k++) {
-                        found = strcmp(samples[k].subject, sample->subject) == 0;
-                        if (found)
-                                *sample = samples[k];
-                }
-                if (!found)
+                if (found) {
+                        *sample = *found;
+                } else {
                         sample_judge(sample, VERDICT_UNKNOWN,
                                      "rollpatch-probe says nothing about it");
+                }
         }
 }
 
@@ -120,30 +128,35 @@ static int read_answer(int status, const char *output, size_t size, Json **ret, 
         return r < 0 ? error_prefixf(error, "answer of rollpatch-probe") : 0;
 }
 
+static int read_samples(
+                Question *question, int status, const char *output, size_t size, Error *error) {
+        auto_free Sample *samples = calloc(WATCH_MAX, sizeof(*samples));
+        AUTO(Json) *answer = NULL;
+        size_t count = 0;
+        int r;
+
+        if (!samples)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        r = read_answer(status, output, size, &answer, error);
+        if (r < 0)
+                return r;
+
+        r = sample_read(answer, question->samples[0].check, samples, WATCH_MAX, &count, error);
+        if (r < 0)
+                return error_prefixf(error, "answer of rollpatch-probe");
+
+        take_samples(question, samples, count);
+        return 0;
+}
+
 static void on_probed(
                 int status, const char *output, size_t size, const Error *failed, void *userdata) {
         Question *question = ASSERT_PTR(userdata);
-        auto_free Sample *samples = calloc(WATCH_MAX, sizeof(*samples));
-        AUTO(Json) *answer = NULL;
         Error error = *failed;
-        size_t count = 0;
-        int r = status;
 
-        if (!samples)
-                r = error_setf(&error, ERROR_MEMORY, "out of memory");
-        if (r >= 0)
-                r = read_answer(status, output, size, &answer, &error);
-        if (r == 0) {
-                r = sample_read(answer, question->samples[0].check, samples, WATCH_MAX, &count,
-                                &error);
-                if (r < 0)
-                        (void) error_prefixf(&error, "answer of rollpatch-probe");
-        }
-
-        if (r < 0)
+        if (status < 0 || read_samples(question, status, output, size, &error) < 0)
                 miss(question, error.text);
-        else
-                take_samples(question, samples, count);
 
         finish(question);
 }
@@ -208,9 +221,10 @@ static int add_masters(Command *command, const Asker *asker, Error *error) {
 
         if (masters == 0)
                 masters = identity_read_master_count(asker->options.root);
-        if (masters == 0)
+        if (masters == 0) {
                 return error_setf(
                                 error, ERROR_NOT_FOUND, "how many masters there are is not known");
+        }
 
         (void) text_format(text, sizeof(text), "%" PRIu64, masters);
         if (!add_option(command, "--masters", text))
@@ -290,15 +304,11 @@ static int ask_probe(Question *question, Error *error) {
 
 static void on_srvr(const Error *error, const char *answer, void *userdata) {
         Question *question = ASSERT_PTR(userdata);
-        char reason[REASON_MAX];
 
         if (error->code == ERROR_NONE) {
                 srvr_judge(answer, question->asker->watch.masters, question->samples);
         } else {
-                (void) text_format(
-                                reason, sizeof(reason), "zookeeper at port %d: %s", ZOOKEEPER_PORT,
-                                error->text);
-                miss(question, reason);
+                miss(question, error->text);
         }
 
         finish(question);
@@ -312,7 +322,8 @@ static int ask_zookeeper(Question *question, Error *error) {
 
         return port_question_start(
                         asker->event,
-                        &(PortWords) { .address = asker->options.address,
+                        &(PortWords) { .what = "zookeeper",
+                                       .address = asker->options.address,
                                        .port = ZOOKEEPER_PORT,
                                        .words = SRVR_WORDS,
                                        .enough = srvr_serves,
@@ -392,10 +403,11 @@ static void judge_units(Question *question, const UnitStatus units[], size_t cou
 static void on_units(const UnitStatus units[], size_t count, const Error *error, void *userdata) {
         Question *question = ASSERT_PTR(userdata);
 
-        if (error->code != ERROR_NONE)
+        if (error->code != ERROR_NONE) {
                 miss(question, error->text);
-        else
+        } else {
                 judge_units(question, units, count);
+        }
 
         finish(question);
 }
@@ -410,53 +422,67 @@ static int ask_units(Question *question, Error *error) {
 
 /* --- journal --------------------------------------------------------------------------------- */
 
-/* Where to look from; empty: there is no such place. */
+/* Where to look from. 0: there is no such place. */
 static int find_cursor(Asker *asker, char ret[static CURSOR_MAX], Error *error) {
         StepTimes times;
         int r;
 
-        if (asker->watch.step[0] == '\0') {
-                (void) text_copy(ret, CURSOR_MAX, asker->watch_cursor);
-                return 0;
+        if (asker->watch.step[0]) {
+                r = read_times(asker, &times, error);
+                if (r < 0)
+                        return r;
+
+                (void) text_copy(ret, CURSOR_MAX, times.started ? times.cursor : "");
+                return ret[0] != '\0';
         }
 
-        r = read_times(asker, &times, error);
-        if (r == 0)
-                (void) text_copy(ret, CURSOR_MAX, times.started ? times.cursor : "");
+        if (asker->watch_cursor[0] == '\0') {
+                r = journal_read_cursor(asker->watch_cursor, error);
+                if (r < 0)
+                        return r == -ENOENT ? 0 : r;
+        }
 
-        return r;
+        (void) text_copy(ret, CURSOR_MAX, asker->watch_cursor);
+        return 1;
 }
 
-/* 1: done; 0: there is more to read, another turn. */
-static int read_journal(Question *question, Error *error) {
-        Asker *asker = question->asker;
+static int open_journal_check(Asker *asker, Error *error) {
         char cursor[CURSOR_MAX] = "";
         int r;
 
-        if (!asker->journal_check) {
-                r = find_cursor(asker, cursor, error);
-                if (r < 0)
-                        return r;
-                if (cursor[0] == '\0') {
-                        sample_judge(question->samples, VERDICT_NOT_APPLICABLE,
-                                     asker->watch.step[0]
-                                                     ? "the step has no place in the journal here"
-                                                     : "the journal was empty when the watch began");
-                        return 1;
-                }
+        if (asker->journal_check)
+                return 1;
 
-                r = journal_check_new(asker->options.role, cursor, &asker->journal_check, error);
-                if (r < 0)
-                        return r;
-        }
+        r = find_cursor(asker, cursor, error);
+        if (r <= 0)
+                return r;
 
-        r = journal_check_read(asker->journal_check, error);
+        r = journal_check_new(asker->options.role, cursor, &asker->journal_check, error);
+        return r < 0 ? r : 1;
+}
+
+/* 1: done; 0: there is more to read, another turn. After an error it begins anew. */
+static int read_journal(Question *question, Error *error) {
+        Asker *asker = question->asker;
+        int r;
+
+        r = open_journal_check(asker, error);
+        if (r < 0)
+                return r;
         if (r == 0) {
-                journal_check_judge(asker->journal_check, question->samples);
+                sample_judge(question->samples, VERDICT_NOT_APPLICABLE,
+                             asker->watch.step[0] ? "the step has no place in the journal here"
+                                                  : "the journal is empty");
                 return 1;
         }
 
-        return r < 0 ? r : 0;
+        r = journal_check_read(asker->journal_check, error);
+        if (r < 0)
+                journal_check_free(TAKE(asker->journal_check));
+        if (r == 0)
+                journal_check_judge(asker->journal_check, question->samples);
+
+        return r < 0 ? r : r == 0;
 }
 
 /* --- turns ----------------------------------------------------------------------------------- */
@@ -478,10 +504,11 @@ static int on_turn(sd_event_source *source, void *userdata) {
         Error error = {};
         int r = 1;
 
-        if (question->kind == CHECK_VERSION)
+        if (question->kind == CHECK_VERSION) {
                 read_version(question);
-        else if (question->kind == CHECK_JOURNAL)
+        } else if (question->kind == CHECK_JOURNAL) {
                 r = read_journal(question, &error);
+        }
 
         if (r == 0)
                 return 0;
@@ -502,10 +529,12 @@ static int add_samples(Question *question, const Task *task) {
         if (!question->samples)
                 return -ENOMEM;
 
-        for (size_t i = 0; i < watch->item_count; i++)
-                if (task_covers(task, &watch->items[i]))
+        for (size_t i = 0; i < watch->item_count; i++) {
+                if (task_covers(task, &watch->items[i])) {
                         question->samples[question->count++] =
                                         sample_make(watch->items[i].check, watch->items[i].subject);
+                }
+        }
 
         assert(question->count > 0);
         return 0;
@@ -520,10 +549,11 @@ static int add_sources(Question *question) {
                 r = sd_event_source_set_enabled(question->turn, SD_EVENT_OFF);
         if (r >= 0)
                 r = sd_event_source_set_priority(question->turn, SD_EVENT_PRIORITY_IDLE);
-        if (r >= 0 && !check_needs_program(question->kind))
+        if (r >= 0 && !check_needs_program(question->kind)) {
                 r = sd_event_add_time_relative(
                                 event, &question->deadline, CLOCK_BOOTTIME, question->limit,
                                 USEC_PER_SEC / 10, on_deadline, question);
+        }
 
         return r;
 }
@@ -603,14 +633,16 @@ Asker *asker_new(sd_event *event, const AskerOptions *options) {
 }
 
 static bool has_journal(const Watch *watch) {
-        for (size_t i = 0; i < watch->item_count; i++)
+        for (size_t i = 0; i < watch->item_count; i++) {
                 if (check_kind(watch->items[i].check) == CHECK_JOURNAL)
                         return true;
+        }
 
         return false;
 }
 
-/* What was read since another place, or by a watch that is over, says nothing about this one. */
+/* What was read since another place, or by a watch that is over, says nothing about this one. The
+ * place of a watch without a step is taken at once; if that fails, at the first question. */
 void asker_set_watch(Asker *asker, const Watch *watch) {
         bool same = has_journal(&asker->watch) && has_journal(watch) &&
                     strcmp(asker->watch.step, watch->step) == 0;

@@ -52,17 +52,18 @@ static int find_object(
                 if (r < 0)
                         return r;
         }
-        if (found && json_size(found) > max)
+        if (found && json_size(found) > max) {
                 return error_setf(
                                 error, ERROR_TOO_BIG, "%zu %s, want at most %zu", json_size(found),
                                 key, max);
+        }
 
         *ret = found;
         return 0;
 }
 
 static int read_numbers(const Json *object, Sample *sample, Error *error) {
-        const Json *numbers;
+        const Json *numbers = NULL;
         int r;
 
         r = find_object(object, "numbers", SAMPLE_NUMBERS_MAX, &numbers, error);
@@ -84,7 +85,7 @@ static int read_numbers(const Json *object, Sample *sample, Error *error) {
 }
 
 static int read_texts(const Json *object, Sample *sample, Error *error) {
-        const Json *texts;
+        const Json *texts = NULL;
         int r;
 
         r = find_object(object, "texts", SAMPLE_TEXTS_MAX, &texts, error);
@@ -98,10 +99,11 @@ static int read_texts(const Json *object, Sample *sample, Error *error) {
                 r = read_name(key, text->name, error);
                 if (r < 0)
                         return r;
-                if (!json_is_string(member))
+                if (!json_is_string(member)) {
                         return error_setf(
                                         error, ERROR_INVALID, "text '%s' is %s", key,
                                         json_type_name(member));
+                }
 
                 text_ellipsize(text->text, sizeof(text->text), json_string_value(member));
         }
@@ -120,10 +122,11 @@ static int read_prose(const Json *object, Sample *sample, Error *error) {
         const char *reason = find_prose(object, "reason");
         const char *evidence = find_prose(object, "evidence");
 
-        if (!reason || !evidence)
+        if (!reason || !evidence) {
                 return error_setf(
                                 error, ERROR_INVALID, "'%s' is no text",
                                 reason ? "evidence" : "reason");
+        }
 
         text_ellipsize(sample->reason, sizeof(sample->reason), reason);
         sample_add_evidence(sample, "%s", evidence);
@@ -200,11 +203,13 @@ static int read_one(const Json *object, const char *check, Sample *sample, Error
 
 /* Two answers to one question are none. */
 static int check_once(const Sample samples[], size_t count, Error *error) {
-        for (size_t i = 0; i < count; i++)
-                if (strcmp(samples[i].subject, samples[count].subject) == 0)
+        for (size_t i = 0; i < count; i++) {
+                if (strcmp(samples[i].subject, samples[count].subject) == 0) {
                         return error_setf(
                                         error, ERROR_INVALID, "'%s' has two samples",
                                         samples[i].subject);
+                }
+        }
 
         return 0;
 }
@@ -216,24 +221,26 @@ int sample_read(const Json *answer,
                 size_t *ret_count,
                 Error *error) {
         static const char *const known[] = { "samples" };
-        const Json *list;
+        const Json *list = NULL;
         size_t count = 0;
         int r;
 
-        if (!json_is_object(answer))
+        if (!json_is_object(answer)) {
                 return error_setf(
                                 error, ERROR_INVALID, "is %s, want an object",
                                 json_type_name(answer));
+        }
 
         r = check_members(answer, known, ELEMENTSOF(known), error);
         if (r == 0)
                 r = json_get_array(answer, "samples", &list, error);
         if (r < 0)
                 return r;
-        if (json_size(list) > max)
+        if (json_size(list) > max) {
                 return error_setf(
                                 error, ERROR_TOO_BIG, "%zu samples, want at most %zu",
                                 json_size(list), max);
+        }
 
         for (const Json *item = json_first(list); item; item = json_next(item)) {
                 r = read_one(item, check, &samples[count], error);

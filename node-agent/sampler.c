@@ -29,33 +29,29 @@ static void arm(Sampler *sampler) {
                         sampler->timer, wake == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
-/* False: there is no link, and no watch any more. */
-static bool send_sample(Sampler *sampler, const Sample *sample) {
+static void send_sample(Sampler *sampler, const Sample *sample) {
         Message message = { .kind = MESSAGE_SAMPLE };
         int r;
 
         message.sample = *sample;
         r = sampler->send(&message, sampler->userdata);
-        if (r != -ENOTCONN)
-                return true;
-
-        log_debug("No link: the watch is over.");
-        sampler_reset(sampler);
-        return false;
+        if (r == -ENOTCONN) {
+                log_debug("No link: the watch is over.");
+                sampler_reset(sampler);
+        }
 }
 
-/* The list may have changed meanwhile: what nobody asks any more is not told. */
+/* The first that cannot be sent ends the watch, and with it this. */
 static void on_answer(Question *question, const Sample samples[], size_t count, void *userdata) {
-        AUTO(Question) *over = question;
         Sampler *sampler = ASSERT_PTR(userdata);
         Task *task = schedule_find(&sampler->schedule, question);
 
         assert(task);
         schedule_end(task, clock_boottime());
-        for (size_t i = 0; i < count; i++)
-                if (!send_sample(sampler, &samples[i]))
-                        return;
+        for (size_t i = 0; i < count && sampler->serial != 0; i++)
+                send_sample(sampler, &samples[i]);
 
+        question_free(question);
         arm(sampler);
 }
 

@@ -22,9 +22,10 @@ usec_t task_limit(const Task *task) {
 }
 
 static Task *find_task(Schedule *schedule, const WatchItem *item) {
-        for (size_t i = 0; i < schedule->count; i++)
+        for (size_t i = 0; i < schedule->count; i++) {
                 if (task_covers(&schedule->tasks[i], item))
                         return &schedule->tasks[i];
+        }
 
         return NULL;
 }
@@ -51,6 +52,25 @@ static void take_over(Task *task, Task *old) {
         old->question = NULL;
 }
 
+static void take_item(
+                Schedule *schedule,
+                Schedule *old,
+                const WatchItem *item,
+                usec_t now,
+                uint64_t random) {
+        Task *task = find_task(schedule, item);
+        Task *before = find_task(old, item);
+
+        if (task) {
+                task->period = MIN(task->period, item->period);
+                return;
+        }
+
+        add_task(schedule, item, now, random);
+        if (before)
+                take_over(&schedule->tasks[schedule->count - 1], before);
+}
+
 void schedule_replace(
                 Schedule *schedule,
                 const Watch *watch,
@@ -60,33 +80,23 @@ void schedule_replace(
         Schedule old = *schedule;
 
         schedule->count = 0;
-        for (size_t i = 0; i < watch->item_count; i++) {
-                const WatchItem *item = &watch->items[i];
-                Task *task = find_task(schedule, item);
-                Task *before = find_task(&old, item);
-
-                if (task) {
-                        task->period = MIN(task->period, item->period);
-                        continue;
-                }
-
-                add_task(schedule, item, now, random);
-                if (before)
-                        take_over(&schedule->tasks[schedule->count - 1], before);
-        }
+        for (size_t i = 0; i < watch->item_count; i++)
+                take_item(schedule, &old, &watch->items[i], now, random);
 
         ret_dropped->count = 0;
-        for (size_t i = 0; i < old.count; i++)
+        for (size_t i = 0; i < old.count; i++) {
                 if (old.tasks[i].question)
                         ret_dropped->tasks[ret_dropped->count++] = old.tasks[i];
+        }
 }
 
 static bool programs_are_full(const Schedule *schedule) {
         size_t running = 0;
 
-        for (size_t i = 0; i < schedule->count; i++)
+        for (size_t i = 0; i < schedule->count; i++) {
                 if (schedule->tasks[i].question && check_needs_program(schedule->tasks[i].kind))
                         running++;
+        }
 
         return running >= PROGRAMS_MAX;
 }
@@ -124,17 +134,19 @@ usec_t schedule_wake(const Schedule *schedule) {
         bool full = programs_are_full(schedule);
         usec_t wake = USEC_INFINITY;
 
-        for (size_t i = 0; i < schedule->count; i++)
+        for (size_t i = 0; i < schedule->count; i++) {
                 if (may_be_asked(&schedule->tasks[i], full))
                         wake = MIN(wake, schedule->tasks[i].due);
+        }
 
         return wake;
 }
 
 Task *schedule_find(Schedule *schedule, const void *question) {
-        for (size_t i = 0; i < schedule->count; i++)
+        for (size_t i = 0; i < schedule->count; i++) {
                 if (schedule->tasks[i].question == question)
                         return &schedule->tasks[i];
+        }
 
         return NULL;
 }

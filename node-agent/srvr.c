@@ -50,14 +50,15 @@ void srvr_judge(const char *answer, uint64_t masters, Sample *sample) {
         }
 
         sample_add_text(sample, "mode", mode);
-        if (is_member(mode) || (serves && masters == 1))
+        if (is_member(mode) || (serves && masters == 1)) {
                 sample->verdict = VERDICT_PASS;
-        else if (serves && masters == 0)
+        } else if (serves && masters == 0) {
                 sample_judge(sample, VERDICT_UNKNOWN,
                              "zookeeper is standalone, and how many masters there are is not known");
-        else
+        } else {
                 sample_judge(sample, VERDICT_FAIL,
                              "zookeeper is '%s', want 'leader' or 'follower' of %" PRIu64
                              " masters",
                              mode, masters);
+        }
 }

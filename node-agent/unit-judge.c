@@ -38,9 +38,10 @@ static size_t rank(const char *name) {
                 "dcos-adminrouter-agent.",
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(order); i++)
+        for (size_t i = 0; i < ELEMENTSOF(order); i++) {
                 if (text_starts_with(name, order[i]))
                         return i;
+        }
 
         return ELEMENTSOF(order);
 }
@@ -190,14 +191,16 @@ static void describe(
         sample_add_evidence(
                         sample, "%s: %s: %s, %s (%s)", unit->name, why, unit->load, unit->active,
                         unit->sub);
-        if (unit->result[0])
+        if (unit->result[0]) {
                 sample_add_evidence(
                                 sample, ", result %s, exit status %" PRId32, unit->result,
                                 unit->main_status);
-        if (unit->main_start != 0)
+        }
+        if (unit->main_start != 0) {
                 sample_add_evidence(
                                 sample, ", pid %" PRIu32 " for %s", unit->main_pid,
                                 span_format(span_sub(input->now, unit->main_start), span));
+        }
         if (unit->restarts != 0)
                 sample_add_evidence(sample, ", restarts %" PRIu32, unit->restarts);
 

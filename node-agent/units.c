@@ -51,10 +51,11 @@ static int add_name(Units *units, const char *name, Error *error) {
         text_ellipsize(shown, sizeof(shown), name);
         if (name[strspn(name, NAME_SET)] != '\0' || !strchr(name, '.') || strlen(name) >= UNIT_MAX)
                 return error_setf(error, ERROR_INVALID, "/" WANTS ": '%s' is no unit", shown);
-        if (units->count == UNITS_MAX)
+        if (units->count == UNITS_MAX) {
                 return error_setf(
                                 error, ERROR_TOO_BIG, "/" WANTS " holds more than %d units",
                                 UNITS_MAX);
+        }
 
         (void) text_copy(units->status[units->count++].name, UNIT_MAX, name);
         return 0;
@@ -79,6 +80,7 @@ static int read_names(Units *units, const char *root, Error *error) {
         if (!directory)
                 return error_errnof(error, errno, "cannot read /" WANTS);
 
+        /* The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         while (r == 0 && (entry = readdir(directory)))
                 r = add_name(units, entry->d_name, error);
         if (r < 0)
@@ -106,9 +108,10 @@ static void take_facts(UnitStatus *status, const UnitFacts *facts) {
 }
 
 static bool is_asking(const Units *units) {
-        for (size_t i = 0; i < AT_ONCE; i++)
+        for (size_t i = 0; i < AT_ONCE; i++) {
                 if (units->asks[i].watch)
                         return true;
+        }
 
         return false;
 }
@@ -121,12 +124,13 @@ static void on_facts(const UnitFacts *facts, void *userdata) {
         UnitStatus *status = &units->status[ask->index];
 
         unit_watch_free(TAKE(ask->watch));
-        if (facts->state == UNIT_UNKNOWN && units->error.code == ERROR_NONE)
+        if (facts->state == UNIT_UNKNOWN && units->error.code == ERROR_NONE) {
                 (void) error_setf(
                                 &units->error, ERROR_UNREACHABLE, "%s: %s", status->name,
                                 facts->text);
-        else if (facts->state != UNIT_UNKNOWN)
+        } else if (facts->state != UNIT_UNKNOWN) {
                 take_facts(status, facts);
+        }
 
         ask_next(ask);
         if (!is_asking(units))

@@ -54,6 +54,7 @@ static void read_packages(const char *root, VersionFacts *facts) {
                 directory = opendir(path);
         facts->has_packages = directory;
 
+        /* The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         while (directory && facts->packages < PACKAGES_MAX && (entry = readdir(directory))) {
                 ssize_t n = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
 
@@ -84,17 +85,18 @@ void version_judge(const VersionFacts *facts, const char *wanted, Sample *sample
                 sample_add_text(sample, "version", facts->version);
         sample_add_evidence(sample, "%s", facts->ids);
 
-        if (wanted[0] == '\0')
+        if (wanted[0] == '\0') {
                 sample_judge(sample, VERDICT_NOT_APPLICABLE, "no version is wanted");
-        else if (facts->install_progress)
+        } else if (facts->install_progress) {
                 sample_judge(sample, VERDICT_UNKNOWN,
                              "/" PROGRESS
                              " is there: DC/OS is being activated, or that was cut short");
-        else if (facts->version[0] == '\0')
+        } else if (facts->version[0] == '\0') {
                 sample_judge(sample, VERDICT_UNKNOWN, "the version of DC/OS cannot be read");
-        else if (strcmp(facts->version, wanted) != 0)
+        } else if (strcmp(facts->version, wanted) != 0) {
                 sample_judge(sample, VERDICT_FAIL, "version is %s, want %s", facts->version,
                              wanted);
-        else
+        } else {
                 sample->verdict = VERDICT_PASS;
+        }
 }

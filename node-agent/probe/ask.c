@@ -2,7 +2,6 @@
 #include "node-agent/probe/ask.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -24,7 +23,8 @@ static void tidy_failure(Error *error) {
                 return;
 
         (void) text_copy(why, sizeof(why), error->text + strlen(CONNECT_ERROR));
-        why[0] = (char) tolower((unsigned char) why[0]);
+        if (why[0] >= 'A' && why[0] <= 'Z')
+                why[0] = (char) (why[0] - 'A' + 'a');
         (void) error_setf(error, error->code, "%s", why);
 }
 
@@ -76,10 +76,11 @@ void ask_in_turn(const Server *server, const Question questions[], Asked asked[]
         for (size_t i = 0; i < count; i++) {
                 int r = -1;
 
-                if (silent)
+                if (silent) {
                         asked[i].error = *silent;
-                else
+                } else {
                         r = request(server, &questions[i], &asked[i]);
+                }
 
                 answer(&questions[i], &asked[i], r);
                 if (r < 0 && !silent && is_silent(&asked[i].error))

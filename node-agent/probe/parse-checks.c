@@ -31,9 +31,10 @@ static int parse_result(const Json *json, Result *ret, Error *error) {
         Result result = { .output = json_string_value(json_find(json, "output")) };
         int r;
 
-        if (!json_is_object(json))
+        if (!json_is_object(json)) {
                 return error_setf(
                                 error, ERROR_INVALID, "got %s, want object", json_type_name(json));
+        }
 
         r = json_get_u64(json, "status", 0, STATUS_UNKNOWN, &result.status, error);
         if (r < 0)
@@ -56,11 +57,12 @@ static void judge_result(const char *name, const Result *result, Sample *sample)
         sample_add_evidence(
                         sample, "%.64s %llu: %s", name, (unsigned long long) result->status,
                         output);
-        if (result->status == STATUS_UNKNOWN)
+        if (result->status == STATUS_UNKNOWN) {
                 sample_doubt(sample, "%.64s is unknown: %s", name, output);
-        else
+        } else {
                 sample_fail(sample, "%.64s is %s: %s", name,
                             result->status == 1 ? "a warning" : "a failure", output);
+        }
 }
 
 /* Every result first: an answer that contradicts itself is no answer. */
@@ -184,10 +186,11 @@ void check_runner_judge(const CheckRunnerAnswer *answer, Sample *sample) {
         AUTO(Json) *object = NULL;
         Error error = {};
 
-        if (answer->errors && answer->errors[0])
+        if (answer->errors && answer->errors[0]) {
                 sample_add_evidence(
                                 sample, "exit status %d, stderr: %.512s", answer->exit_status,
                                 answer->errors);
+        }
 
         if (reply_object(&reply, REPLY_BYTES_MAX, &object, &error) < 0) {
                 sample_doubt_error(sample, &error);
@@ -195,8 +198,9 @@ void check_runner_judge(const CheckRunnerAnswer *answer, Sample *sample) {
                 return;
         }
 
-        if (json_find(object, "error"))
+        if (json_find(object, "error")) {
                 judge_error(object, sample);
-        else
+        } else {
                 judge_results(object, answer, sample);
+        }
 }

@@ -22,10 +22,11 @@ static int parse_server(const Json *object, Server *ret, Error *error) {
         uint64_t code;
         int r;
 
-        if (!json_is_object(object))
+        if (!json_is_object(object)) {
                 return error_setf(
                                 error, ERROR_INVALID, "got %s, want object",
                                 json_type_name(object));
+        }
 
         r = json_get_string(object, "hostname", server.hostname, sizeof(server.hostname), error);
         if (r < 0)
@@ -60,10 +61,11 @@ static void count_server(const Server *server, ExhibitorStatus *status) {
 
         if (server->leader)
                 (void) text_copy(status->leader, sizeof(status->leader), server->hostname);
-        if (!server->serving && !status->worst[0])
+        if (!server->serving && !status->worst[0]) {
                 (void) text_format(
                                 status->worst, sizeof(status->worst), "%s is '%s'",
                                 server->hostname, server->description);
+        }
 }
 
 int exhibitor_status_parse(const Json *list, ExhibitorStatus *ret, Error *error) {
@@ -74,9 +76,10 @@ int exhibitor_status_parse(const Json *list, ExhibitorStatus *ret, Error *error)
                 Server server = {};
 
                 r = parse_server(item, &server, error);
-                if (r < 0)
+                if (r < 0) {
                         return error_prefixf(
                                         error, "server %llu", (unsigned long long) status.listed);
+                }
 
                 count_server(&server, &status);
         }
@@ -106,26 +109,28 @@ static void judge_names(const Json *list, const Json *names, Sample *sample) {
         for (const Json *item = json_first(names); item; item = json_next(item)) {
                 const char *name = json_string_value(item);
 
-                if (!name)
+                if (!name) {
                         sample_doubt(sample, "the list of masters has an item that is no text");
-                else if (count_name(list, name) == 0)
+                } else if (count_name(list, name) == 0) {
                         sample_fail(sample, "master %s is not listed", name);
+                }
         }
 }
 
 static void judge_status(const ExhibitorStatus *status, uint64_t masters, Sample *sample) {
-        if (masters == 0)
+        if (masters == 0) {
                 sample_doubt(sample, "it is not known how many masters there are");
-        else if (status->listed == 0)
+        } else if (status->listed == 0) {
                 sample_doubt(sample, "an empty list of servers is no answer");
-        else if (status->listed != masters)
+        } else if (status->listed != masters) {
                 sample_fail(sample, "%llu servers are listed, want %llu",
                             (unsigned long long) status->listed, (unsigned long long) masters);
-        else if (status->serving != status->listed)
+        } else if (status->serving != status->listed) {
                 sample_fail(sample, "%s, want all serving", status->worst);
-        else if (status->leaders != 1)
+        } else if (status->leaders != 1) {
                 sample_fail(sample, "%llu servers are the leader, want 1",
                             (unsigned long long) status->leaders);
+        }
 }
 
 void exhibitor_judge(const Reply *reply, uint64_t masters, const Json *names, Sample *sample) {

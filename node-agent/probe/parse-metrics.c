@@ -82,7 +82,7 @@ static int get_metric(const Json *object, const Metric *metric, uint64_t *ret, E
 }
 
 static void take_metric(const Json *object, const Metric *metric, Sample *sample) {
-        uint64_t value, known;
+        uint64_t value = 0, known;
         Error error = {};
         int r;
 
@@ -123,11 +123,12 @@ static int take_metrics(const Reply *reply, const Metric metrics[], size_t count
 static void want(Sample *sample, const char *key, const char *name, uint64_t wanted) {
         uint64_t value;
 
-        if (!sample_get_number(sample, name, &value))
+        if (!sample_get_number(sample, name, &value)) {
                 sample_doubt(sample, "%s is missing", key);
-        else if (value != wanted)
+        } else if (value != wanted) {
                 sample_fail(sample, "%s is %llu, want %llu", key, (unsigned long long) value,
                             (unsigned long long) wanted);
+        }
 }
 
 static void want_answered(Sample *sample, const char *key, const char *name) {
@@ -141,10 +142,11 @@ void mesos_master_judge(const MasterReplies *replies, uint64_t masters, Sample *
         if (take_metrics(&replies->metrics, master_metrics, ELEMENTSOF(master_metrics), sample) ==
             0) {
                 want(sample, "registrar/log/recovered", "recovered", 1);
-                if (masters > 0)
+                if (masters > 0) {
                         want(sample, "registrar/log/ensemble_size", "ensemble_size", masters);
-                else
+                } else {
                         sample_doubt(sample, "it is not known how many masters there are");
+                }
                 want_answered(sample, "master/elected", "elected");
         }
 

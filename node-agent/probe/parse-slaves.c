@@ -62,10 +62,11 @@ static int parse_slave(const Json *object, Slave *ret, Error *error) {
         Slave slave = {};
         int r;
 
-        if (!json_is_object(object))
+        if (!json_is_object(object)) {
                 return error_setf(
                                 error, ERROR_INVALID, "got %s, want object",
                                 json_type_name(object));
+        }
 
         r = get_text(object, "id", &slave.id, error);
         if (r < 0)
@@ -149,7 +150,7 @@ static uint64_t find_slaves(const Json *slaves, const char *address, Slave *ret)
         uint64_t count = 0;
 
         for (const Json *item = json_first(slaves); item; item = json_next(item)) {
-                Slave slave = {};
+                Slave slave = { .id = "", .pid = "" };
 
                 if (parse_slave(item, &slave, NULL) < 0 || !slave_is_at(&slave, address))
                         continue;
@@ -189,14 +190,15 @@ static void add_tasks(const Json *summary, const char *id, Sample *sample) {
 }
 
 static void judge_slave(const Slave *slave, bool recovered, Sample *sample) {
-        if (recovered)
+        if (recovered) {
                 sample_fail(sample, "has not registered again since the leader was elected");
-        else if (slave->deactivated)
+        } else if (slave->deactivated) {
                 sample_fail(sample, "is being drained");
-        else if (!slave->active)
+        } else if (!slave->active) {
                 sample_fail(sample, "is not active, want active");
-        else if (slave->registered_ms == 0)
+        } else if (slave->registered_ms == 0) {
                 sample_doubt(sample, "has no registered_time");
+        }
 }
 
 static void judge_address(
@@ -208,13 +210,14 @@ static void judge_address(
         sample_add_number(sample, "listed", listed);
         sample_add_number(sample, "recovered", recovered);
 
-        if (listed == 0 && !recovered)
+        if (listed == 0 && !recovered) {
                 sample_fail(sample, "is not in the leader's list");
-        else if (listed > 1)
+        } else if (listed > 1) {
                 sample_fail(sample, "is in the leader's list %llu times, want once",
                             (unsigned long long) listed);
-        else
+        } else {
                 judge_slave(&slave, recovered, sample);
+        }
 
         if (listed == 1) {
                 sample_add_number(sample, "active", slave.active);

@@ -105,6 +105,7 @@ static int program_start(Program *program, char *const arguments[], Error *error
 
         (void) sigemptyset(&children);
         (void) sigaddset(&children, SIGCHLD);
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
         (void) sigprocmask(SIG_BLOCK, &children, NULL);
 
         if (pipe2(out, O_CLOEXEC) < 0)

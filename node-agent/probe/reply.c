@@ -65,10 +65,11 @@ static int reply_json(const Reply *reply, size_t max, Json **ret, Error *error) 
         }
 
         r = json_parse(reply->body, reply->size, ret, error);
-        if (r < 0)
+        if (r < 0) {
                 return error_prefixf(
                                 error, "%s: body%s%s", reply->question, type[0] ? " of type " : "",
                                 type);
+        }
 
         return 0;
 }

@@ -137,8 +137,8 @@ static Json *print_texts(const Sample *sample) {
         return TAKE(object);
 }
 
-static bool add_object(Json *parent, const char *key, Json *object) {
-        return object && json_add(parent, key, object);
+static bool add_part(Json *sample, const char *key, Json *part) {
+        return part && json_add(sample, key, part);
 }
 
 static Json *print_sample(const Sample *sample) {
@@ -149,8 +149,8 @@ static Json *print_sample(const Sample *sample) {
                         json_add_string(object, "reason", sample->why.text) &&
                         json_add_string(object, "evidence", sample->evidence) &&
                         json_add_u64(object, "took", sample->took) &&
-                        add_object(object, "numbers", print_numbers(sample)) &&
-                        add_object(object, "texts", print_texts(sample));
+                        add_part(object, "numbers", print_numbers(sample)) &&
+                        add_part(object, "texts", print_texts(sample));
 
         return complete ? TAKE(object) : NULL;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scripts/demo runs inside the rig: boot the cluster, show it, patch it, judge it from outside.
+"""What scripts/demo runs inside the rig: boot a cluster, show it, patch it, judge it from outside.
 
 What rollpatch says about itself is shown but decides nothing: nodes count as patched when their own
 version file says so and the script has left exactly one line for it, and masters are judged by the
@@ -20,7 +20,7 @@ from rig import Rig, RigError
 from watcher import Watcher
 
 LOGS = os.environ["RIG_LOGS"]
-BOOT, RUN, CONTROL = 60, 270, 60  # seconds
+BOOT, RUN, CONTROL = 60, 240, 60  # seconds
 BY_HAND = "curl -fsS -o /run/by-hand.sh {url} && bash /run/by-hand.sh </dev/null"
 
 
@@ -71,7 +71,9 @@ def show(cluster, *arguments):
 def stream(host, command, timeout):
     """Run a command in a host, its output straight to ours; its exit status."""
     say(f"\n# {shlex.join(command)}")
-    with subprocess.Popen(host.argv(command), stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as run:
+    with subprocess.Popen(
+        host.argv(command), stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    ) as run:
         try:
             return run.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Was never more than one master down, and did ZooKeeper keep its quorum? Judged from the samples of
-observer.py alone. Pure: no clock, no network; the same samples give the same verdict.
+"""Was never more than one master down, and did ZooKeeper keep its quorum? Judged from the samples
+of observer.py alone. Pure: no clock, no network; the same samples give the same verdict.
 
-Down. A master is down in a sample when its ZooKeeper gave no answer to `srvr`, or its Mesos master no
-200 to /health. A refused connection is a fact. Silence (a "timeout") may also be a busy machine: up to
-`tolerance` silent samples in a row between two good answers of the same port are *lost*: counted and
-printed, and taken as the answer before them. Silence at the edge of an outage belongs to the outage.
+Down. A master is down in a sample when its ZooKeeper gave no answer to `srvr`, or its Mesos master
+no 200 to /health. A refused connection is a fact. Silence (a "timeout") may also be a busy machine:
+up to `tolerance` silent samples in a row between two good answers of the same port are *lost*:
+counted and printed, and taken as the answer before them. Silence at the edge of an outage belongs
+to the outage.
 
 Overlap. Two masters down in the same sample is an overlap, however short; nothing excuses it. What
 begins and ends between two samples (0.1 s) is not seen.
 
-Quorum. Answers are not enough: a server that lost its quorum goes on answering. A sample is *led* when
-exactly one server says "leader" and leader and followers are a majority. When the leader goes down for
-its own step the others elect a new one, and are leaderless meanwhile: that is ZooKeeper at work, not
-a lost quorum, if (a) a majority answers all the while, (b) the last leader was down during it or in the
-sample before, (c) it ends in a led sample, and (d) it takes at most `election` (10 s: by then the
-sessions of Mesos masters end). Such samples count as held and are told apart as an election. Every
-other sample that is not led is a lost quorum.
+Quorum. Answers are not enough: a server that lost its quorum goes on answering. A sample is *led*
+when exactly one server says "leader" and leader and followers are a majority. When the leader goes
+down for its own step the others elect a new one, and are leaderless meanwhile: that is ZooKeeper at
+work, not a lost quorum, if (a) a majority answers all the while, (b) the last leader was down
+during it or in the sample before, (c) it ends in a led sample, and (d) it takes at most `election`
+(10 s: by then the sessions of Mesos masters end). Such samples count as held and are told apart as
+an election. Every other sample that is not led is a lost quorum.
 
 Suspicion. A master that was never seen down was not patched, or not watched; an observer that was
-away for more than `gap` has not seen what happened meanwhile; one that did not see the whole run has
-not seen the run. Each of these is bad: unknown is closed.
+away for more than `gap` has not seen what happened meanwhile; one that did not see the whole run
+has not seen the run. Each of these is bad: unknown is closed.
 """
 
 import json
@@ -254,8 +255,8 @@ def judge_quorum(verdict, line, limits):
 
 
 def judge(samples, masters, steps=None, limits=Limits()):
-    """The Verdict on a run. `steps`: [(node, began, ended)] in wall time; None: not known, then it is
-    not judged whether a master was down only in its own step."""
+    """The Verdict on a run. `steps`: [(node, began, ended)] in wall time; None: not known, then it
+    is not judged whether a master was down only in its own step."""
     verdict = Verdict(samples=len(samples), tolerance=limits.tolerance)
     if not samples:
         verdict.problems.append("there are no samples")
@@ -284,6 +285,7 @@ def summarize(verdict, samples):
     waits = [samples[last + 1]["at"] - samples[first]["at"] for first, last in verdict.elections]
     if waits:
         lines.append(
-            f"observer: {len(waits)} election(s) of a ZooKeeper leader, the longest {spell(max(waits))}"
+            f"observer: {len(waits)} election(s) of a ZooKeeper leader, "
+            f"the longest {spell(max(waits))}"
         )
     return lines

@@ -6,18 +6,18 @@
 
 Not a part of rollpatch, and shares nothing with it: whoever is judged must not hold the pen.
 
-A sample asks every master two questions at the same time: its ZooKeeper (`srvr` on port 2181) and its
-Mesos master (GET /health on port 5050). Each has 90 ms, so that no sample reaches into the next, and
-there are never more than two connections a master. What has not answered by then is a "timeout"; a port
-on which nobody listens is "refused". One line of JSON a sample:
+A sample asks every master two questions at the same time: its ZooKeeper (`srvr` on port 2181) and
+its Mesos master (GET /health on port 5050). Each has 90 ms, so that no sample reaches into the
+next, and there are never more than two connections a master. What has not answered by then is a
+"timeout"; a port on which nobody listens is "refused". One line of JSON a sample:
 
     {"sample": 7, "at": boot time, "wall": time of day, "masters": {"m1": {
         "zookeeper": {"outcome": "follower", "at": ..., "took": ...},
         "mesos": {"outcome": "200", "at": ..., "took": ...}}}}
 
-All times are microseconds; `at` is CLOCK_BOOTTIME when the question was put. The first line is a head
-that says who is asked and how; the last, after SIGTERM, {"end": boot time}. A sample for which there
-was no time (the machine was busy) is left out, never made up for: the judge sees the gap.
+All times are microseconds; `at` is CLOCK_BOOTTIME when the question was put. The first line is a
+head that says who is asked and how; the last, after SIGTERM, {"end": boot time}. A sample for which
+there was no time (the machine was busy) is left out, never made up for: the judge sees the gap.
 """
 
 import argparse
@@ -198,7 +198,7 @@ def parse_master(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Sample the ports of all masters, ten times a second.")
+    parser = argparse.ArgumentParser(description="Sample the ports of all masters.")
     parser.add_argument("--out", required=True, metavar="FILE", help="where the samples go")
     parser.add_argument("masters", nargs="+", type=parse_master, metavar="NAME=ADDRESS")
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The observer on a real cluster that is patched by hand, without rollpatch: it must be able to call a
-good run good, and a bad one bad."""
+"""The observer on a real cluster that is patched by hand, without rollpatch: it must be able to
+call a good run good, and a bad one bad."""
 
 import time
 
@@ -54,7 +54,7 @@ def test_masters_patched_one_after_the_other_are_called_good(rig, cluster):
         for name in followers_first(cluster):
             began = time.time_ns() // 1000
             assert begin_patch(rig, cluster, name).wait(60) == 0
-            watcher.wait_samples(20)  # units are queued: the old process goes on answering for a while
+            watcher.wait_samples(20)  # units are queued: old processes go on answering for a while
             wait_for(lambda name=name: is_new(cluster, name), 60, f"{name} patched")
             steps.append((name, began, time.time_ns() // 1000))
         watcher.wait_samples()

@@ -5,19 +5,18 @@ the rig. Every judgement is made from outside: `count` holds a line for each exe
 written by the script to a directory that no host can lose."""
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "cluster"))
-from rig import RigError, wait_for  # noqa: E402  pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position
+import product  # noqa: E402
+from product import BUILD, STATE  # noqa: E402,F401
+from rig import wait_for  # noqa: E402
 
-TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
-BUILD = os.environ.get("ROLLPATCH_BUILD", f"{TOP}/build-test")
 ADDRESS = "10.77.0.254"
-STATE = "/var/lib/rollpatch"
 FROM, TO = "2.1.0", "2.1.1"
 
 # What the node runs as root. It says that it was run before it does anything else, and waits where a
@@ -34,20 +33,6 @@ fi
 sed -i 's/"version": "{start}"/"version": "{target}"/' /opt/mesosphere/etc/dcos-version.json
 systemctl restart dcos-mesos-master.service
 {more}
-"""
-
-NGINX = """
-user root;
-worker_processes 1;
-error_log stderr;
-pid {dir}/nginx.pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fcgi;
-    uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
-    server {{ listen {address}:80; root {dir}/serve; }}
-}}
 """
 
 CHECK_RUNNER = """#!/bin/sh
@@ -82,38 +67,23 @@ dwell:
 """
 
 
-def installed_tree():
-    """What the build installs, laid out by tests/system/install-tree."""
-    tree = f"{BUILD}/tree"
-    if not os.path.isdir(tree):
-        raise RigError(f"{tree} is missing: run tests/system/install-tree {BUILD}")
-    return tree
-
-
 class Node:
     """A host with the face of a DC/OS node and `rollpatch-agent` on it."""
 
     def __init__(self, lab, name, address, role="master", masters=1):
         self.lab = lab
         self.name = name
-        self.crash_dir = f"{lab.dir}/crash-{name}"
-        os.makedirs(self.crash_dir)
-        open(f"{self.crash_dir}/count", "w", encoding="utf-8").close()
+        self.crash_dir = product.make_count_dir(f"{lab.dir}/crash-{name}")
         self.host = lab.rig.add_host(
             name, address, disk={"path": STATE, "size": "32M"}, binds={self.crash_dir: "/crash"}
         )
         host = self.host
-        host.install_tree(installed_tree())
         host.write(f"/etc/mesosphere/roles/{role}", "")
         host.write("/opt/mesosphere/etc/dcos-version.json", f'{{\n  "version": "{FROM}"\n}}\n')
         host.write("/opt/mesosphere/etc/master_count", f"{masters}\n")
         host.write("/opt/mesosphere/bin/detect_ip", f"#!/bin/sh\necho {address}\n", 0o755)
         self._add_services(address)
-        host.write(
-            "/etc/rollpatch/agent.yaml",
-            f"coordinator: {ADDRESS}:32070\nname: {name}\nspread: 0s\n",
-        )
-        host.enable("rollpatch-agent.service")
+        product.install_node_agent(host, ADDRESS, name)
 
     def _add_services(self, address):
         with open(f"{os.path.dirname(__file__)}/standin_single.py", encoding="utf-8") as file:
@@ -134,8 +104,7 @@ class Node:
 
     def executions(self):
         """How often the script has been run, whatever anybody says."""
-        with open(f"{self.crash_dir}/count", encoding="utf-8") as file:
-            return len(file.readlines())
+        return product.count_executions(self.crash_dir)
 
     def kill_agent(self):
         """SIGKILL; systemd starts it again by itself."""
@@ -149,7 +118,7 @@ class Node:
         return os.path.exists(f"{self.crash_dir}/{point}")
 
 
-class Lab:
+class Lab(product.Client):
     """Coordinator, web server and nodes. `directory` is fresh and belongs to one test."""
 
     def __init__(self, rig, directory, script_more=""):
@@ -164,7 +133,8 @@ class Lab:
             os.makedirs(f"{directory}/{part}")
         self.script = SCRIPT.format(start=FROM, target=TO, more=script_more).encode()
         self._write("serve/dcos_node_upgrade.sh", self.script)
-        self._write("nginx.conf", NGINX.format(dir=directory, address=ADDRESS).encode())
+        self._write("nginx.conf", product.NGINX.format(
+            dir=directory, address=ADDRESS, root=f"{directory}/serve").encode())
         self._write("rollpatchd.yaml", (
             f"cluster: lab\nlisten: {ADDRESS}:32070\nstate_dir: {directory}/state\n"
             f"control: {self.control}\n"
@@ -228,27 +198,8 @@ class Lab:
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False,
         )
 
-    def ask(self, *arguments):
-        """The answer document of a command that must succeed."""
-        done = self.cli(*arguments, "--json")
-        if done.returncode != 0:
-            raise RigError(f"rollpatch {' '.join(arguments)}: status {done.returncode}: {done.stderr}")
-        document = json.loads(done.stdout)
-        return document.get("answer", document)
-
-    def status(self):
-        return self.ask("status")
-
-    def node(self, name):
-        """One node as status shows it, or None."""
-        return next((n for n in self.status()["nodes"] if n["name"] == name), None)
-
     def wait_claimed(self, timeout=30):
-        wait_for(
-            lambda: self.status()["coordinator"]["claim"] == "complete"
-            and all(self.node(name) for name in self.nodes),
-            timeout, "acknowledged claim",
-        )
+        self.wait_known(self.nodes, timeout)
 
     # ------------------------------------------------------------ runs
 
@@ -267,14 +218,3 @@ class Lab:
         waived = self.cli("waive", "gate-floor", "--reason", "a test")
         assert waived.returncode == 0, waived.stderr
         return self.cli("run", self.plan(), "--yes", "--cluster", "lab", "--accept-downtime", *more)
-
-    def run_state(self):
-        run = self.status()["run"]
-        return run["state"] if run else None
-
-    def wait_run(self, *states, timeout=60):
-        """Until the run is in one of these states; returns the whole status."""
-        def arrived():
-            status = self.status()
-            return status if status["run"] and status["run"]["state"] in states else None
-        return wait_for(arrived, timeout, f"run to be {' or '.join(states)}")

@@ -51,7 +51,9 @@ static int run(char *arguments[], Error *error) {
         AUTO(StepJournal) *journal = NULL;
         AUTO(SystemdBus) *bus = NULL;
         AUTO(Sampler) *sampler = NULL;
-        AskerOptions options = { .role = ROLE_MASTER, .root = "/", .probe = "/nowhere" };
+        AskerOptions options = { .role = ROLE_MASTER,
+                                 .root = "/",
+                                 .probe = "/usr/local/bin/rollpatch-probe" };
         uint64_t period;
         int r;
 

@@ -110,4 +110,4 @@ def test_a_node_whose_role_files_are_several_is_refused(lab):
         and "master" in node.host.journal("rollpatch-agent.service"),
         20, "refusal in the node's journal",
     )
-    assert lab.node("m1") is None
+    assert lab.shown("m1") is None

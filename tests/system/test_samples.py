@@ -42,6 +42,8 @@ class Node:
         self.host = host
         with open(f"{BUILD}/tests/system/sample-node", "rb") as file:
             host.write(TOOL, file.read(), 0o755)
+        with open(f"{BUILD}/node-agent/probe/rollpatch-probe", "rb") as file:
+            host.write("/usr/local/bin/rollpatch-probe", file.read(), 0o755)
         for name, body in UNITS.items():
             self.add_unit(name, body)
         host.write("/opt/mesosphere/etc/dcos-version.json", '{"version": "2.1.1"}\n')
@@ -216,6 +218,15 @@ def test_the_version_is_compared_with_the_one_that_is_wanted(node):
     assert node.ask("version", version="2.1.1")["verdict"] == "pass"
     assert node.ask("version", version="2.1.2")["verdict"] == "fail"
     assert node.ask("version")["verdict"] == "not-applicable"
+
+
+@pytest.mark.parametrize(
+    "check", ["exhibitor", "mesos-master", "mesos-agent", "mesos-leader", "check-runner", "zookeeper"])
+def test_where_nobody_answers_the_question_is_understood_and_the_answer_unknown(node, check):
+    sample = node.ask(check, seconds=1)
+    assert sample["verdict"] == "unknown", sample
+    assert "usage" not in sample["reason"] and "ended with status" not in sample["reason"], sample
+    assert "samples[" not in sample["reason"], sample
 
 
 def test_after_a_reboot_every_process_is_a_new_one(node):

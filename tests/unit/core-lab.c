@@ -437,12 +437,16 @@ Event lab_run_made(uint64_t number) {
 }
 
 void lab_run(Lab *lab, const char *const names[], size_t count, bool accept_downtime) {
-        Event event = lab_run_made(lab->state->run.made.number + 1);
+        Event made = lab_run_made(lab->state->run.made.number + 1);
 
-        event.run_made.accept_downtime = accept_downtime;
-        lab_commit(lab, &event);
+        made.run_made.accept_downtime = accept_downtime;
+        lab_run_as(lab, &made, names, count);
+}
+
+void lab_run_as(Lab *lab, const Event *made, const char *const names[], size_t count) {
+        lab_commit(lab, made);
         for (size_t i = 0; i < count; i++) {
-                event = (Event) { .kind = EVENT_RUN_NODE };
+                Event event = { .kind = EVENT_RUN_NODE };
                 event.run_node.role = lab_node(lab, names[i])->role;
                 (void) text_copy(event.run_node.node, NAME_TEXT_MAX, names[i]);
                 lab_commit(lab, &event);

@@ -82,6 +82,7 @@ void lab_expect_no_order(Lab *lab, const char *name);
 /* --- operators --- */
 Event lab_run_made(uint64_t number);
 void lab_run(Lab *lab, const char *const names[], size_t count, bool accept_downtime);
+void lab_run_as(Lab *lab, const Event *made, const char *const names[], size_t count);
 void lab_operate(Lab *lab, RunEvent kind);
 Event lab_step_event(const Lab *lab, const char *name, StepEvent kind);
 void lab_step(Lab *lab, const char *name, StepEvent kind);

@@ -169,18 +169,20 @@ static void compare_word(const Row *row, const Sample *sample, char *word) {
                 seen = number;
         }
 
-        if (strcmp(value, "!") == 0 ? seen != NULL : !seen || strcmp(seen, value) != 0)
+        if (strcmp(value, "!") == 0 ? seen != NULL : !seen || strcmp(seen, value) != 0) {
                 fail_msg("%s: %s is '%s', want '%s'", row->context, word, seen ? seen : "absent",
                          value);
+        }
 }
 
 static void compare(const Row *row, const Sample *sample) {
         auto_free char *says = strdup(row->says);
         char *rest = says;
 
-        if (strcmp(name_of(sample->verdict), row->expected) != 0)
+        if (strcmp(name_of(sample->verdict), row->expected) != 0) {
                 fail_msg("%s: %s (%s), want %s: %s", row->context, name_of(sample->verdict),
                          sample->why.text, row->expected, row->why);
+        }
         if (sample->verdict == VERDICT_PASS)
                 assert_string_equal(sample->why.text, "");
 

@@ -13,6 +13,7 @@
 
 #include "common/parse.h"
 #include "common/text.h"
+#include "node-agent/finding.h"
 #include "node-agent/job.h"
 #include "tests/unit/core-lab.h"
 
@@ -103,8 +104,7 @@ static usec_t soon(uint64_t most_seconds) {
         return sim.now + 1 + draw(most_seconds * USEC_PER_SEC);
 }
 
-/* --- what must be true
- * ------------------------------------------------------------------------------- */
+/* --- what must be true --- */
 
 static void check_promises(void) {
         const SimStep *down = NULL;
@@ -122,8 +122,7 @@ static void check_promises(void) {
                 }
 }
 
-/* --- the network
- * -------------------------------------------------------------------------------------- */
+/* --- the network --- */
 
 static void put(const Packet *packet) {
         for (size_t i = 0; i < PACKETS; i++)
@@ -148,8 +147,7 @@ static void carry(bool to_node, size_t lab, size_t node, const Message *message)
         }
 }
 
-/* --- a node
- * ------------------------------------------------------------------------------------------- */
+/* --- a node --- */
 
 static void fill(char id[static ID_TEXT_MAX], char digit) {
         memset(id, digit, ID_TEXT_MAX - 1);
@@ -437,8 +435,7 @@ static void run_node(SimNode *node) {
                         report(node, &node->steps[i]);
 }
 
-/* --- what a node is told
- * ------------------------------------------------------------------------------- */
+/* --- what a node is told --- */
 
 static void answer_claim(SimNode *node, const Claim *claim) {
         Message message = { .kind = MESSAGE_CLAIMED };
@@ -532,8 +529,7 @@ static void tell_node(SimNode *node, const Message *message) {
         }
 }
 
-/* --- the coordinators
- * ----------------------------------------------------------------------------------- */
+/* --- the coordinators --- */
 
 static void watch(const Lab *lab, const Event *event) {
         (void) lab;
@@ -596,8 +592,7 @@ static void copy_lab(void) {
         restart_lab(1, 0);
 }
 
-/* --- an operator who looks before he answers
- * -------------------------------------------------------------- */
+/* --- an operator who looks before he answers --- */
 
 static bool is_idle(const SimNode *node) {
         for (size_t i = 0; i < node->step_count; i++)

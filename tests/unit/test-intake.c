@@ -37,8 +37,7 @@ static const Step *step_of(const Lab *lab) {
         return &lab_node(lab, "m1")->step;
 }
 
-/* --- hello
- * ---------------------------------------------------------------------------------------- */
+/* --- hello --- */
 
 static void test_a_hello_that_says_nothing_new_is_no_event(void **state) {
         AUTO(Lab) *lab = lab_new();
@@ -109,8 +108,7 @@ static void test_a_journal_wiped_in_the_middle_of_a_step_halts_the_run(void **st
         assert_int_equal(lab->state->run.state, RUN_HALTED);
 }
 
-/* --- epochs
- * --------------------------------------------------------------------------------------- */
+/* --- epochs --- */
 
 static void test_a_higher_epoch_is_topped_before_the_claim_is_complete_and_obeyed_after(
                 void **state) {
@@ -175,8 +173,7 @@ static void test_a_deposed_coordinator_that_is_started_again_claims_above_the_ot
         assert_int_equal(lab->state->deposed_by, 0);
 }
 
-/* --- reports
- * -------------------------------------------------------------------------------------- */
+/* --- reports --- */
 
 static void test_a_report_that_is_repeated_changes_nothing(void **state) {
         static const StepState ways[] = { STEP_STAGED, STEP_SLOTTED, STEP_STARTED, STEP_VERIFYING,
@@ -309,8 +306,7 @@ static void test_an_unknown_node_is_not_listened_to(void **state) {
         assert_int_equal(intake_heartbeat(lab->state, "m1", &heartbeat, events), 0);
 }
 
-/* --- claims
- * --------------------------------------------------------------------------------------- */
+/* --- claims --- */
 
 static void test_a_claim_is_acknowledged_once_and_only_the_present_one(void **state) {
         AUTO(Lab) *lab = lab_new();
@@ -449,8 +445,7 @@ static void test_a_journal_full_of_strangers_is_taken_in_whole(void **state) {
         assert_int_equal(lab_node(lab, "m1")->foreign_count, FOREIGN_MAX);
 }
 
-/* --- steps that are not the present one
- * ----------------------------------------------------------- */
+/* --- steps that are not the present one --- */
 
 static unsigned hear_brief(Lab *lab, const char *step, NodeStep said) {
         Message message = { .kind = MESSAGE_REPORT };
@@ -582,8 +577,7 @@ static void test_an_attempt_that_the_node_already_knows_is_adopted(void **state)
         assert_int_equal(lab_node(lab, "m1")->foreign_count, 0);
 }
 
-/* --- bounds
- * --------------------------------------------------------------------------------------- */
+/* --- bounds --- */
 
 static void check_encodable(const Event *events, size_t count) {
         for (size_t i = 0; i < count; i++) {

@@ -38,8 +38,7 @@ static Message refused(const char *order, Refusal refusal, uint64_t fence) {
         return message;
 }
 
-/* --- what is due
- * ---------------------------------------------------------------------------------- */
+/* --- what is due --- */
 
 static void test_a_node_that_has_not_greeted_is_told_nothing(void **state) {
         AUTO(Lab) *lab = lab_with_m1(STEP_STAGING);
@@ -181,8 +180,7 @@ static void test_a_deposed_coordinator_orders_nothing(void **state) {
         }
 }
 
-/* --- the start order
- * ------------------------------------------------------------------------------ */
+/* --- the start order --- */
 
 static void test_a_start_order_is_sent_once_and_only_when_it_is_committed(void **state) {
         AUTO(Lab) *lab = lab_with_m1(STEP_SLOTTED);
@@ -331,8 +329,7 @@ static void test_a_masters_start_order_names_every_other_master_with_its_address
         assert_int_equal(order.start.look_count, 0);
 }
 
-/* --- refusals
- * ------------------------------------------------------------------------------------- */
+/* --- refusals --- */
 
 static void test_a_refusal_is_followed_by_quiet_and_then_by_the_same_order(void **state) {
         AUTO(Lab) *lab = lab_with_m1(STEP_STAGING);
@@ -376,8 +373,7 @@ static void test_a_fence_that_a_refusal_names_is_topped_by_the_next_slot(void **
         assert_int_equal(lab_node(lab, "m1")->step.fence, 41);
 }
 
-/* --- links
- * ---------------------------------------------------------------------------------------- */
+/* --- links --- */
 
 static void test_a_link_is_never_fresh_stale_and_lost_by_the_clock(void **state) {
         AUTO(Lab) *lab = lab_new();

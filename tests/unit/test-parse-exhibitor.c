@@ -154,7 +154,8 @@ static void test_an_answer_of_more_than_a_mebibyte_is_no_answer(void **state) {
         Reply smaller = reply;
 
         memset(body, ' ', sizeof(body) - 1);
-        memcpy(body, GOOD, strlen(GOOD));
+        assert_true(text_copy(body, sizeof(body), GOOD));
+        body[strlen(GOOD)] = ' ';
         assert_int_equal(verdict_of(&reply, "want at most"), VERDICT_UNKNOWN);
 
         smaller.size--;

@@ -248,10 +248,11 @@ static void test_a_master_that_knows_no_leader_does_not_pass(void **state) {
                 sample_init(&sample, "", "");
                 mesos_master_judge(&replies, 3, &sample);
                 assert_int_equal(sample.verdict, rows[i].verdict);
-                if (rows[i].verdict != VERDICT_PASS)
+                if (rows[i].verdict != VERDICT_PASS) {
                         assert_null(sample_get_text(&sample, "leader"));
-                else
+                } else {
                         assert_string_equal(sample_get_text(&sample, "leader"), "10.0.0.11:5050");
+                }
         }
 }
 

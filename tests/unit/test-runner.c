@@ -198,6 +198,11 @@ static void turn(Lab *lab) {
         assert_true(sd_event_run(lab->event, 20 * USEC_PER_MSEC) >= 0);
 }
 
+static void check_patience(usec_t end, const char *text, NodeStep state) {
+        if (clock_boottime() > end)
+                fail_msg("waited for %s, %s in vain", text, enum_name(&node_step_names, state));
+}
+
 /* Turns until `is_so`, or says what was wanted in vain. */
 static void wait_until(
                 Lab *lab,
@@ -207,10 +212,7 @@ static void wait_until(
         usec_t end = clock_boottime() + PATIENCE;
 
         while (!is_so(lab, text, state)) {
-                if (clock_boottime() > end) {
-                        fail_msg("waited for %s, %s in vain", text,
-                                 enum_name(&node_step_names, state));
-                }
+                check_patience(end, text, state);
                 turn(lab);
         }
 }

@@ -125,11 +125,12 @@ static void test_too_many_samples_numbers_or_texts_are_refused(void **state) {
         char text[4096] = "{\"samples\":[";
         Answer answer;
 
-        for (unsigned i = 0; i < 5; i++)
+        for (unsigned i = 0; i < 5; i++) {
                 (void) text_format(
                                 text + strlen(text), sizeof(text) - strlen(text),
                                 "%s{\"check\":\"mesos-leader\",\"subject\":\"a%u\",\"verdict\":\"pass\"}",
                                 i ? "," : "", i);
+        }
         (void) text_format(text + strlen(text), sizeof(text) - strlen(text), "]}");
         assert_true(read_text(text, &answer) < 0);
         assert_int_equal(answer.error.code, ERROR_TOO_BIG);
@@ -138,10 +139,11 @@ static void test_too_many_samples_numbers_or_texts_are_refused(void **state) {
                         text, sizeof(text),
                         "{\"samples\":[{\"check\":\"mesos-leader\",\"verdict\":\"pass\","
                         "\"numbers\":{");
-        for (unsigned i = 0; i <= SAMPLE_NUMBERS_MAX; i++)
+        for (unsigned i = 0; i <= SAMPLE_NUMBERS_MAX; i++) {
                 (void) text_format(
                                 text + strlen(text), sizeof(text) - strlen(text), "%s\"n%u\":1",
                                 i ? "," : "", i);
+        }
         (void) text_format(text + strlen(text), sizeof(text) - strlen(text), "}}]}");
         assert_true(read_text(text, &answer) < 0);
         assert_int_equal(answer.error.code, ERROR_TOO_BIG);
@@ -162,7 +164,7 @@ static void test_long_evidence_is_cut_and_the_sample_can_be_sent(void **state) {
         (void) text_copy(text, sizeof(start) + 9000, start);
         memset(text + sizeof(start) - 1, 'x', 8000);
         memcpy(text + sizeof(start) - 1 + 2046, "\xc3\xa4\x1b\xff", 4);
-        memcpy(text + sizeof(start) - 1 + 8000, "\"}]}", 5);
+        (void) text_copy(text + sizeof(start) - 1 + 8000, 1000, "\"}]}");
         text[sizeof(start) - 1 + 2048] = '?'; /* JSON allows no bare control characters */
 
         assert_int_equal(read_text(text, &answer), 0);

@@ -94,9 +94,10 @@ static void test_no_more_than_three_programs_run_at_once(void **state) {
         add(&lab->watch, "units", "", S);
         replace(lab, 100 * S);
 
-        for (size_t i = 0; i < PROGRAMS_MAX + 1; i++)
+        for (size_t i = 0; i < PROGRAMS_MAX + 1; i++) {
                 schedule_begin(schedule_pick(&lab->schedule, 101 * S), &lab->dropped.tasks[i],
                                101 * S);
+        }
 
         /* units needs none; the fourth program waits until one has ended. */
         assert_null(schedule_pick(&lab->schedule, 200 * S));

@@ -22,8 +22,7 @@ static bool is_refused(Lab *lab, const Event *event) {
         return !lab_try(lab, event);
 }
 
-/* --- folds
- * ---------------------------------------------------------------------------------------- */
+/* --- folds --- */
 
 static void test_a_new_state_knows_nothing_and_nothing_is_claimed(void **unused) {
         AUTO(State) *state = state_new();
@@ -271,8 +270,7 @@ static void test_a_run_can_end_by_itself_only_while_it_is_paused(void **unused) 
         assert_int_equal(lab->state->run.until, 0);
 }
 
-/* --- how many masters
- * ----------------------------------------------------------------------------- */
+/* --- how many masters --- */
 
 static void test_masters_that_disagree_on_their_number_have_none(void **unused) {
         AUTO(Lab) *lab = lab_new();
@@ -344,8 +342,7 @@ static void test_the_next_epoch_is_above_any_that_is_on_record(void **unused) {
         assert_int_equal(lab->state->deposed_by, 0);
 }
 
-/* --- what contradicts
- * ----------------------------------------------------------------------------- */
+/* --- what contradicts --- */
 
 static void test_epochs_only_grow(void **unused) {
         AUTO(Lab) *lab = lab_new();
@@ -610,8 +607,7 @@ static void test_run_events_must_fit_the_table(void **unused) {
         assert_true(is_refused(lab, &(Event) { .kind = EVENT_RUN, .run = { RUN_EVENT_RESUMED } }));
 }
 
-/* --- together
- * ------------------------------------------------------------------------------------- */
+/* --- together --- */
 
 static void test_events_that_are_committed_together_are_checked_together(void **unused) {
         AUTO(Lab) *lab = lab_new();

@@ -125,8 +125,7 @@ static uint64_t read_notes(Store *store, uint64_t after) {
         return reader.count;
 }
 
-/* --- round trips
- * ----------------------------------------------------------------------------------- */
+/* --- round trips --- */
 
 static int on_filled(const Event *event, void *userdata, Error *error) {
         Event wanted;
@@ -237,8 +236,7 @@ static void test_an_append_after_somebody_elses_is_refused(void **state) {
         assert_int_equal(read_notes(store, 0), 4);
 }
 
-/* --- who may open it
- * ------------------------------------------------------------------------------- */
+/* --- who may open it --- */
 
 static void expect_refused(const char *dir, ErrorCode code, const char *part) {
         Store *store = NULL;
@@ -307,8 +305,7 @@ static void test_only_its_owner_can_read_the_log(void **state) {
         assert_int_equal(status.st_mode & 0777, 0600);
 }
 
-/* --- what is refused untouched
- * ---------------------------------------------------------------------- */
+/* --- what is refused untouched --- */
 
 /* The bytes of a file; -1: there is none. */
 static ssize_t slurp(const char *path, char *bytes, size_t space) {
@@ -425,8 +422,7 @@ static void test_what_is_no_database_is_not_touched(void **state) {
         expect_untouched(place, before);
 }
 
-/* --- damage
- * ----------------------------------------------------------------------------------------- */
+/* --- damage --- */
 
 static void test_an_event_that_is_damaged_is_named_with_its_file(void **state) {
         static const struct {
@@ -482,8 +478,7 @@ static void test_nothing_can_be_taken_back_or_changed(void **state) {
         assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-/* --- no space
- * --------------------------------------------------------------------------------------- */
+/* --- no space --- */
 
 /* Fills what is left of the disk. */
 static void fill_disk(const char *path) {
@@ -570,8 +565,7 @@ static void test_a_log_cannot_be_made_on_a_full_disk_but_after(void **state) {
         assert_int_equal(umount(place->dir), 0);
 }
 
-/* --- copies
- * ----------------------------------------------------------------------------------------- */
+/* --- copies --- */
 
 static void test_a_copy_of_a_log_in_use_is_a_log(void **state) {
         const Place *place = *state;
@@ -612,8 +606,7 @@ static void test_a_copy_that_fails_leaves_nothing_behind(void **state) {
         (void) append_notes(store, 0, 1);
 }
 
-/* --- death
- * ------------------------------------------------------------------------------------------ */
+/* --- death --- */
 
 /* Appends batches of three for ever, and says after each how far it got. */
 static void append_for_ever(const char *dir, int to_parent) {

@@ -33,10 +33,11 @@ static void make(const Node *node, const char *name, const char *text) {
                 (void) mkdir(path, 0755);
                 *slash = '/';
         }
-        if (text)
+        if (text) {
                 assert_int_equal(file_replace(AT_FDCWD, path, text, strlen(text), 0644, NULL), 0);
-        else
+        } else {
                 assert_int_equal(mkdir(path, 0755), 0);
+        }
 }
 
 static void make_link(const Node *node, const char *name, const char *target) {

@@ -37,8 +37,7 @@ static uint64_t draw(uint64_t limit) {
         return (z ^ z >> 31) % limit;
 }
 
-/* --- the invariant, asked of every event before it is applied
- * --------------------------------------- */
+/* --- the invariant, asked of every event before it is applied --- */
 
 static uint64_t highest_fence;
 static unsigned slots_seen;
@@ -106,8 +105,7 @@ static void watch(const Lab *lab, const Event *event) {
                 highest_fence = event->step.fence;
 }
 
-/* --- what may happen
- * -------------------------------------------------------------------------------- */
+/* --- what may happen --- */
 
 /* A walk is mostly sane or mostly mad; in a sane one a run comes to its end. */
 static uint64_t madness;

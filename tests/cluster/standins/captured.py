@@ -119,9 +119,9 @@ def _agent(captures):
 
 
 # ---------------------------------------------------------------- judging
-MASTER = ["health", "version", "redirect", "slaves", "state", "state-summary", "tasks", "frameworks",
-          "flags", "registrar.1._registry", "api_v1_GET_HEALTH", "metrics_snapshot", "master_health",
-          "master_redirect", "master_slaves", "master_state"]
+MASTER = ["health", "version", "redirect", "slaves", "state", "state-summary", "tasks",
+          "frameworks", "flags", "registrar.1._registry", "api_v1_GET_HEALTH", "metrics_snapshot",
+          "master_health", "master_redirect", "master_slaves", "master_state"]
 AGENT = ["health", "version", "flags", "state", "api_v1_GET_HEALTH", "metrics_snapshot",
          "slave.1._health", "slave.1._state"]
 SPECIAL = ["m1-unknown-path", "m1-HEAD-metrics", "m1-POST-metrics", "m1-gzip",
@@ -131,6 +131,7 @@ START = "05-follower-restart/m2.127.0.5.12_5050_"
 EARLY = "01-no-zookeeper/start.127.0.5.11_5050_metrics_snapshot.03"
 RECOVERING = "09-agent-restart-with-tasks/a1.127.0.5.21_5051_"
 FAILOVER = "06-leader-failover/fo.127.0.5.12_5050_slaves.03"
+COMPARED = ("Content-Type", "Location", "Content-Encoding")  # headers by their value, too
 # Answers of a DC/OS differ from those that were captured in these members only.
 FLAGS = {"max_agent_ping_timeouts": None, "max_slave_ping_timeouts": "string",
          "slave_removal_rate_limit": "string"}
@@ -155,7 +156,8 @@ def shape(value):
     if isinstance(value, dict):
         made = {}
         for key in sorted(value):
-            made[re.sub(r"^master/frameworks/[^/]*/[^/]*", PER_FRAMEWORK + "*", key)] = shape(value[key])
+            general = re.sub(r"^master/frameworks/[^/]*/[^/]*", PER_FRAMEWORK + "*", key)
+            made[general] = shape(value[key])
         return made
     if isinstance(value, list):
         return [shape(value[0])] if value else []
@@ -168,7 +170,7 @@ def describe(status, headers, body):
     seen = []
     for name, value in headers:
         value = re.sub(r"//[\d.]+:", "//IP:", value)
-        seen.append([name, value if name in ("Content-Type", "Location", "Content-Encoding") else ""])
+        seen.append([name, value if name in COMPARED else ""])
     made = {"status": status, "headers": seen}
     if dict(headers).get("Content-Encoding"):
         return made

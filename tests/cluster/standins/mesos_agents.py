@@ -255,7 +255,7 @@ class Bodies:
 
     @staticmethod
     def _recovered(entries):
-        return [{"id": one["id"], "hostname": one["hostname"], "port": one["port"], "attributes": {}}
+        return [{**{key: one[key] for key in ("id", "hostname", "port")}, "attributes": {}}
                 for one in entries]
 
     def slaves(self, slave_id):

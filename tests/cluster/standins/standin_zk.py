@@ -78,7 +78,8 @@ class Group(threading.Thread):
             self._join(client, f"{self._replicas}/", replicas, own)
         leader = self._data(client, f"{self._root}/{contenders[0]}") if contenders else "null"
         self.leader = json.loads(leader)
-        self.replicas = sorted({self._data(client, f"{self._replicas}/{name}") for name in replicas})
+        members = {self._data(client, f"{self._replicas}/{name}") for name in replicas}
+        self.replicas = sorted(members)
 
     def _join(self, client, prefix, present, data):
         if self._nodes.get(prefix) in present:

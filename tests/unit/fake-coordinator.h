@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "coordinator/coordinator.h"
+#include "coordinator/store.h"
+#include "tests/unit/core-lab.h"
+
+/* What operator.c and answers.c see of the coordinator, on a Lab: no link, no socket, a log in a
+ * directory of its own and a clock by hand. It stands in the place of coordinator.c and clock.c. */
+
+struct Coordinator {
+        Lab *lab;
+        Store *store;
+        DaemonConfig config;
+        char dir[64];
+        uint64_t stored; /* events of the lab that are in the store */
+        const char *log_problem;
+        unsigned turns;
+};
+
+/* Takes the lab; coordinator_free() ends it all. */
+Coordinator *fake_coordinator_new(Lab *lab);
+
+/* What the lab has committed by itself is put into the store. */
+void fake_coordinator_store(Coordinator *coordinator);
