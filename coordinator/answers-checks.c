@@ -12,9 +12,10 @@
 /* The beginning of it, on one line. */
 static void shorten_evidence(const char *evidence, char *buffer, size_t size) {
         (void) text_copy(buffer, size, evidence);
-        for (char *at = buffer; *at; at++)
+        for (char *at = buffer; *at; at++) {
                 if (*at == '\n')
                         *at = at[1] ? ';' : '\0';
+        }
 }
 
 static Json *describe_check(const CheckRow *row, const Window *window, usec_t now) {
@@ -44,9 +45,12 @@ Json *answer_checks(const Coordinator *coordinator, size_t node) {
         Json *checks = json_new_array();
         usec_t now = clock_boottime();
 
-        for (size_t i = 0; health && i < CHECK_COUNT; i++)
+        for (size_t i = 0; health && i < CHECK_COUNT; i++) {
                 if (health->windows[i].newest)
-                        (void) json_append(checks, describe_check(&check_rows[i], &health->windows[i], now));
+                        (void) json_append(
+                                        checks,
+                                        describe_check(&check_rows[i], &health->windows[i], now));
+        }
 
         return checks;
 }
@@ -62,7 +66,9 @@ static void list_node(const State *state, const Facts *facts, size_t node, Json 
                 if (window->newest == 0 || window->sample.verdict != VERDICT_NOT_APPLICABLE)
                         continue;
 
-                (void) text_format(text, sizeof(text), "%s on %s", check_rows[i].name, state->nodes[node].name);
+                (void) text_format(
+                                text, sizeof(text), "%s on %s", check_rows[i].name,
+                                state->nodes[node].name);
                 (void) json_append(list, json_new_string(text));
         }
 }

@@ -10,7 +10,8 @@
 /* Report, history and audit are questions to the log, not to memory: what they say is what was
  * committed. */
 
-/* --- runs ----------------------------------------------------------------------------------------- */
+/* --- runs
+ * ----------------------------------------------------------------------------------------- */
 
 static Json *describe_made(const Event *event) {
         const EventRunMade *made = &event->run_made;
@@ -87,7 +88,8 @@ int answer_runs(const Coordinator *coordinator, Json **ret, Error *error) {
         return 0;
 }
 
-/* --- report --------------------------------------------------------------------------------------- */
+/* --- report
+ * --------------------------------------------------------------------------------------- */
 
 typedef struct ReportReader {
         uint64_t number; /* of the run that is asked for */
@@ -111,7 +113,8 @@ static void report_line(ReportReader *reader, const Event *event) {
         if (event_node(event)[0])
                 (void) json_add_string(row, "node", event_node(event));
         if (event->kind == EVENT_STEP)
-                (void) json_add_string(row, "event", enum_name(&step_event_names, event->step.event));
+                (void) json_add_string(
+                                row, "event", enum_name(&step_event_names, event->step.event));
         if (event->kind == EVENT_STEP && event->step.tail[0])
                 (void) json_add_string(row, "tail", event->step.tail);
         (void) json_append(reader->events, row);
@@ -157,8 +160,8 @@ static void report_event(ReportReader *reader, const Event *event) {
         if (!reader->inside)
                 return;
 
-        if (event->kind == EVENT_STEP &&
-            (event->step.event == STEP_EVENT_RETRIED || event->step.event == STEP_EVENT_UNQUARANTINED))
+        if (event->kind == EVENT_STEP && (event->step.event == STEP_EVENT_RETRIED ||
+                                          event->step.event == STEP_EVENT_UNQUARANTINED))
                 report_step(reader, state_find_node_const(reader->state, event->step.node));
 
         if (event->kind != EVENT_RUN_NODE && event->kind != EVENT_CLAIMED)
@@ -234,12 +237,13 @@ int answer_report(const Coordinator *coordinator, uint64_t number, Json **ret, E
         reader.events = json_new_array();
         reader.steps = json_new_array();
         r = store_read(coordinator_get_store(coordinator), 0, on_report, &reader, error);
-        if (r >= 0 && reader.run)
+        if (r >= 0 && reader.run) {
                 *ret = finish_report(&reader);
-        else if (r >= 0)
-                r = error_setf(
-                                error, ERROR_NOT_FOUND, "there is no run %" PRIu64 "; rollpatch runs lists them all",
-                                reader.number);
+        } else if (r >= 0) {
+                r = error_setf(error, ERROR_NOT_FOUND,
+                               "there is no run %" PRIu64 "; rollpatch runs lists them all",
+                               reader.number);
+        }
 
         json_free(reader.run);
         json_free(reader.events);
@@ -247,7 +251,8 @@ int answer_report(const Coordinator *coordinator, uint64_t number, Json **ret, E
         return r < 0 ? r : 0;
 }
 
-/* --- audit ---------------------------------------------------------------------------------------- */
+/* --- audit
+ * ---------------------------------------------------------------------------------------- */
 
 typedef struct AuditReader {
         Json *entries;
@@ -293,7 +298,8 @@ int answer_audit(const Coordinator *coordinator, usec_t since, Json **ret, Error
         return 0;
 }
 
-/* --- logs ----------------------------------------------------------------------------------------- */
+/* --- logs
+ * ----------------------------------------------------------------------------------------- */
 
 typedef struct LogsReader {
         const char *node;
@@ -305,7 +311,8 @@ static int on_logs(const Event *event, void *userdata, Error *error) {
         LogsReader *reader = userdata;
 
         (void) error;
-        if (event->kind == EVENT_STEP && strcmp(event->step.node, reader->node) == 0 && event->step.tail[0]) {
+        if (event->kind == EVENT_STEP && strcmp(event->step.node, reader->node) == 0 &&
+            event->step.tail[0]) {
                 reader->newest = event->step;
                 reader->at = event->at;
         }
@@ -341,12 +348,17 @@ int answer_logs(const Coordinator *coordinator, const char *node, Json **ret, Er
         if (r < 0)
                 return r;
 
-        if (reader.at)
+        if (reader.at) {
                 (void) text_format(
-                                text, sizeof(text), "%s: last lines of step %s, reported %s; all of them: journalctl -u %s (on the node)",
-                                node, reader.newest.step, timestamp_format(reader.at, at), reader.newest.unit);
-        else
-                (void) text_format(text, sizeof(text), "%s has reported no output of a step yet", node);
+                                text, sizeof(text),
+                                "%s: last lines of step %s, reported %s; all of them: journalctl -u %s (on the node)",
+                                node, reader.newest.step, timestamp_format(reader.at, at),
+                                reader.newest.unit);
+        } else {
+                (void) text_format(
+                                text, sizeof(text), "%s has reported no output of a step yet",
+                                node);
+        }
 
         json = json_new_object();
         (void) json_add_string(json, "text", text);

@@ -65,24 +65,32 @@ static Assessment assess(const Node *node) {
 static void describe_node(const Node *node, const NodeFacts *facts, char *buffer, size_t size) {
         const Step *step = &node->step;
 
-        if (node->journal_lost)
-                (void) text_copy(buffer, size, "its step journal was wiped: what it has done is not known");
-        else if (node->foreign_count > 0)
+        if (node->journal_lost) {
+                (void) text_copy(
+                                buffer, size,
+                                "its step journal was wiped: what it has done is not known");
+        } else if (node->foreign_count > 0) {
                 (void) text_format(
                                 buffer, size, "has step %s (%s), which is not its present one",
-                                node->foreign[0].step, enum_name(&node_step_names, node->foreign[0].state));
-        else if (facts->refusal[0])
+                                node->foreign[0].step,
+                                enum_name(&node_step_names, node->foreign[0].state));
+        } else if (facts->refusal[0]) {
                 (void) text_copy(buffer, size, facts->refusal);
-        else if (step->state == STEP_VERIFYING || (node->role == ROLE_MASTER && !step->id[0]))
+        } else if (step->state == STEP_VERIFYING || (node->role == ROLE_MASTER && !step->id[0])) {
                 (void) text_copy(buffer, size, facts->unwell.text);
-        else if (step->reason[0])
+        } else if (step->reason[0]) {
                 (void) text_copy(buffer, size, step->reason);
-        else if (step->state == STEP_FAILED && step->exit_signal)
-                (void) text_format(buffer, size, "script killed by signal %" PRIu64, step->exit_signal);
-        else if (step->state == STEP_FAILED && step->exit_status)
-                (void) text_format(buffer, size, "script ended with status %" PRIu64, step->exit_status);
-        else
+        } else if (step->state == STEP_FAILED && step->exit_signal) {
+                (void) text_format(
+                                buffer, size, "script killed by signal %" PRIu64,
+                                step->exit_signal);
+        } else if (step->state == STEP_FAILED && step->exit_status) {
+                (void) text_format(
+                                buffer, size, "script ended with status %" PRIu64,
+                                step->exit_status);
+        } else {
                 buffer[0] = '\0';
+        }
 }
 
 Json *answer_node(const Coordinator *coordinator, const Node *node) {
@@ -98,7 +106,8 @@ Json *answer_node(const Coordinator *coordinator, const Node *node) {
         (void) json_add_string(json, "role", enum_name(&role_names, node->role));
         (void) json_add_string(
                         json, "link",
-                        enum_name(&link_state_names, node_link(state, facts, index, clock_boottime())));
+                        enum_name(&link_state_names,
+                                  node_link(state, facts, index, clock_boottime())));
         if (known->heard)
                 (void) json_add_u64(json, "seen", as_wall(known->heard));
         (void) json_add_string(json, "address", node->address);
@@ -125,7 +134,8 @@ Json *answer_node(const Coordinator *coordinator, const Node *node) {
         return json;
 }
 
-/* --- status --------------------------------------------------------------------------------------- */
+/* --- status
+ * --------------------------------------------------------------------------------------- */
 
 static void count_done(const State *state, bool masters, uint64_t *ret_done, uint64_t *ret_all) {
         *ret_done = *ret_all = 0;
@@ -167,7 +177,8 @@ static Json *describe_run(const Coordinator *coordinator) {
         (void) json_add_string(json, "from", run->made.from);
         (void) json_add_string(json, "to", run->made.to);
         (void) json_add_string(json, "state", enum_name(&run_state_names, run->state));
-        (void) json_add_string(json, "why", run_state_is_open(run->state) ? why->text : run->reason);
+        (void) json_add_string(
+                        json, "why", run_state_is_open(run->state) ? why->text : run->reason);
         (void) json_add_string(json, "try", run_state_is_open(run->state) ? why->advice : "");
         (void) json_add_u64(json, "started", run->made_at);
         (void) json_add_u64(json, "since", run->since);
@@ -217,16 +228,17 @@ static void add_node_problem(Json *problems, const Coordinator *coordinator, siz
         if (node_is_unresolved(node) && !node->step.slot) {
                 (void) text_format(text, sizeof(text), "%s: %s", node->name, message);
                 (void) text_format(
-                                advice, sizeof(advice), "rollpatch status %s; then rollpatch release %s --reason TEXT",
+                                advice, sizeof(advice),
+                                "rollpatch status %s; then rollpatch release %s --reason TEXT",
                                 node->name, node->name);
                 add_problem(problems, node->step.since, "error", "Next node", text, advice);
         }
-        if (link == LINK_STALE || link == LINK_LOST_STATE || (link == LINK_NEVER && node->step.slot)) {
+        if (link == LINK_STALE || link == LINK_LOST_STATE ||
+            (link == LINK_NEVER && node->step.slot)) {
                 (void) text_format(text, sizeof(text), "%s is not heard", node->name);
-                add_problem(
-                                problems, as_wall(MAX(facts->nodes[index].heard, facts->started)),
-                                node->role == ROLE_MASTER ? "error" : "warning", "Next node", text,
-                                "journalctl -u rollpatch-agent (on the node)");
+                add_problem(problems, as_wall(MAX(facts->nodes[index].heard, facts->started)),
+                            node->role == ROLE_MASTER ? "error" : "warning", "Next node", text,
+                            "journalctl -u rollpatch-agent (on the node)");
         }
 }
 
@@ -237,16 +249,17 @@ static Json *list_problems(const Coordinator *coordinator) {
         const char *log = coordinator_get_log_problem(coordinator, &since);
 
         if (log)
-                add_problem(problems, as_wall(since), "error", "Everything", log, "df; journalctl -u rollpatchd");
-        if (state->deposed_by)
-                add_problem(
-                                problems, clock_wall(), "error", "Everything",
-                                coordinator_get_why(coordinator)->text,
-                                coordinator_get_why(coordinator)->advice);
-        if (state->run.state == RUN_HALTED)
-                add_problem(
-                                problems, state->run.since, "error", "Run", state->run.reason,
-                                coordinator_get_why(coordinator)->advice);
+                add_problem(problems, as_wall(since), "error", "Everything", log,
+                            "df; journalctl -u rollpatchd");
+        if (state->deposed_by) {
+                add_problem(problems, clock_wall(), "error", "Everything",
+                            coordinator_get_why(coordinator)->text,
+                            coordinator_get_why(coordinator)->advice);
+        }
+        if (state->run.state == RUN_HALTED) {
+                add_problem(problems, state->run.since, "error", "Run", state->run.reason,
+                            coordinator_get_why(coordinator)->advice);
+        }
 
         for (size_t i = 0; i < state->node_count; i++)
                 add_node_problem(problems, coordinator, i);
@@ -268,9 +281,10 @@ static int compare_nodes(const void *a, const void *b) {
 }
 
 static bool is_asked_for(const Node *node, const char *const names[], size_t count) {
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
                 if (strcmp(node->name, names[i]) == 0)
                         return true;
+        }
 
         return count == 0;
 }
@@ -281,10 +295,11 @@ static Json *describe_coordinator(const Coordinator *coordinator) {
         const char *waiting;
         char claim[REASON_MAX];
 
-        if (state_claim_is_complete(state, &waiting))
+        if (state_claim_is_complete(state, &waiting)) {
                 (void) text_copy(claim, sizeof(claim), "complete");
-        else
+        } else {
                 (void) text_format(claim, sizeof(claim), "waiting for %s", waiting);
+        }
 
         (void) json_add_u64(json, "epoch", state->epoch);
         (void) json_add_u64(json, "since", as_wall(coordinator_get_facts(coordinator)->started));
@@ -294,7 +309,7 @@ static Json *describe_coordinator(const Coordinator *coordinator) {
 
 static Json *list_nodes(const Coordinator *coordinator, const char *const names[], size_t count) {
         const State *state = coordinator_get_state(coordinator);
-        auto_free const Node **nodes = calloc(state->node_count + 1, sizeof(Node *));
+        const auto_free Node **nodes = calloc(state->node_count + 1, sizeof(Node *));
         Json *list = json_new_array();
 
         for (size_t i = 0; nodes && i < state->node_count; i++)
@@ -303,9 +318,10 @@ static Json *list_nodes(const Coordinator *coordinator, const char *const names[
         if (nodes)
                 qsort(nodes, state->node_count, sizeof(Node *), compare_nodes);
 
-        for (size_t i = 0; nodes && i < state->node_count; i++)
+        for (size_t i = 0; nodes && i < state->node_count; i++) {
                 if (is_asked_for(nodes[i], names, count))
                         (void) json_append(list, answer_node(coordinator, nodes[i]));
+        }
 
         return list;
 }
@@ -317,10 +333,11 @@ Json *answer_status(const Coordinator *coordinator, const char *const names[], s
         (void) json_add_u64(json, "now", clock_wall());
         (void) json_add_string(json, "cluster", coordinator_get_config(coordinator)->cluster);
         (void) json_add(json, "coordinator", describe_coordinator(coordinator));
-        if (state->run.made.number > 0)
+        if (state->run.made.number > 0) {
                 (void) json_add(json, "run", describe_run(coordinator));
-        else
+        } else {
                 (void) json_add_null(json, "run");
+        }
         (void) json_add(json, "nodes", list_nodes(coordinator, names, count));
         (void) json_add(json, "problems", list_problems(coordinator));
         (void) json_add(json, "not_checked", answer_not_checked(coordinator));

@@ -4,8 +4,8 @@
 #include "common/json.h"
 #include "coordinator/coordinator.h"
 
-/* The documents that the command line shows: what is known, nothing else. Times are wall clock, usec.
- * The caller owns what is returned; NULL: out of memory. */
+/* The documents that the command line shows: what is known, nothing else. Times are wall clock,
+ * usec. The caller owns what is returned; NULL: out of memory. */
 
 /* `names` are the nodes asked for; `count` 0: the whole cluster. */
 Json *answer_status(const Coordinator *coordinator, const char *const names[], size_t count);

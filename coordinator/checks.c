@@ -7,12 +7,12 @@
 #include "coordinator/health.h"
 
 /* Standard periods (design 8). */
-#define FAST_MASTER (1 * USEC_PER_SEC)
-#define FAST_AGENT  (5 * USEC_PER_SEC)
-#define SLOW        (10 * USEC_PER_SEC)
+#define FAST_MASTER    (1 * USEC_PER_SEC)
+#define FAST_AGENT     (5 * USEC_PER_SEC)
+#define SLOW           (10 * USEC_PER_SEC)
 #define FASTEST_COSTLY (2 * USEC_PER_SEC)
-#define FASTEST     (100 * USEC_PER_MSEC)
-#define OUTSIDE_RUN (30 * USEC_PER_SEC) /* masters, when no run is open */
+#define FASTEST        (100 * USEC_PER_MSEC)
+#define OUTSIDE_RUN    (30 * USEC_PER_SEC) /* masters, when no run is open */
 
 // clang-format off
 #define MASTERS IN(ROLE_MASTER)
@@ -47,9 +47,10 @@ const CheckRow *check_find(const Sample *sample) {
         if (strcmp(sample->check, "mesos-leader") == 0)
                 return &check_rows[sample->subject[0] ? CHECK_MEMBER : CHECK_MESOS_LEADER];
 
-        for (size_t i = 0; i < CHECK_MESOS_LEADER; i++)
+        for (size_t i = 0; i < CHECK_MESOS_LEADER; i++) {
                 if (strcmp(check_rows[i].name, sample->check) == 0)
                         return &check_rows[i];
+        }
 
         return NULL;
 }
@@ -88,7 +89,8 @@ usec_t check_dwell(const CheckRow *row, usec_t dwell) {
         return row->slow ? dwell / 2 : dwell;
 }
 
-/* --- who is to ask what --------------------------------------------------------------------------- */
+/* --- who is to ask what
+ * --------------------------------------------------------------------------- */
 
 static void add_item(Watch *watch, const CheckRow *row, const char *subject, usec_t period) {
         WatchItem *item;
@@ -109,9 +111,11 @@ static void watch_node(const State *state, const Node *node, Watch *watch) {
         for (size_t i = 0; i < CHECK_MESOS_LEADER; i++) {
                 const CheckRow *row = &check_rows[i];
 
-                if (row->roles & IN(node->role))
+                if (row->roles & IN(node->role)) {
                         add_item(watch, row, "",
-                                 state_has_open_run(state) ? check_period(row, node->role, dwell) : OUTSIDE_RUN);
+                                 state_has_open_run(state) ? check_period(row, node->role, dwell)
+                                                           : OUTSIDE_RUN);
+                }
         }
 }
 
@@ -121,19 +125,24 @@ static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
         bool open = state_has_open_run(state);
 
         add_item(watch, &check_rows[CHECK_MESOS_LEADER], "",
-                 open ? check_period(&check_rows[CHECK_MESOS_LEADER], ROLE_MASTER, numbers->dwell_master)
+                 open ? check_period(&check_rows[CHECK_MESOS_LEADER], ROLE_MASTER,
+                                     numbers->dwell_master)
                       : OUTSIDE_RUN);
 
         for (size_t i = 0; open && i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
 
-                if (node->role != ROLE_MASTER && node->address[0] && agent_is_looked_at(state, facts, i))
+                if (node->role != ROLE_MASTER && node->address[0] &&
+                    agent_is_looked_at(state, facts, i)) {
                         add_item(watch, &check_rows[CHECK_MEMBER], node->address,
-                                 check_period(&check_rows[CHECK_MEMBER], node->role, numbers->dwell_agent));
+                                 check_period(&check_rows[CHECK_MEMBER], node->role,
+                                              numbers->dwell_agent));
+                }
         }
 }
 
-/* FNV-1a over the whole struct, whose unused bytes are all zero; 53 bits, as whole numbers in JSON are. */
+/* FNV-1a over the whole struct, whose unused bytes are all zero; 53 bits, as whole numbers in JSON
+ * are. */
 static uint64_t serial_of(const Watch *watch) {
         const unsigned char *bytes = (const unsigned char *) watch;
         uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -154,13 +163,15 @@ void checks_watch(const State *state, const Facts *facts, size_t index, usec_t n
         if (watch.masters > MASTERS_MAX)
                 watch.masters = 0;
 
-        if (node->role == ROLE_MASTER || (state_has_open_run(state) && agent_is_looked_at(state, facts, index)))
+        if (node->role == ROLE_MASTER ||
+            (state_has_open_run(state) && agent_is_looked_at(state, facts, index)))
                 watch_node(state, node, &watch);
         if (node->role == ROLE_MASTER && health_leader(state, facts, now) == index)
                 watch_leader(state, facts, &watch);
 
         /* What the checks look from: only what this node has really run. */
-        if (node->step.started_at || node->step.state == STEP_VERIFYING || node->step.state == STEP_DONE) {
+        if (node->step.started_at || node->step.state == STEP_VERIFYING ||
+            node->step.state == STEP_DONE) {
                 (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
                 (void) text_copy(watch.version, sizeof(watch.version), state->run.made.to);
         }

@@ -5,14 +5,15 @@
 
 /* The table of checks: what is asked, of whom, how often, and what to do about it. Pure. */
 
-/* In the documented order of troubleshooting (reference 20): the first bad one is the one to mend. */
+/* In the documented order of troubleshooting (reference 20): the first bad one is the one to mend.
+ */
 typedef enum CheckId {
         CHECK_VERSION,
-        CHECK_UNITS,
-        CHECK_ZOOKEEPER,
         CHECK_EXHIBITOR,
+        CHECK_ZOOKEEPER,
         CHECK_MESOS_MASTER,
         CHECK_MESOS_AGENT,
+        CHECK_UNITS,
         CHECK_JOURNAL,
         CHECK_RUNNER,
         CHECK_MESOS_LEADER, /* the cluster, asked on the leading master only */
@@ -22,10 +23,10 @@ typedef enum CheckId {
 
 typedef struct CheckRow {
         CheckId id;
-        const char *name;   /* on the wire; CHECK_MEMBER shares "mesos-leader", with a subject */
-        uint32_t roles;     /* set of IN(role) of the nodes it speaks of */
-        bool slow;          /* asked every 10 s, good for 15 s; its row of passes may span half the dwell */
-        bool once;          /* costly to ask: one fresh pass is enough, it need not span a dwell */
+        const char *name; /* on the wire; CHECK_MEMBER shares "mesos-leader", with a subject */
+        uint32_t roles;   /* set of IN(role) of the nodes it speaks of */
+        bool slow; /* asked every 10 s, good for 15 s; its row of passes may span half the dwell */
+        bool once; /* costly to ask: one fresh pass is enough, it need not span a dwell */
         bool after_step;    /* part of the gate after a node's own step */
         bool before_others; /* part of what makes a master good for the others' sake */
         const char *advice; /* what to type */
@@ -36,14 +37,15 @@ extern const CheckRow check_rows[CHECK_COUNT];
 /* The row of a sample; NULL: no such check. */
 const CheckRow *check_find(const Sample *sample);
 
-/* How often, and how old the newest may be, when `dwell` is to be spanned: at least four samples fit
- * into a dwell, so short ones of tests and demos are sampled faster (design 8 has the standard). */
+/* How often, and how old the newest may be, when `dwell` is to be spanned: at least four samples
+ * fit into a dwell, so short ones of tests and demos are sampled faster (design 8 has the
+ * standard). */
 usec_t check_period(const CheckRow *row, Role role, usec_t dwell);
 usec_t check_newest_max(const CheckRow *row, Role role, bool in_run);
 
 /* The dwell that a row of passes of this check must span. */
 usec_t check_dwell(const CheckRow *row, usec_t dwell);
 
-/* What `node` is to ask now. `serial` is made of the contents: the same list has the same serial, also
- * after a restart. */
+/* What `node` is to ask now. `serial` is made of the contents: the same list has the same serial,
+ * also after a restart. */
 void checks_watch(const State *state, const Facts *facts, size_t node, usec_t now, Watch *ret);

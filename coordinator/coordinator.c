@@ -21,7 +21,7 @@
 
 /* Time passes without messages too: deadlines are looked at this often. */
 #define WATCH_REPEAT (2 * USEC_PER_SEC)
-#define TICK (250 * USEC_PER_MSEC)
+#define TICK         (250 * USEC_PER_MSEC)
 
 /* More events than this in one turn is no run, it is a loop. */
 #define TURN_MAX 100000
@@ -40,12 +40,14 @@ struct Coordinator {
         usec_t log_problem_since;
 };
 
-/* --- the log ------------------------------------------------------------------------------------- */
+/* --- the log -------------------------------------------------------------------------------------
+ */
 
 static void note_log(Coordinator *c, const Error *error) {
         if (error && c->log_problem.code == ERROR_NONE) {
                 c->log_problem_since = clock_boottime();
-                log_error("The log cannot be written, nothing is decided until it can: %s", error->text);
+                log_error("The log cannot be written, nothing is decided until it can: %s",
+                          error->text);
         } else if (!error && c->log_problem.code != ERROR_NONE) {
                 log_notice("The log can be written again.");
         }
@@ -107,7 +109,8 @@ int coordinator_commit(Coordinator *c, Event *events, size_t count, Error *error
                 r = apply(c, &events[i], &problem);
                 if (r < 0) {
                         /* The log is right, this process is not: start again from the log. */
-                        log_error("The log and its reader disagree: %s; starting again", problem.text);
+                        log_error("The log and its reader disagree: %s; starting again",
+                                  problem.text);
                         abort();
                 }
 
@@ -129,7 +132,8 @@ static int commit_heard(Coordinator *c, Event *event) {
         return coordinator_commit(c, event, 1, NULL);
 }
 
-/* --- deciding and ordering ------------------------------------------------------------------------ */
+/* --- deciding and ordering
+ * ------------------------------------------------------------------------ */
 
 static void send_order(Coordinator *c, size_t index, const Message *order, usec_t now) {
         const Node *node = &c->state->nodes[index];
@@ -203,7 +207,8 @@ void coordinator_turn(Coordinator *c) {
 
         for (unsigned i = 0; i < TURN_MAX; i++) {
                 health_judge(c->state, &c->facts, clock_boottime());
-                if (run_decide(c->state, &c->facts, clock_boottime(), clock_wall(), &event, &why) == 0) {
+                if (run_decide(c->state, &c->facts, clock_boottime(), clock_wall(), &event, &why) ==
+                    0) {
                         c->why = why;
                         break;
                 }
@@ -234,7 +239,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-/* --- what nodes say ------------------------------------------------------------------------------- */
+/* --- what nodes say
+ * ------------------------------------------------------------------------------- */
 
 static void hear_epoch(Coordinator *c, const char *node, uint64_t epoch) {
         Event event;
@@ -261,9 +267,10 @@ static void hear_claimed(Coordinator *c, const char *node, const Claimed *claime
         size_t count = intake_claimed(c->state, node, claimed, events);
 
         facts_hear_claimed(&c->facts, claimed);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
                 if (commit_heard(c, &events[i]) < 0)
                         return; /* the claim stays unanswered and is repeated */
+        }
 }
 
 static void hear_heartbeat(Coordinator *c, const char *node, const Heartbeat *heartbeat) {
@@ -282,9 +289,10 @@ static void hear_report(Coordinator *c, const char *node, const Report *report) 
 
         CRASH_POINT("report-received");
         count = intake_report(c->state, node, report, events);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
                 if (commit_heard(c, &events[i]) < 0)
                         return; /* not written, so not acknowledged: the node repeats it */
+        }
 
         CRASH_POINT("report-committed");
         if (report->op[0]) {
@@ -313,7 +321,8 @@ static void hear_sample(Coordinator *c, size_t index, const Sample *sample, usec
         Event event;
 
         hear_version(c, index, sample);
-        if (!health_hear(c->state, &c->facts, index, sample, now, &subject) || !state_has_open_run(c->state))
+        if (!health_hear(c->state, &c->facts, index, sample, now, &subject) ||
+            !state_has_open_run(c->state))
                 return;
 
         event = health_event(c->state, subject, sample);
@@ -376,7 +385,8 @@ static usec_t get_heartbeat(const char *name, void *userdata) {
         return node ? node_heartbeat(c->state, node) : USEC_PER_SEC;
 }
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life
+ * ----------------------------------------------------------------------------------------- */
 
 static int on_replay(const Event *event, void *userdata, Error *error) {
         return state_apply(userdata, event, error);

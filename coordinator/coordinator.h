@@ -6,9 +6,9 @@
 #include "coordinator/config.h"
 #include "coordinator/decide.h"
 
-/* The shell round the pure core: it owns log, state, facts, link and control socket, and is the only
- * writer of state. Its one rule: commit, then apply, then decide, then commit what was decided, and
- * only then send. */
+/* The shell round the pure core: it owns log, state, facts, link and control socket, and is the
+ * only writer of state. Its one rule: commit, then apply, then decide, then commit what was
+ * decided, and only then send. */
 
 typedef struct Coordinator Coordinator;
 

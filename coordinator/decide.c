@@ -10,7 +10,8 @@
 
 #define STAGING_MAX 20 /* nodes that download at once (design 8) */
 
-/* A node that has declined is not offered the slot again at once: what kept it from starting may pass. */
+/* A node that has declined is not offered the slot again at once: what kept it from starting may
+ * pass. */
 #define DECLINE_PAUSE (10 * USEC_PER_SEC)
 
 typedef struct View {
@@ -36,7 +37,8 @@ static Event make_run_event(RunEvent kind, const char *node, const char *reason)
         return event;
 }
 
-/* --- gates --------------------------------------------------------------------------------------- */
+/* --- gates ---------------------------------------------------------------------------------------
+ */
 
 /* Heard now, and in this epoch: what it has said before may be another coordinator's doing. */
 static bool is_ours(const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
@@ -47,7 +49,8 @@ static bool is_ours(const State *state, const Facts *facts, size_t index, usec_t
                 return false;
         }
         if (node->epoch != state->epoch) {
-                why_setf(why, "rollpatch status", "%s has not acknowledged this coordinator", node->name);
+                why_setf(why, "rollpatch status", "%s has not acknowledged this coordinator",
+                         node->name);
                 return false;
         }
 
@@ -61,17 +64,19 @@ static bool journal_is_explained(const Node *node, Why *why) {
                 return true;
 
         (void) text_format(
-                        advice, sizeof(advice), "rollpatch status %s; then rollpatch release %s --reason TEXT",
-                        node->name, node->name);
-        if (node->journal_lost)
-                why_setf(
-                                why, advice, "%s: its step journal was wiped: what it has done is not known",
-                                node->name);
-        else
-                why_setf(
-                                why, advice, "%s: its step journal has step %s (%s), which is not its present one",
-                                node->name, node->foreign[0].step,
-                                enum_name(&node_step_names, node->foreign[0].state));
+                        advice, sizeof(advice),
+                        "rollpatch status %s; then rollpatch release %s --reason TEXT", node->name,
+                        node->name);
+        if (node->journal_lost) {
+                why_setf(why, advice,
+                         "%s: its step journal was wiped: what it has done is not known",
+                         node->name);
+        } else {
+                why_setf(why, advice,
+                         "%s: its step journal has step %s (%s), which is not its present one",
+                         node->name, node->foreign[0].step,
+                         enum_name(&node_step_names, node->foreign[0].state));
+        }
 
         return false;
 }
@@ -86,17 +91,17 @@ bool retry_is_safe(const State *state, const Facts *facts, size_t index, usec_t 
         if (node->step.state != STEP_UNKNOWN)
                 return true;
         if (known->reported_at == 0 || brief_is_in_hand(&said)) {
-                why_setf(
-                                ret_why, "rollpatch status", "%s %s", node->name,
-                                known->reported_at == 0 ? "has not said yet what it has done"
-                                                        : "says that its step is under way");
+                why_setf(ret_why, "rollpatch status", "%s %s", node->name,
+                         known->reported_at == 0 ? "has not said yet what it has done"
+                                                 : "says that its step is under way");
                 return false;
         }
 
         return true;
 }
 
-bool node_is_proven(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+bool node_is_proven(
+                const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         const Node *node = &state->nodes[index];
 
         if (!is_ours(state, facts, index, now, ret_why) || !journal_is_explained(node, ret_why))
@@ -104,7 +109,8 @@ bool node_is_proven(const State *state, const Facts *facts, size_t index, usec_t
         if (!facts->nodes[index].proven) {
                 const Why *unwell = &facts->nodes[index].unwell;
 
-                why_setf(ret_why, unwell->advice, "%s", unwell->text[0] ? unwell->text : "not looked at yet");
+                why_setf(ret_why, unwell->advice, "%s",
+                         unwell->text[0] ? unwell->text : "not looked at yet");
                 return false;
         }
 
@@ -120,7 +126,8 @@ static size_t collect_masters(
                 MasterFacts *masters,
                 size_t *names,
                 size_t *ret_place) {
-        bool again = state->nodes[candidate].role == ROLE_MASTER && state->nodes[candidate].step.attempt > 1;
+        bool again = state->nodes[candidate].role == ROLE_MASTER &&
+                     state->nodes[candidate].step.attempt > 1;
         size_t count = 0;
 
         *ret_place = SIZE_MAX;
@@ -135,7 +142,8 @@ static size_t collect_masters(
                 masters[count] = (MasterFacts) {
                         .claimed = node->epoch == state->epoch,
                         .fresh = node_link(state, facts, i, now) == LINK_FRESH,
-                        .healthy = again ? facts->nodes[i].healthy_but_one : facts->nodes[i].healthy,
+                        .healthy = again ? facts->nodes[i].healthy_but_one
+                                         : facts->nodes[i].healthy,
                         .slot = node->step.slot,
                         .unresolved = node_is_unresolved(node),
                 };
@@ -146,7 +154,11 @@ static size_t collect_masters(
 }
 
 static void explain_master(
-                const State *state, GateVerdict verdict, const Node *blocker, const Why *unwell, Why *why) {
+                const State *state,
+                GateVerdict verdict,
+                const Node *blocker,
+                const Why *unwell,
+                Why *why) {
         const char *reason = "";
         const char *name = blocker ? blocker->name : "";
 
@@ -158,29 +170,26 @@ static void explain_master(
                 why_setf(why, "rollpatch nodes", "the number of masters is not known: %s", reason);
                 return;
         case GATE_TOO_FEW:
-                why_setf(
-                                why, "rollpatch nodes",
-                                "fewer masters have reported here than the cluster has (%" PRIu64 ")",
-                                state_master_count(state, NULL));
+                why_setf(why, "rollpatch nodes",
+                         "fewer masters have reported here than the cluster has (%" PRIu64 ")",
+                         state_master_count(state, NULL));
                 return;
         case GATE_TOO_MANY:
-                why_setf(
-                                why, "rollpatch nodes",
-                                "more masters have reported here than the cluster has (%" PRIu64 ")",
-                                state_master_count(state, NULL));
+                why_setf(why, "rollpatch nodes",
+                         "more masters have reported here than the cluster has (%" PRIu64 ")",
+                         state_master_count(state, NULL));
                 return;
         case GATE_ALONE:
-                why_setf(
-                                why, "rollpatch run PLAN --yes --accept-downtime",
-                                "the cluster has a single master: it is down while that is patched");
+                why_setf(why, "rollpatch run PLAN --yes --accept-downtime",
+                         "the cluster has a single master: it is down while that is patched");
                 return;
         case GATE_UNCLAIMED:
-                why_setf(why, "rollpatch status", "master %s has not acknowledged this coordinator", name);
+                why_setf(why, "rollpatch status", "master %s has not acknowledged this coordinator",
+                         name);
                 return;
         case GATE_SLOT:
-                why_setf(
-                                why, "rollpatch status", "master %s has the slot (%s)", name,
-                                enum_name(&step_state_names, blocker->step.state));
+                why_setf(why, "rollpatch status", "master %s has the slot (%s)", name,
+                         enum_name(&step_state_names, blocker->step.state));
                 return;
         case GATE_UNRESOLVED:
                 why_setf(why, "rollpatch status", "master %s has an unresolved step", name);
@@ -192,14 +201,18 @@ static void explain_master(
                 why_setf(why, "rollpatch status", "master %s is not heard now", name);
                 return;
         case GATE_UNHEALTHY:
-                why_setf(
-                                why, unwell->advice, "master %s is not proven healthy: %s", name,
-                                unwell->text[0] ? unwell->text : "not looked at yet");
+                why_setf(why, unwell->advice, "master %s is not proven healthy: %s", name,
+                         unwell->text[0] ? unwell->text : "not looked at yet");
                 return;
         }
 }
 
-GateVerdict judge_masters(const State *state, const Facts *facts, size_t candidate, usec_t now, Why *ret_why) {
+GateVerdict judge_masters(
+                const State *state,
+                const Facts *facts,
+                size_t candidate,
+                usec_t now,
+                Why *ret_why) {
         MasterFacts masters[MASTERS_MAX + 1];
         size_t names[MASTERS_MAX + 1];
         size_t blocker;
@@ -209,13 +222,13 @@ GateVerdict judge_masters(const State *state, const Facts *facts, size_t candida
                         masters, count, state_master_count(state, NULL), place,
                         state->run.made.accept_downtime || place == SIZE_MAX, &blocker);
 
-        explain_master(
-                        state, verdict, blocker < count ? &state->nodes[names[blocker]] : NULL,
-                        blocker < count ? &facts->nodes[names[blocker]].unwell : NULL, ret_why);
+        explain_master(state, verdict, blocker < count ? &state->nodes[names[blocker]] : NULL,
+                       blocker < count ? &facts->nodes[names[blocker]].unwell : NULL, ret_why);
         return verdict;
 }
 
-/* --- one rule after the other; each gives an event, or none ---------------------------------------- */
+/* --- one rule after the other; each gives an event, or none
+ * ---------------------------------------- */
 
 /* A node with the slot that nobody has heard for LINK_LOST: what it does is not known any more. */
 static bool decide_lost(const View *view, Event *ret) {
@@ -243,7 +256,8 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
                 const Node *node = &view->state->nodes[i];
                 const NodeFacts *facts = &view->facts->nodes[i];
                 const RunNumbers *numbers = &view->state->run.made.numbers;
-                usec_t limit = node->role == ROLE_MASTER ? numbers->timeout_master : numbers->timeout_agent;
+                usec_t limit = node->role == ROLE_MASTER ? numbers->timeout_master
+                                                         : numbers->timeout_agent;
                 Why missing = {};
 
                 if (node->step.state != STEP_VERIFYING)
@@ -253,8 +267,10 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
                         *ret = make_step_event(node, STEP_EVENT_VERIFIED);
                         return true;
                 }
-                /* While the run stands for another reason, this node's time stands too (design 5). */
-                if (view->state->run.state != RUN_HALTED && span_sub(view->now, facts->changed) > limit) {
+                /* While the run stands for another reason, this node's time stands too (design 5).
+                 */
+                if (view->state->run.state != RUN_HALTED &&
+                    span_sub(view->now, facts->changed) > limit) {
                         *ret = make_step_event(node, STEP_EVENT_GAVE_UP);
                         (void) text_copy(ret->step.reason, sizeof(ret->step.reason), missing.text);
                         return true;
@@ -266,9 +282,13 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
         return false;
 }
 
-/* A master that went down by itself, or by somebody's hand, while another one had the slot: then two
- * are down, and m2's units may not even start (design 5). */
-static bool is_disturbed(const View *view, size_t index, const Node *holder, char reason[static REASON_MAX]) {
+/* A master that went down by itself, or by somebody's hand, while another one had the slot: then
+ * two are down, and m2's units may not even start (design 5). */
+static bool is_disturbed(
+                const View *view,
+                size_t index,
+                const Node *holder,
+                char reason[static REASON_MAX]) {
         const State *state = view->state;
         const Node *other = &state->nodes[index];
 
@@ -277,8 +297,8 @@ static bool is_disturbed(const View *view, size_t index, const Node *holder, cha
 
         if (other->booted_at > MAX(holder->step.slotted_at, state->run.since)) {
                 (void) text_format(
-                                reason, REASON_MAX, "master %s was rebooted while %s had the slot", other->name,
-                                holder->name);
+                                reason, REASON_MAX, "master %s was rebooted while %s had the slot",
+                                other->name, holder->name);
                 return true;
         }
 
@@ -286,8 +306,8 @@ static bool is_disturbed(const View *view, size_t index, const Node *holder, cha
         if (view->facts->nodes[index].heard != 0 &&
             node_link(state, view->facts, index, view->now) != LINK_FRESH) {
                 (void) text_format(
-                                reason, REASON_MAX, "master %s is not heard while %s has the slot", other->name,
-                                holder->name);
+                                reason, REASON_MAX, "master %s is not heard while %s has the slot",
+                                other->name, holder->name);
                 return true;
         }
 
@@ -320,14 +340,15 @@ static bool decide_budget(const View *view, Event *ret) {
                 return false;
 
         (void) text_format(
-                        reason, sizeof(reason), "%zu agent%s went wrong, the plan survives %" PRIu64, failed,
+                        reason, sizeof(reason),
+                        "%zu agent%s went wrong, the plan survives %" PRIu64, failed,
                         failed == 1 ? "" : "s", budget);
         *ret = make_run_event(RUN_EVENT_HALTED, "", reason);
         return true;
 }
 
-/* Whatever goes wrong with a master stops the run; with agents, more of them than the budget. A person
- * decides what is next. */
+/* Whatever goes wrong with a master stops the run; with agents, more of them than the budget. A
+ * person decides what is next. */
 static bool decide_halt(const View *view, Event *ret) {
         const State *state = view->state;
 
@@ -338,7 +359,8 @@ static bool decide_halt(const View *view, Event *ret) {
                 const Node *node = &state->nodes[i];
                 char reason[REASON_MAX];
 
-                if (node->role != ROLE_MASTER || !step_state_is_bad(node->step.state) || node->step.released)
+                if (node->role != ROLE_MASTER || !step_state_is_bad(node->step.state) ||
+                    node->step.released)
                         continue;
 
                 (void) text_format(
@@ -378,9 +400,8 @@ static bool decide_staging(const View *view, Event *ret, Why *why) {
                         return false;
                 }
                 if (node->epoch != view->state->epoch) {
-                        why_setf(
-                                        why, "rollpatch status", "%s has not acknowledged this coordinator",
-                                        node->name);
+                        why_setf(why, "rollpatch status",
+                                 "%s has not acknowledged this coordinator", node->name);
                         continue;
                 }
 
@@ -402,17 +423,18 @@ static bool can_be_looked_at(const State *state, const Node *candidate, Why *why
                 if (other == candidate || other->role != ROLE_MASTER || other->address[0])
                         continue;
 
-                why_setf(
-                                why, "rollpatch nodes", "the address of master %s is not known: nobody can look at it",
-                                other->name);
+                why_setf(why, "rollpatch nodes",
+                         "the address of master %s is not known: nobody can look at it",
+                         other->name);
                 return false;
         }
 
         return true;
 }
 
-/* The masters are of one mind, and an agent is one that the leading master has active. A master that is
- * tried again may itself be why they are not: the others' own health has been judged already. */
+/* The masters are of one mind, and an agent is one that the leading master has active. A master
+ * that is tried again may itself be why they are not: the others' own health has been judged
+ * already. */
 static bool others_agree(const View *view, size_t index, Why *why) {
         const Node *node = &view->state->nodes[index];
         const NodeFacts *facts = &view->facts->nodes[index];
@@ -420,16 +442,16 @@ static bool others_agree(const View *view, size_t index, Why *why) {
         if (node->role == ROLE_MASTER && node->step.attempt > 1)
                 return true;
         if (!view->facts->cluster_well) {
-                why_setf(
-                                why, view->facts->cluster_unwell.advice, "%s",
-                                view->facts->cluster_unwell.text[0] ? view->facts->cluster_unwell.text
-                                                                    : "the masters have not been looked at yet");
+                why_setf(why, view->facts->cluster_unwell.advice, "%s",
+                         view->facts->cluster_unwell.text[0]
+                                         ? view->facts->cluster_unwell.text
+                                         : "the masters have not been looked at yet");
                 return false;
         }
         if (node->role != ROLE_MASTER && !facts->member) {
-                why_setf(
-                                why, facts->unwell.advice, "%s",
-                                facts->unwell.text[0] ? facts->unwell.text : "the agent has not been looked at yet");
+                why_setf(why, facts->unwell.advice, "%s",
+                         facts->unwell.text[0] ? facts->unwell.text
+                                               : "the agent has not been looked at yet");
                 return false;
         }
 
@@ -444,11 +466,12 @@ static bool may_go_down(const View *view, size_t index, Why *why) {
         const char *waiting;
 
         if (!state_claim_is_complete(state, &waiting)) {
-                why_setf(why, "rollpatch status", "the claim is not complete: waiting for %s", waiting);
+                why_setf(why, "rollpatch status", "the claim is not complete: waiting for %s",
+                         waiting);
                 return false;
         }
-        if (!is_ours(state, view->facts, index, view->now, why) || !journal_is_explained(node, why) ||
-            !can_be_looked_at(state, node, why))
+        if (!is_ours(state, view->facts, index, view->now, why) ||
+            !journal_is_explained(node, why) || !can_be_looked_at(state, node, why))
                 return false;
 
         if (judge_masters(state, view->facts, index, view->now, why) != GATE_OPEN)
@@ -467,7 +490,8 @@ static bool decide_start(const View *view, Event *ret, Why *why) {
                         continue;
                 if (!facts->nonce[0] || facts->nonce_fence != node->step.fence || facts->ordered ||
                     span_sub(view->now, facts->nonce_since) > START_ORDER_LIFE) {
-                        why_setf(why, "rollpatch status", "waiting for %s to say it is ready", node->name);
+                        why_setf(why, "rollpatch status", "waiting for %s to say it is ready",
+                                 node->name);
                         continue;
                 }
                 if (!may_go_down(view, i, why))
@@ -484,17 +508,16 @@ static bool decide_start(const View *view, Event *ret, Why *why) {
         return false;
 }
 
-/* One at a time among masters: whoever has the slot, by us or by what a node has told a restored log. No
- * agent begins while a master has it. */
+/* One at a time among masters: whoever has the slot, by us or by what a node has told a restored
+ * log. No agent begins while a master has it. */
 static bool slot_is_free(const State *state, Why *why) {
         const Node *holder = state_find_master_with_slot(state, NULL);
 
         if (!holder)
                 return true;
 
-        why_setf(
-                        why, "rollpatch status", "%s has the slot (%s)", holder->name,
-                        enum_name(&step_state_names, holder->step.state));
+        why_setf(why, "rollpatch status", "%s has the slot (%s)", holder->name,
+                 enum_name(&step_state_names, holder->step.state));
         return false;
 }
 
@@ -507,8 +530,9 @@ static Event end_of_run(const State *state) {
                 return make_run_event(RUN_EVENT_FINISHED, "", "");
 
         (void) text_format(
-                        reason, sizeof(reason), "everybody else is done; %zu agent%s went wrong and wait%s for you",
-                        failed, failed == 1 ? "" : "s", failed == 1 ? "s" : "");
+                        reason, sizeof(reason),
+                        "everybody else is done; %zu agent%s went wrong and wait%s for you", failed,
+                        failed == 1 ? "" : "s", failed == 1 ? "s" : "");
         return make_run_event(RUN_EVENT_HALTED, "", reason);
 }
 
@@ -528,9 +552,8 @@ static bool give_slot(const View *view, size_t next, Event *ret, Why *why) {
 
         if (node->step.declines > 0 &&
             span_sub(view->now, view->facts->nodes[next].changed) < DECLINE_PAUSE) {
-                why_setf(
-                                why, "rollpatch status", "%s has declined, it is asked again soon: %s",
-                                node->name, node->step.reason);
+                why_setf(why, "rollpatch status", "%s has declined, it is asked again soon: %s",
+                         node->name, node->step.reason);
                 return false;
         }
         if (!slot_is_free(state, why) || !may_go_down(view, next, why))
@@ -538,7 +561,8 @@ static bool give_slot(const View *view, size_t next, Event *ret, Why *why) {
 
         *ret = make_step_event(node, STEP_EVENT_SLOTTED);
         ret->step.fence = MAX(state->fence, view->facts->fence_heard) + 1;
-        ret->step.registered_before = node->role == ROLE_MASTER ? 0 : view->facts->nodes[next].registered_ms;
+        ret->step.registered_before =
+                        node->role == ROLE_MASTER ? 0 : view->facts->nodes[next].registered_ms;
         return true;
 }
 
@@ -578,7 +602,8 @@ static void explain_halt(const State *state, Why *why) {
                         continue;
 
                 (void) text_format(
-                                advice, sizeof(advice), "rollpatch report; then rollpatch retry %s --reason TEXT",
+                                advice, sizeof(advice),
+                                "rollpatch report; then rollpatch retry %s --reason TEXT",
                                 node->name);
                 break;
         }
@@ -597,7 +622,8 @@ static void explain_stopped(const State *state, Why *why) {
                 return;
         case RUN_PAUSED:
         case RUN_HELD:
-                why_setf(why, "rollpatch resume", "%s: %s", enum_name(&run_state_names, run->state), run->reason);
+                why_setf(why, "rollpatch resume", "%s: %s", enum_name(&run_state_names, run->state),
+                         run->reason);
                 return;
         case RUN_HALTED:
                 explain_halt(state, why);
@@ -605,17 +631,21 @@ static void explain_stopped(const State *state, Why *why) {
         }
 }
 
-int run_decide(const State *state, const Facts *facts, usec_t now, usec_t wall, Event *ret, Why *ret_why) {
+int run_decide(const State *state,
+               const Facts *facts,
+               usec_t now,
+               usec_t wall,
+               Event *ret,
+               Why *ret_why) {
         View view = { .state = state, .facts = facts, .now = now, .wall = wall };
         Why why = {};
 
         *ret_why = why;
         if (state->deposed_by) {
-                why_setf(
-                                ret_why, "systemctl restart rollpatchd",
-                                "%s obeys another coordinator (epoch %" PRIu64 ", ours is %" PRIu64
-                                "); stop that one, then restart this one",
-                                state->deposed_node, state->deposed_by, state->epoch);
+                why_setf(ret_why, "systemctl restart rollpatchd",
+                         "%s obeys another coordinator (epoch %" PRIu64 ", ours is %" PRIu64
+                         "); stop that one, then restart this one",
+                         state->deposed_node, state->deposed_by, state->epoch);
                 return 0;
         }
         if (state->run.made.number == 0)

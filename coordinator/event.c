@@ -232,7 +232,8 @@ int event_encode(const Event *event, char **ret, Error *error) {
 
         r = fields_encode(row->fields, (const char *) event + row->offset, body, error);
         if (r < 0)
-                return error_prefixf(error, "event '%s'", enum_name(&event_kind_names, event->kind));
+                return error_prefixf(
+                                error, "event '%s'", enum_name(&event_kind_names, event->kind));
 
         text = json_print(body);
         if (!text)
@@ -249,7 +250,9 @@ int event_decode(const char *kind, const char *body, Event *ret, Error *error) {
         int r;
 
         if (value < 0)
-                return error_setf(error, ERROR_VERSION, "kind is '%s', which this rollpatch does not know", kind);
+                return error_setf(
+                                error, ERROR_VERSION,
+                                "kind is '%s', which this rollpatch does not know", kind);
 
         r = json_parse(body, strlen(body), &json, error);
         if (r < 0)
@@ -304,34 +307,39 @@ static void describe_step(const EventStep *step, char *buffer, size_t size) {
         const char *event = enum_name(&step_event_names, step->event);
         const char *colon = step->reason[0] ? ": " : "";
 
-        if (step->event == STEP_EVENT_SLOTTED)
+        if (step->event == STEP_EVENT_SLOTTED) {
                 (void) text_format(
                                 buffer, size, "%s: got the slot, fence %" PRIu64 "%s%s", step->node,
                                 step->fence, colon, step->reason);
-        else
-                (void) text_format(buffer, size, "%s: %s%s%s", step->node, event, colon, step->reason);
+        } else {
+                (void) text_format(
+                                buffer, size, "%s: %s%s%s", step->node, event, colon, step->reason);
+        }
 }
 
 static void describe_epoch(const Event *event, char *buffer, size_t size) {
-        if (event->kind == EVENT_STARTED)
+        if (event->kind == EVENT_STARTED) {
                 (void) text_format(
                                 buffer, size, "rollpatchd %s started, claims epoch %" PRIu64,
                                 event->epoch.software, event->epoch.epoch);
-        else if (event->kind == EVENT_EPOCH)
+        } else if (event->kind == EVENT_EPOCH) {
                 (void) text_format(
-                                buffer, size, "%s has obeyed a later coordinator; claims epoch %" PRIu64,
+                                buffer, size,
+                                "%s has obeyed a later coordinator; claims epoch %" PRIu64,
                                 event->epoch.node, event->epoch.epoch);
-        else
+        } else {
                 (void) text_format(
-                                buffer, size, "%s obeys another coordinator, with epoch %" PRIu64 ": stopped",
+                                buffer, size,
+                                "%s obeys another coordinator, with epoch %" PRIu64 ": stopped",
                                 event->epoch.node, event->epoch.epoch);
+        }
 }
 
 static void describe_operator(const EventOperator *by, char *buffer, size_t size) {
         (void) text_format(
-                        buffer, size, "%s: %s%s%s%s%s%s%s", by->user, by->verb, by->node[0] ? " " : "",
-                        by->node, by->reason[0] ? ", because: " : "", by->reason,
-                        by->outcome[0] ? " -> " : "", by->outcome);
+                        buffer, size, "%s: %s%s%s%s%s%s%s", by->user, by->verb,
+                        by->node[0] ? " " : "", by->node, by->reason[0] ? ", because: " : "",
+                        by->reason, by->outcome[0] ? " -> " : "", by->outcome);
 }
 
 static void describe_node(const EventNode *node, char *buffer, size_t size) {
@@ -354,8 +362,8 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                 break;
         case EVENT_CLAIMED:
                 (void) text_format(
-                                buffer, size, "%s: acknowledged epoch %" PRIu64, event->claimed.node,
-                                event->claimed.epoch);
+                                buffer, size, "%s: acknowledged epoch %" PRIu64,
+                                event->claimed.node, event->claimed.epoch);
                 break;
         case EVENT_FOREIGN:
                 (void) text_format(
@@ -375,8 +383,9 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                 break;
         case EVENT_RUN_MADE:
                 (void) text_format(
-                                buffer, size, "run %" PRIu64 " made by %s: %s -> %s", event->run_made.number,
-                                event->run_made.user, event->run_made.from, event->run_made.to);
+                                buffer, size, "run %" PRIu64 " made by %s: %s -> %s",
+                                event->run_made.number, event->run_made.user, event->run_made.from,
+                                event->run_made.to);
                 break;
         case EVENT_RUN_NODE:
                 (void) text_format(
@@ -385,7 +394,8 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                 break;
         case EVENT_RUN:
                 (void) text_format(
-                                buffer, size, "run %s%s%s", enum_name(&run_event_names, event->run.event),
+                                buffer, size, "run %s%s%s",
+                                enum_name(&run_event_names, event->run.event),
                                 event->run.reason[0] ? ": " : "", event->run.reason);
                 break;
         case EVENT_STEP:
@@ -393,14 +403,14 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                 break;
         case EVENT_CHECK:
                 (void) text_format(
-                                buffer, size, "%s: %s is %s%s%s", event->check.node, event->check.check,
-                                enum_name(&verdict_names, event->check.verdict),
+                                buffer, size, "%s: %s is %s%s%s", event->check.node,
+                                event->check.check, enum_name(&verdict_names, event->check.verdict),
                                 event->check.reason[0] ? ": " : "", event->check.reason);
                 break;
         case EVENT_ORDERED:
                 (void) text_format(
-                                buffer, size, "%s: start ordered, fence %" PRIu64, event->ordered.node,
-                                event->ordered.fence);
+                                buffer, size, "%s: start ordered, fence %" PRIu64,
+                                event->ordered.node, event->ordered.fence);
                 break;
         case EVENT_OPERATOR:
                 describe_operator(&event->operator, buffer, size);

@@ -6,13 +6,13 @@
 #include "coordinator/step.h"
 #include "proto/message.h"
 
-/* What the log is made of: everything the coordinator knows is the fold of these (state.h). An event
- * is a fact that has been decided or heard; it is committed before anybody acts on it (promise 6).
- * Heartbeats and unchanged samples are not events. Pure. */
+/* What the log is made of: everything the coordinator knows is the fold of these (state.h). An
+ * event is a fact that has been decided or heard; it is committed before anybody acts on it
+ * (promise 6). Heartbeats and unchanged samples are not events. Pure. */
 
 typedef enum EventKind {
-        EVENT_STARTED,  /* rollpatchd has started and claims this epoch */
-        EVENT_EPOCH,    /* a node knew a higher epoch before the claim was complete: claim above it */
+        EVENT_STARTED, /* rollpatchd has started and claims this epoch */
+        EVENT_EPOCH, /* a node knew a higher epoch before the claim was complete: claim above it */
         EVENT_DEPOSED,  /* a node obeys a higher epoch after the claim was complete */
         EVENT_NODE,     /* what a node says of itself, when it is new or has changed */
         EVENT_CLAIMED,  /* a node has acknowledged an epoch */
@@ -101,7 +101,7 @@ typedef struct EventRunMade {
         char url[URL_MAX];
         char sha256[DIGEST_TEXT_MAX];
         uint64_t size;
-        bool accept_downtime; /* a single master may go down */
+        bool accept_downtime;    /* a single master may go down */
         char waived[REASON_MAX]; /* what this run passes, and why; or empty */
         RunNumbers numbers;
         char user[USER_MAX];

@@ -59,7 +59,8 @@ static void note_node(NodeFacts *facts, const Event *event, usec_t now) {
         if (event->kind != EVENT_STEP && event->kind != EVENT_CLAIMED)
                 return;
 
-        /* A claim voids the nonces that a node has given, a transition the slot they were given for. */
+        /* A claim voids the nonces that a node has given, a transition the slot they were given
+         * for. */
         drop_nonce(facts);
         facts->refusal[0] = '\0';
         if (event->kind == EVENT_STEP) {
@@ -76,11 +77,12 @@ int facts_note(Facts *facts, const State *state, const Event *event, usec_t now)
         if (r < 0)
                 return r;
 
-        if (event->kind == EVENT_STARTED || event->kind == EVENT_EPOCH)
+        if (event->kind == EVENT_STARTED || event->kind == EVENT_EPOCH) {
                 for (size_t i = 0; i < facts->count; i++)
                         drop_nonce(&facts->nodes[i]);
-        else if (node)
+        } else if (node) {
                 note_node(&facts->nodes[node - state->nodes], event, now);
+        }
 
         return 0;
 }
@@ -107,7 +109,8 @@ void facts_hear_claimed(Facts *facts, const Claimed *claimed) {
                 facts->fence_heard = MAX(facts->fence_heard, claimed->steps[i].fence);
 }
 
-static void hear_state(NodeFacts *facts, const Node *node, const char *step, NodeStep state, usec_t now) {
+static void hear_state(
+                NodeFacts *facts, const Node *node, const char *step, NodeStep state, usec_t now) {
         if (strcmp(step, node->step.id) != 0)
                 return;
 
@@ -115,17 +118,25 @@ static void hear_state(NodeFacts *facts, const Node *node, const char *step, Nod
         facts->reported_at = now;
 }
 
-void facts_hear_heartbeat(Facts *facts, const State *state, size_t node, const Heartbeat *heartbeat, usec_t now) {
-        hear_state(&facts->nodes[node], &state->nodes[node], heartbeat->step, heartbeat->state, now);
+void facts_hear_heartbeat(
+                Facts *facts,
+                const State *state,
+                size_t node,
+                const Heartbeat *heartbeat,
+                usec_t now) {
+        hear_state(&facts->nodes[node], &state->nodes[node], heartbeat->step, heartbeat->state,
+                   now);
         facts->nodes[node].watching = heartbeat->watch;
 }
 
-void facts_hear_report(Facts *facts, const State *state, size_t node, const Report *report, usec_t now) {
+void facts_hear_report(
+                Facts *facts, const State *state, size_t node, const Report *report, usec_t now) {
         hear_state(&facts->nodes[node], &state->nodes[node], report->step, report->state, now);
         facts->fence_heard = MAX(facts->fence_heard, report->fence);
 }
 
-void facts_hear_ready(Facts *facts, const State *state, size_t node, const Ready *ready, usec_t now) {
+void facts_hear_ready(
+                Facts *facts, const State *state, size_t node, const Ready *ready, usec_t now) {
         NodeFacts *known = &facts->nodes[node];
         const Node *of = &state->nodes[node];
 
@@ -133,7 +144,8 @@ void facts_hear_ready(Facts *facts, const State *state, size_t node, const Ready
             strcmp(of->step.id, ready->step) != 0 || ready->fence != of->step.fence)
                 return;
 
-        /* Said twice: its time runs from the first on, and it has been used up by the first order. */
+        /* Said twice: its time runs from the first on, and it has been used up by the first order.
+         */
         if (strcmp(known->nonce, ready->nonce) == 0 || strcmp(known->sent_nonce, ready->nonce) == 0)
                 return;
 

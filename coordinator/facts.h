@@ -5,29 +5,32 @@
 #include "coordinator/why.h"
 
 /* What is true only now and only in this process: who was heard when, nonces, what was sent. A
- * restart forgets it all and asks again (promise 6), so nothing here may be needed to know whether a
- * step has been started. Moments are boot time of the coordinator's host. Pure. */
+ * restart forgets it all and asks again (promise 6), so nothing here may be needed to know whether
+ * a step has been started. Moments are boot time of the coordinator's host. Pure. */
 
 typedef struct NodeFacts {
-        usec_t heard;    /* newest valid message; 0: not since this start */
-        usec_t greeted;  /* newest session; 0: none since this start */
-        usec_t changed;  /* newest transition of its step, or this start */
+        usec_t heard;     /* newest valid message; 0: not since this start */
+        usec_t greeted;   /* newest session; 0: none since this start */
+        usec_t changed;   /* newest transition of its step, or this start */
         usec_t heartbeat; /* how often it was last told to speak; 0: not told */
 
-        /* What the samples say, as judged at the newest turn (health.h). As long as nobody looks: no. */
-        struct Health *health; /* owned; NULL: nothing was ever asked */
-        bool healthy;          /* a master that is good for the others' sake */
-        bool healthy_but_one;  /* the same, as far as it can be while one other is bad: for a retry of that one */
-        bool proven;           /* the gate after its step holds */
-        bool member;           /* an agent that the leading master has active */
+        /* What the samples say, as judged at the newest turn (health.h). As long as nobody looks:
+         * no. */
+        struct Health *health;  /* owned; NULL: nothing was ever asked */
+        bool healthy;           /* a master that is good for the others' sake */
+        bool healthy_but_one;   /* the same, as far as it can be while one other is bad: for a retry
+                                   of that one */
+        bool proven;            /* the gate after its step holds */
+        bool member;            /* an agent that the leading master has active */
         uint64_t registered_ms; /* when it registered there last, leader's clock */
-        Why unwell;            /* why it is not healthy, or not proven while that is wanted */
+        Why unwell;             /* why it is not healthy, or not proven while that is wanted */
         usec_t watch_at;
-        uint64_t watch;        /* serial of the newest list of questions sent to it */
-        uint64_t watching;     /* serial that it says it has */
+        uint64_t watch;    /* serial of the newest list of questions sent to it */
+        uint64_t watching; /* serial that it says it has */
 
         NodeStep reported;  /* what it said of its present step last */
-        usec_t reported_at; /* boot time; 0: nothing in this session, or since the newest transition */
+        usec_t reported_at; /* boot time; 0: nothing in this session, or since the newest transition
+                             */
 
         /* The node's offer to be started, good for one start order. */
         char nonce[ID_TEXT_MAX]; /* empty: none */
@@ -40,10 +43,11 @@ typedef struct NodeFacts {
         MessageKind sent;
         char sent_step[STEP_ID_MAX];
         uint64_t sent_fence;
-        usec_t sent_at; /* 0: nothing */
+        usec_t sent_at;               /* 0: nothing */
         char sent_nonce[ID_TEXT_MAX]; /* of the newest start order: never sent twice */
 
-        char refusal[REASON_MAX]; /* newest refusal, for people; empty once something was accepted */
+        char refusal[REASON_MAX]; /* newest refusal, for people; empty once something was accepted
+                                   */
         usec_t quiet_until;       /* no order before this: the last one was refused */
 } NodeFacts;
 
@@ -62,7 +66,8 @@ typedef struct Facts {
 int facts_grow(Facts *facts, const State *state, usec_t now);
 void facts_done(Facts *facts);
 
-/* Keeps up with an event that has been applied, and makes room for a node that it has brought: -ENOMEM. */
+/* Keeps up with an event that has been applied, and makes room for a node that it has brought:
+ * -ENOMEM. */
 int facts_note(Facts *facts, const State *state, const Event *event, usec_t now);
 
 /* A node that the state knows has begun a new session: what was said in the old one is void. */
@@ -70,16 +75,23 @@ void facts_greet(Facts *facts, const State *state, const Hello *hello, usec_t no
 
 /* What a node that the state knows says besides facts for the log. */
 void facts_hear_claimed(Facts *facts, const Claimed *claimed);
-void facts_hear_heartbeat(Facts *facts, const State *state, size_t node, const Heartbeat *heartbeat, usec_t now);
-void facts_hear_ready(Facts *facts, const State *state, size_t node, const Ready *ready, usec_t now);
-void facts_hear_report(Facts *facts, const State *state, size_t node, const Report *report, usec_t now);
+void facts_hear_heartbeat(
+                Facts *facts,
+                const State *state,
+                size_t node,
+                const Heartbeat *heartbeat,
+                usec_t now);
+void facts_hear_ready(
+                Facts *facts, const State *state, size_t node, const Ready *ready, usec_t now);
+void facts_hear_report(
+                Facts *facts, const State *state, size_t node, const Report *report, usec_t now);
 void facts_hear_refused(Facts *facts, size_t node, const Refused *refused, usec_t now);
 
 #define START_ORDER_LIFE (5 * USEC_PER_SEC) /* on the node's own clock, from its nonce on */
 #define REFUSED_PAUSE    (2 * USEC_PER_SEC) /* so that a full disk is not asked at full speed */
 
-/* A nonce that is too old to start anything, and a start order that was not taken in its life, are void:
- * the node is asked for a new nonce. */
+/* A nonce that is too old to start anything, and a start order that was not taken in its life, are
+ * void: the node is asked for a new nonce. */
 void facts_expire(NodeFacts *facts, usec_t now);
 
 #define LINK_LOST (3 * USEC_PER_MINUTE)
@@ -93,8 +105,8 @@ typedef enum LinkState {
 #define LINK_STATE_COUNT (LINK_LOST_STATE + 1)
 extern const EnumNames link_state_names; /* "never", "fresh", "stale", "lost" */
 
-/* How often this node is to speak: 1 s for every node that has a part in an open run's present stage
- * (masters throughout, others from their slot to their end), else 10 s. */
+/* How often this node is to speak: 1 s for every node that has a part in an open run's present
+ * stage (masters throughout, others from their slot to their end), else 10 s. */
 usec_t node_heartbeat(const State *state, const Node *node);
 
 LinkState node_link(const State *state, const Facts *facts, size_t node, usec_t now);

@@ -3,8 +3,8 @@
 
 #include "common/enum-names.h"
 
-/* Promise 1 as a function: may this master go down now? Pure; every vector of facts is tested against
- * an oracle that is written differently. */
+/* Promise 1 as a function: may this master go down now? Pure; every vector of facts is tested
+ * against an oracle that is written differently. */
 
 typedef struct MasterFacts {
         bool claimed;    /* has acknowledged the present epoch */
@@ -31,9 +31,9 @@ typedef enum GateVerdict {
 #define GATE_VERDICT_COUNT (GATE_UNHEALTHY + 1)
 extern const EnumNames gate_verdict_names;
 
-/* `wanted` is N of /opt/mesosphere/etc/master_count, 0 when it is not known; `count` the masters that
- * are known. The candidate may be bad itself, but it must have acknowledged the claim. On a closed
- * gate names the first master that keeps it closed, or `count` when it is none of them. */
+/* `wanted` is N of /opt/mesosphere/etc/master_count, 0 when it is not known; `count` the masters
+ * that are known. The candidate may be bad itself, but it must have acknowledged the claim. On a
+ * closed gate names the first master that keeps it closed, or `count` when it is none of them. */
 GateVerdict others_all_good(
                 const MasterFacts *masters,
                 size_t count,

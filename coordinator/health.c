@@ -10,7 +10,8 @@
 /* Agents that are next in the plan are looked at before they get a slot: this many at once. */
 #define LOOK_AHEAD 16
 
-/* --- taking in ------------------------------------------------------------------------------------ */
+/* --- taking in
+ * ------------------------------------------------------------------------------------ */
 
 static Health *make_health(NodeFacts *facts) {
         if (!facts->health)
@@ -29,27 +30,32 @@ static void forget(NodeFacts *facts) {
 }
 
 static void note_resumed(const State *state, Facts *facts, usec_t now) {
-        for (size_t i = 0; i < state->node_count; i++)
+        for (size_t i = 0; i < state->node_count; i++) {
                 if (state->nodes[i].step.state == STEP_VERIFYING)
                         facts->nodes[i].changed = now; /* its time stood while the run did */
+        }
 }
 
 void health_note(const State *state, Facts *facts, const Event *event, usec_t now) {
         const Node *node = state_find_node_const(state, event_node(event));
-        bool proves_anew = event->kind == EVENT_STEP && (event->step.event == STEP_EVENT_SUCCEEDED ||
-                                                         event->step.event == STEP_EVENT_RECHECKED);
+        bool proves_anew =
+                        event->kind == EVENT_STEP && (event->step.event == STEP_EVENT_SUCCEEDED ||
+                                                      event->step.event == STEP_EVENT_RECHECKED);
         bool booted = event->kind == EVENT_NODE && node && node->booted_at == event->at;
 
-        if (event->kind == EVENT_RUN && event->run.event == RUN_EVENT_RESUMED)
+        if (event->kind == EVENT_RUN && event->run.event == RUN_EVENT_RESUMED) {
                 note_resumed(state, facts, now);
-        else if (node && (proves_anew || booted))
+        } else if (node && (proves_anew || booted)) {
                 forget(&facts->nodes[node - state->nodes]);
+        }
 }
 
 static size_t find_by_address(const State *state, const char *address) {
-        for (size_t i = 0; i < state->node_count; i++)
-                if (state->nodes[i].role != ROLE_MASTER && strcmp(state->nodes[i].address, address) == 0)
+        for (size_t i = 0; i < state->node_count; i++) {
+                if (state->nodes[i].role != ROLE_MASTER &&
+                    strcmp(state->nodes[i].address, address) == 0)
                         return i;
+        }
 
         return SIZE_MAX;
 }
@@ -83,7 +89,8 @@ bool health_hear(
         return health && window_add(&health->windows[row->id], sample, now);
 }
 
-/* --- one answer of one node ------------------------------------------------------------------------ */
+/* --- one answer of one node
+ * ------------------------------------------------------------------------ */
 
 static usec_t dwell_of(const State *state, const Node *node) {
         const RunNumbers *numbers = &state->run.made.numbers;
@@ -92,10 +99,12 @@ static usec_t dwell_of(const State *state, const Node *node) {
 }
 
 /* The newest answer, if it is fresh: NULL otherwise. */
-static const Sample *fresh_sample(const State *state, const Facts *facts, size_t node, CheckId check, usec_t now) {
+static const Sample *fresh_sample(
+                const State *state, const Facts *facts, size_t node, CheckId check, usec_t now) {
         const Health *health = health_of(facts, node);
         const Node *known = &state->nodes[node];
-        usec_t newest_max = check_newest_max(&check_rows[check], known->role, state_has_open_run(state));
+        usec_t newest_max = check_newest_max(
+                        &check_rows[check], known->role, state_has_open_run(state));
 
         if (!health || !window_is_fresh(&health->windows[check], now, newest_max))
                 return NULL;
@@ -113,10 +122,12 @@ static bool says(const Sample *sample, const char *name, uint64_t want) {
 static bool names_node(const char *text, const Node *node) {
         size_t length = strlen(node->address);
 
-        return text && length > 0 && strncmp(text, node->address, length) == 0 && text[length] == ':';
+        return text && length > 0 && strncmp(text, node->address, length) == 0 &&
+               text[length] == ':';
 }
 
-/* --- the masters together --------------------------------------------------------------------------- */
+/* --- the masters together
+ * --------------------------------------------------------------------------- */
 
 static size_t find_only(
                 const State *state,
@@ -130,8 +141,8 @@ static size_t find_only(
         *ret_count = 0;
         for (size_t i = 0; i < state->node_count; i++) {
                 const Sample *sample = state->nodes[i].role == ROLE_MASTER
-                                ? fresh_sample(state, facts, i, check, now)
-                                : NULL;
+                                                       ? fresh_sample(state, facts, i, check, now)
+                                                       : NULL;
 
                 if (!sample || !is_leader(sample))
                         continue;
@@ -165,8 +176,9 @@ size_t health_leader(const State *state, const Facts *facts, usec_t now) {
 
         for (size_t i = 0; leader != SIZE_MAX && i < state->node_count; i++) {
                 const Sample *sample = state->nodes[i].role == ROLE_MASTER
-                                ? fresh_sample(state, facts, i, CHECK_MESOS_MASTER, now)
-                                : NULL;
+                                                       ? fresh_sample(state, facts, i,
+                                                                      CHECK_MESOS_MASTER, now)
+                                                       : NULL;
                 const char *named = sample ? sample_text(sample, "leader") : NULL;
 
                 /* Whoever names another leader: there is none that all agree on. */
@@ -177,14 +189,16 @@ size_t health_leader(const State *state, const Facts *facts, usec_t now) {
         return leader;
 }
 
-bool cluster_is_well(const State *state, const Facts *facts, size_t except, usec_t now, Why *ret_why) {
+bool cluster_is_well(
+                const State *state, const Facts *facts, size_t except, usec_t now, Why *ret_why) {
         const char *advice = "rollpatch status MASTER";
         size_t leader = health_leader(state, facts, now);
         size_t zookeepers;
 
         (void) find_only(state, facts, CHECK_ZOOKEEPER, now, leads_zookeeper, &zookeepers);
         if (zookeepers != 1) {
-                why_setf(ret_why, advice, "%zu masters say that they lead ZooKeeper, want exactly 1", zookeepers);
+                why_setf(ret_why, advice,
+                         "%zu masters say that they lead ZooKeeper, want exactly 1", zookeepers);
                 return false;
         }
         if (leader == SIZE_MAX) {
@@ -195,47 +209,59 @@ bool cluster_is_well(const State *state, const Facts *facts, size_t except, usec
                 return true; /* its word about the registry is not asked for */
 
         if (!says(fresh_sample(state, facts, leader, CHECK_MESOS_LEADER, now), "health", 1)) {
-                why_setf(
-                                ret_why, advice, "the leading master %s has not said that its registry is recovered",
-                                state->nodes[leader].name);
+                why_setf(ret_why, advice,
+                         "the leading master %s has not said that its registry is recovered",
+                         state->nodes[leader].name);
                 return false;
         }
 
         return true;
 }
 
-/* --- gates ------------------------------------------------------------------------------------------ */
+/* --- gates
+ * ------------------------------------------------------------------------------------------ */
 
 /* Tenths of a second are enough for a person. */
 static usec_t rounded(usec_t span) {
         return span - span % (100 * USEC_PER_MSEC);
 }
 
-static void explain_window(const Node *node, const CheckRow *row, const Window *window, usec_t now, usec_t dwell,
-                           usec_t newest_max, Why *why) {
+static void explain_window(
+                const Node *node,
+                const CheckRow *row,
+                const Window *window,
+                usec_t now,
+                usec_t dwell,
+                usec_t newest_max,
+                Why *why) {
         const char *reason = window->sample.reason;
         char seen[SPAN_TEXT_MAX];
         char want[SPAN_TEXT_MAX];
 
-        if (window->newest == 0)
-                why_setf(why, row->advice, "%s: %s has not been answered yet", node->name, row->name);
-        else if (window->sample.verdict == VERDICT_FAIL)
+        if (window->newest == 0) {
+                why_setf(why, row->advice, "%s: %s has not been answered yet", node->name,
+                         row->name);
+        } else if (window->sample.verdict == VERDICT_FAIL) {
                 why_setf(why, row->advice, "%s: %s: %s", node->name, row->name, reason);
-        else if (window->sample.verdict == VERDICT_UNKNOWN)
+        } else if (window->sample.verdict == VERDICT_UNKNOWN) {
                 why_setf(why, row->advice, "%s: %s is unknown: %s", node->name, row->name, reason);
-        else if (!window_is_fresh(window, now, newest_max))
-                why_setf(
-                                why, row->advice, "%s: %s was last answered %s ago", node->name, row->name,
-                                span_format(rounded(span_sub(now, window->newest)), seen));
-        else
-                why_setf(
-                                why, "", "%s: %s has been good for %s of %s", node->name, row->name,
-                                span_format(rounded(span_sub(window->newest, window->since)), seen),
-                                span_format(dwell, want));
+        } else if (!window_is_fresh(window, now, newest_max)) {
+                why_setf(why, row->advice, "%s: %s was last answered %s ago", node->name, row->name,
+                         span_format(rounded(span_sub(now, window->newest)), seen));
+        } else {
+                why_setf(why, "", "%s: %s has been good for %s of %s", node->name, row->name,
+                         span_format(rounded(span_sub(window->newest, window->since)), seen),
+                         span_format(dwell, want));
+        }
 }
 
 static bool check_holds(
-                const State *state, const Facts *facts, size_t index, const CheckRow *row, usec_t now, Why *why) {
+                const State *state,
+                const Facts *facts,
+                size_t index,
+                const CheckRow *row,
+                usec_t now,
+                Why *why) {
         static const Window never = {};
         const Node *node = &state->nodes[index];
         const Health *health = health_of(facts, index);
@@ -247,14 +273,16 @@ static bool check_holds(
                 return true;
 
         /* Nothing to compare with: listed as "not checked", but it keeps nobody waiting. */
-        if (window->sample.verdict == VERDICT_NOT_APPLICABLE && window_is_fresh(window, now, newest_max))
+        if (window->sample.verdict == VERDICT_NOT_APPLICABLE &&
+            window_is_fresh(window, now, newest_max))
                 return true;
 
         explain_window(node, row, window, now, check_dwell(row, dwell), newest_max, why);
         return false;
 }
 
-bool master_is_healthy(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+bool master_is_healthy(
+                const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         for (size_t i = 0; i < CHECK_COUNT; i++) {
                 const CheckRow *row = &check_rows[i];
 
@@ -277,11 +305,14 @@ bool agent_is_member(
         const char *advice = check_rows[CHECK_MEMBER].advice;
 
         if (!sample) {
-                why_setf(ret_why, advice, "%s: the leading master has not been heard about it", node->name);
+                why_setf(ret_why, advice, "%s: the leading master has not been heard about it",
+                         node->name);
                 return false;
         }
         if (!says(sample, "listed", 1)) {
-                why_setf(ret_why, advice, "%s: the leading master does not list it: it is not registered", node->name);
+                why_setf(ret_why, advice,
+                         "%s: the leading master does not list it: it is not registered",
+                         node->name);
                 return false;
         }
         if (!says(sample, "active", 1)) {
@@ -289,7 +320,8 @@ bool agent_is_member(
                 return false;
         }
         if (!sample_number(sample, "reregistered_ms", ret_reregistered_ms)) {
-                why_setf(ret_why, advice, "%s: the leading master does not say when it registered", node->name);
+                why_setf(ret_why, advice, "%s: the leading master does not say when it registered",
+                         node->name);
                 return false;
         }
 
@@ -297,7 +329,8 @@ bool agent_is_member(
 }
 
 /* Registered anew since its step began: compared on the leader's own clock (promise 4). */
-static bool member_is_new(const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
+static bool member_is_new(
+                const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
         const Node *node = &state->nodes[index];
         uint64_t registered;
 
@@ -305,9 +338,9 @@ static bool member_is_new(const State *state, const Facts *facts, size_t index, 
                 return false;
 
         if (registered <= node->step.registered_before) {
-                why_setf(
-                                why, check_rows[CHECK_MEMBER].advice,
-                                "%s: the leading master has not registered it anew since its step", node->name);
+                why_setf(why, check_rows[CHECK_MEMBER].advice,
+                         "%s: the leading master has not registered it anew since its step",
+                         node->name);
                 return false;
         }
 
@@ -344,15 +377,17 @@ bool agent_is_looked_at(const State *state, const Facts *facts, size_t index) {
                 return false;
 
         for (size_t i = 0; i < index; i++)
-                ahead += state->nodes[i].role == node->role && state->nodes[i].step.state == STEP_STAGED;
+                ahead += state->nodes[i].role == node->role &&
+                         state->nodes[i].step.state == STEP_STAGED;
 
         return ahead < LOOK_AHEAD;
 }
 
-/* --- what the core looks at ------------------------------------------------------------------------- */
+/* --- what the core looks at
+ * ------------------------------------------------------------------------- */
 
-/* While another master is bad, this one cannot pass what counts all N: then its own ZooKeeper and units
- * count, that all others serve, and that its replica is whole. */
+/* While another master is bad, this one cannot pass what counts all N: then its own ZooKeeper and
+ * units count, that all others serve, and that its replica is whole. */
 static bool is_healthy_but_one(const State *state, const Facts *facts, size_t index, usec_t now) {
         const Sample *exhibitor = fresh_sample(state, facts, index, CHECK_EXHIBITOR, now);
         const Sample *mesos = fresh_sample(state, facts, index, CHECK_MESOS_MASTER, now);
@@ -361,8 +396,8 @@ static bool is_healthy_but_one(const State *state, const Facts *facts, size_t in
         Why why = {};
 
         return check_holds(state, facts, index, &check_rows[CHECK_ZOOKEEPER], now, &why) &&
-               check_holds(state, facts, index, &check_rows[CHECK_UNITS], now, &why) && exhibitor && mesos &&
-               sample_number(exhibitor, "serving", &serving) && serving + 1 >= masters &&
+               check_holds(state, facts, index, &check_rows[CHECK_UNITS], now, &why) && exhibitor &&
+               mesos && sample_number(exhibitor, "serving", &serving) && serving + 1 >= masters &&
                says(exhibitor, "listed", masters) && says(mesos, "recovered", 1) &&
                sample_text(mesos, "leader") != NULL;
 }
@@ -377,7 +412,8 @@ static void judge_master(const State *state, Facts *facts, size_t index, usec_t 
 static void judge_agent(const State *state, Facts *facts, size_t index, usec_t now) {
         NodeFacts *known = &facts->nodes[index];
 
-        known->member = agent_is_member(state, facts, index, now, &known->registered_ms, &known->unwell);
+        known->member = agent_is_member(
+                        state, facts, index, now, &known->registered_ms, &known->unwell);
 }
 
 void health_judge(const State *state, Facts *facts, usec_t now) {
@@ -395,10 +431,11 @@ void health_judge(const State *state, Facts *facts, usec_t now) {
                 if (!known->health)
                         continue;
 
-                if (state->nodes[i].role == ROLE_MASTER)
+                if (state->nodes[i].role == ROLE_MASTER) {
                         judge_master(state, facts, i, now);
-                else
+                } else {
                         judge_agent(state, facts, i, now);
+                }
 
                 if (state->nodes[i].step.state == STEP_VERIFYING) {
                         known->proven = gate_holds(state, facts, i, now, &gate);

@@ -7,15 +7,17 @@
 
 /* What the samples of all nodes mean together. Pure.
  *
- * A single answer is judged where it is read; here it is judged over time (window.h) and against the
- * answers of the other nodes: the page's metrics are necessary, never sufficient (facts 0). */
+ * A single answer is judged where it is read; here it is judged over time (window.h) and against
+ * the answers of the other nodes: the page's metrics are necessary, never sufficient (facts 0). */
 
 typedef struct Health {
-        Window windows[CHECK_COUNT]; /* of this node; CHECK_MEMBER is what the leading master says of it */
+        Window windows[CHECK_COUNT]; /* of this node; CHECK_MEMBER is what the leading master says
+                                        of it */
 } Health;
 
-/* Takes in a sample of `node`. True when it is to be recorded: its verdict has changed; `ret_subject` is
- * then the node it speaks of. Samples about the cluster are taken from the leading master only. */
+/* Takes in a sample of `node`. True when it is to be recorded: its verdict has changed;
+ * `ret_subject` is then the node it speaks of. Samples about the cluster are taken from the leading
+ * master only. */
 bool health_hear(
                 const State *state,
                 Facts *facts,
@@ -36,21 +38,26 @@ void health_note(const State *state, Facts *facts, const Event *event, usec_t no
 size_t health_leader(const State *state, const Facts *facts, usec_t now);
 size_t health_zookeeper_leader(const State *state, const Facts *facts, usec_t now);
 
-/* Judges everything anew and leaves the result in the facts, where run_decide and order_next look. */
+/* Judges everything anew and leaves the result in the facts, where run_decide and order_next look.
+ */
 void health_judge(const State *state, Facts *facts, usec_t now);
 
 /* Whether this master is good for the others' sake, now and over the dwell time. */
-bool master_is_healthy(const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
+bool master_is_healthy(
+                const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
 
-/* Whether the node, patched, has proven itself over the dwell time: all its checks, and as its cluster
- * sees it. */
+/* Whether the node, patched, has proven itself over the dwell time: all its checks, and as its
+ * cluster sees it. */
 bool gate_holds(const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
 
-/* Whether the masters together are well at this moment: one ZooKeeper leader, one elected master, all
- * of one mind, registry read. `except` is a node whose word is not asked for (SIZE_MAX: none). */
-bool cluster_is_well(const State *state, const Facts *facts, size_t except, usec_t now, Why *ret_why);
+/* Whether the masters together are well at this moment: one ZooKeeper leader, one elected master,
+ * all of one mind, registry read. `except` is a node whose word is not asked for (SIZE_MAX: none).
+ */
+bool cluster_is_well(
+                const State *state, const Facts *facts, size_t except, usec_t now, Why *ret_why);
 
-/* A Mesos agent that the leading master is asked about: it is next, or being patched, or being proven. */
+/* A Mesos agent that the leading master is asked about: it is next, or being patched, or being
+ * proven. */
 bool agent_is_looked_at(const State *state, const Facts *facts, size_t node);
 
 /* The leading master's word for this agent, fresh: listed once, active, and when it registered last

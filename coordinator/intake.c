@@ -10,10 +10,10 @@
  * happened. The one exception is a decline, the only report that frees a slot: a decline under an
  * older fence says nothing about the slot of today, so it is not an event.
  *
- * A step that is not the present one of its node is "foreign": one that this log did not order, because
- * it was restored or the orders were another coordinator's, or an older attempt that a person has given
- * up. It matters as long as the node has it in hand; ended without a result it matters until a person has
- * answered for it, once. */
+ * A step that is not the present one of its node is "foreign": one that this log did not order,
+ * because it was restored or the orders were another coordinator's, or an older attempt that a
+ * person has given up. It matters as long as the node has it in hand; ended without a result it
+ * matters until a person has answered for it, once. */
 
 /* It has lost what it had promised: its state was wiped, or restored from a backup. */
 static bool has_forgotten(const Node *node, const Hello *hello) {
@@ -27,10 +27,12 @@ int intake_hello(const State *state, const Hello *hello, Event *ret) {
         EventNode *said = &event.node;
 
         said->unclaimed = has_forgotten(node, hello);
-        if (node && !said->unclaimed && node->role == hello->role && strcmp(node->boot_id, hello->boot_id) == 0 &&
+        if (node && !said->unclaimed && node->role == hello->role &&
+            strcmp(node->boot_id, hello->boot_id) == 0 &&
             strcmp(node->address, hello->address) == 0 &&
             strcmp(node->dcos_version, hello->dcos_version) == 0 &&
-            strcmp(node->software, hello->software) == 0 && node->master_count == hello->master_count)
+            strcmp(node->software, hello->software) == 0 &&
+            node->master_count == hello->master_count)
                 return 0;
 
         said->master_count = hello->master_count;
@@ -44,7 +46,12 @@ int intake_hello(const State *state, const Hello *hello, Event *ret) {
         return 1;
 }
 
-int intake_epoch(const State *state, const char *node, uint64_t heard, const char *software, Event *ret) {
+int intake_epoch(
+                const State *state,
+                const char *node,
+                uint64_t heard,
+                const char *software,
+                Event *ret) {
         Event event = { .kind = EVENT_EPOCH, .epoch = { .epoch = heard + 1 } };
 
         if (heard <= state->epoch || heard >= EPOCH_MAX)
@@ -108,7 +115,8 @@ static bool judge_brief(const Node *node, const StepBrief *brief, StepEvent *ret
         if (event == STEP_EVENT_DECLINED && brief->fence < node->step.fence)
                 return false;
 
-        /* A slot says that it may have been started: nothing new. Without one it has to be taken now. */
+        /* A slot says that it may have been started: nothing new. Without one it has to be taken
+         * now. */
         if (brief->state == NODE_STEP_INTENT && node->step.slot)
                 return false;
 
@@ -137,15 +145,17 @@ static Event step_event(const Node *node, StepEvent kind) {
 }
 
 static const StepBrief *find_foreign(const Node *node, const char *step) {
-        for (size_t i = 0; i < node->foreign_count; i++)
+        for (size_t i = 0; i < node->foreign_count; i++) {
                 if (strcmp(node->foreign[i].step, step) == 0)
                         return &node->foreign[i];
+        }
 
         return NULL;
 }
 
 /* A step that is not its present one: kept while it is unresolved, dropped when it no longer is. */
-static bool judge_foreign(const State *state, const Node *node, const StepBrief *brief, Event *ret) {
+static bool judge_foreign(
+                const State *state, const Node *node, const StepBrief *brief, Event *ret) {
         Event event = { .kind = EVENT_FOREIGN, .foreign = { .brief = *brief } };
         const StepBrief *kept = find_foreign(node, brief->step);
         bool matters = brief_is_in_hand(brief) ||
@@ -160,9 +170,10 @@ static bool judge_foreign(const State *state, const Node *node, const StepBrief 
 }
 
 static bool claim_names(const Claimed *claimed, const char *step) {
-        for (size_t i = 0; i < claimed->step_count; i++)
+        for (size_t i = 0; i < claimed->step_count; i++) {
                 if (strcmp(claimed->steps[i].step, step) == 0)
                         return true;
+        }
 
         return false;
 }
@@ -173,7 +184,8 @@ static bool judge_absence(const Node *node, const Claimed *claimed, Event *ret) 
         bool wiped = node->journal_id[0] && strcmp(node->journal_id, claimed->journal_id) != 0;
         StepEvent event;
 
-        if (!node->step.id[0] || claim_names(claimed, node->step.id) || !judge_brief(node, &absent, &event))
+        if (!node->step.id[0] || claim_names(claimed, node->step.id) ||
+            !judge_brief(node, &absent, &event))
                 return false;
 
         *ret = step_event(node, event);
@@ -220,7 +232,8 @@ int intake_heartbeat(const State *state, const char *name, const Heartbeat *hear
         StepBrief brief = { .state = heartbeat->state };
 
         (void) text_copy(brief.step, sizeof(brief.step), heartbeat->step);
-        if (!node || !brief.step[0] || strcmp(brief.step, node->step.id) == 0 || !brief_is_in_hand(&brief))
+        if (!node || !brief.step[0] || strcmp(brief.step, node->step.id) == 0 ||
+            !brief_is_in_hand(&brief))
                 return 0;
 
         return judge_foreign(state, node, &brief, ret);
@@ -243,8 +256,8 @@ bool intake_version(const Node *node, const char *version, Event *ret) {
         return true;
 }
 
-/* The version on the node's disk, read when the report was written. Only of a script that has ended: a
- * report from before may come late, and what it read then is not true any more. */
+/* The version on the node's disk, read when the report was written. Only of a script that has
+ * ended: a report from before may come late, and what it read then is not true any more. */
 static bool judge_version(const Node *node, const Report *report, Event *ret) {
         if (report->state != NODE_STEP_ENDED && report->state != NODE_STEP_INTERRUPTED)
                 return false;
@@ -256,14 +269,15 @@ static bool judge_version(const Node *node, const Report *report, Event *ret) {
 static void describe_failure(const Report *report, char reason[static REASON_MAX]) {
         const char *colon = report->reason[0] ? ": " : "";
 
-        if (report->exit_signal)
+        if (report->exit_signal) {
                 (void) text_format(
                                 reason, REASON_MAX, "script killed by signal %" PRIu64 "%s%s",
                                 report->exit_signal, colon, report->reason);
-        else
+        } else {
                 (void) text_format(
                                 reason, REASON_MAX, "script ended with status %" PRIu64 "%s%s",
                                 report->exit_status, colon, report->reason);
+        }
 }
 
 static void fill_step_event(EventStep *said, const Report *report) {
@@ -275,10 +289,11 @@ static void fill_step_event(EventStep *said, const Report *report) {
         (void) text_copy(said->boot_id, sizeof(said->boot_id), report->boot_id);
         (void) text_copy(said->unit, sizeof(said->unit), report->unit);
         (void) text_copy(said->cursor, sizeof(said->cursor), report->cursor);
-        if (said->event == STEP_EVENT_SCRIPT_FAILED)
+        if (said->event == STEP_EVENT_SCRIPT_FAILED) {
                 describe_failure(report, said->reason);
-        else
+        } else {
                 (void) text_copy(said->reason, sizeof(said->reason), report->reason);
+        }
         (void) text_copy(said->tail, sizeof(said->tail), report->tail);
 }
 

@@ -47,32 +47,36 @@ static int parse_options(int argc, char *argv[], Options *ret) {
 
         *ret = (Options) { .config = "/etc/rollpatch/rollpatchd.yaml" };
         while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-                if (c == 'c')
+                if (c == 'c') {
                         ret->config = optarg;
-                else if (c == 'l')
+                } else if (c == 'l') {
                         ret->lab = optarg;
-                else if (c == 'k')
+                } else if (c == 'k') {
                         ret->check = true;
-                else if (c == 'p')
+                } else if (c == 'p') {
                         ret->print = true;
-                else if (c == 'v')
+                } else if (c == 'v') {
                         ret->verbose = true;
-                else if (c == 'V')
+                } else if (c == 'V') {
                         return puts("rollpatchd " VERSION) < 0 ? 1 : 0;
-                else
+                } else {
                         return usage(c == 'h' ? stdout : stderr);
+                }
         }
 
         if (optind < argc) {
-                (void) fprintf(stderr, "rollpatchd: unexpected argument '%s'; see rollpatchd --help\n", argv[optind]);
+                (void) fprintf(stderr,
+                               "rollpatchd: unexpected argument '%s'; see rollpatchd --help\n",
+                               argv[optind]);
                 return 2;
         }
 
         return -1; /* go on */
 }
 
-/* The link carries orders that are executed as root, and this version neither encrypts nor knows who
- * speaks. So it is bound only where somebody has said that everybody who can reach it is trusted. */
+/* The link carries orders that are executed as root, and this version neither encrypts nor knows
+ * who speaks. So it is bound only where somebody has said that everybody who can reach it is
+ * trusted. */
 static bool lab_allows(const char *lab, const char *listen) {
         char address[ADDRESS_TEXT_MAX];
         uint16_t port;
@@ -104,7 +108,8 @@ static int serve(const DaemonConfig *config, Error *error) {
         if (r < 0)
                 return r;
 
-        log_notice("rollpatchd %s listens on %s for cluster %s.", VERSION, config->listen, config->cluster);
+        log_notice("rollpatchd %s listens on %s for cluster %s.", VERSION, config->listen,
+                   config->cluster);
         service_ready(service, "listening on %s for cluster %s", config->listen, config->cluster);
         return service_run(service, error);
 }
@@ -121,7 +126,8 @@ int main(int argc, char *argv[]) {
                 return r;
 
         log_open("rollpatchd", options.verbose ? LOG_DEBUG : LOG_INFO);
-        if (config_load(daemon_config_fields, options.config, &config, sizeof(config), &errors) < 0) {
+        if (config_load(daemon_config_fields, options.config, &config, sizeof(config), &errors) <
+            0) {
                 (void) fputs(errors.text, stderr);
                 return 2;
         }

@@ -72,8 +72,9 @@ static int answer_text(Request *request, const char *format, ...) {
         return EXIT_OK;
 }
 
-static Event audit_event(const Request *request, const char *node, const char *reason, const char *outcome) {
-        Event event = { .kind = EVENT_OPERATOR, .operator = { .uid = request->peer->uid } };
+static Event audit_event(
+                const Request *request, const char *node, const char *reason, const char *outcome) {
+        Event event = { .kind = EVENT_OPERATOR, .operator= { .uid = request->peer->uid } };
         EventOperator *by = &event.operator;
 
         (void) text_copy(by->user, sizeof(by->user), request->peer->user);
@@ -86,7 +87,11 @@ static Event audit_event(const Request *request, const char *node, const char *r
 }
 
 /* Commits the audit entry and what was done, in that order and together; then the core goes on. */
-static int act(Request *request, const char *node, const char *reason, const char *outcome, const Event *done) {
+static int act(Request *request,
+               const char *node,
+               const char *reason,
+               const char *outcome,
+               const Event *done) {
         Event events[2] = { audit_event(request, node, reason, outcome) };
         int r;
 
@@ -110,7 +115,8 @@ static int get_reason(Request *request, char reason[static REASON_MAX]) {
 
         r = json_get_string(request->arguments, "reason", reason, REASON_MAX, request->error);
         if (r >= 0 && !reason[0])
-                r = error_setf(request->error, ERROR_INVALID, "'reason' is empty, want one line for the audit");
+                r = error_setf(request->error, ERROR_INVALID,
+                               "'reason' is empty, want one line for the audit");
 
         return r;
 }
@@ -121,7 +127,8 @@ static bool get_flag(const Request *request, const char *key) {
         return flag && json_bool_value(flag);
 }
 
-/* --- looking -------------------------------------------------------------------------------------- */
+/* --- looking
+ * -------------------------------------------------------------------------------------- */
 
 static int verb_status(Request *request) {
         const Json *nodes = json_find(request->arguments, "nodes");
@@ -134,11 +141,11 @@ static int verb_status(Request *request) {
 
         for (const Json *item = count ? json_first(nodes) : NULL; item; item = json_next(item)) {
                 names[i] = json_string_value(item);
-                if (!names[i] || !state_find_node_const(request->state, names[i]))
-                        return refuse(
-                                        request, ERROR_NOT_FOUND,
-                                        "no node '%s' has reported here; rollpatch nodes lists those that have",
-                                        names[i] ? names[i] : "?");
+                if (!names[i] || !state_find_node_const(request->state, names[i])) {
+                        return refuse(request, ERROR_NOT_FOUND,
+                                      "no node '%s' has reported here; rollpatch nodes lists those that have",
+                                      names[i] ? names[i] : "?");
+                }
                 i++;
         }
 
@@ -155,7 +162,8 @@ static int verb_report(Request *request) {
         uint64_t number = 0;
 
         if (json_find(request->arguments, "run") &&
-            json_get_u64(request->arguments, "run", 1, JSON_NUMBER_MAX, &number, request->error) < 0)
+            json_get_u64(request->arguments, "run", 1, JSON_NUMBER_MAX, &number, request->error) <
+                            0)
                 return EXIT_USAGE;
 
         if (answer_report(request->coordinator, number, request->answer, request->error) < 0)
@@ -188,7 +196,8 @@ static int verb_audit(Request *request) {
         uint64_t since = 0;
 
         if (json_find(request->arguments, "since") &&
-            json_get_u64(request->arguments, "since", 0, JSON_NUMBER_MAX, &since, request->error) < 0)
+            json_get_u64(request->arguments, "since", 0, JSON_NUMBER_MAX, &since, request->error) <
+                            0)
                 return EXIT_USAGE;
 
         if (answer_audit(request->coordinator, since, request->answer, request->error) < 0)
@@ -197,7 +206,8 @@ static int verb_audit(Request *request) {
         return EXIT_OK;
 }
 
-/* --- run ------------------------------------------------------------------------------------------ */
+/* --- run
+ * ------------------------------------------------------------------------------------------ */
 
 static int get_plan(Request *request, Plan **ret) {
         const Json *json;
@@ -210,7 +220,8 @@ static int get_plan(Request *request, Plan **ret) {
         return plan_decode(json, ret, request->error);
 }
 
-static Json *describe_plan(const Request *request, const Plan *plan, const Finding *findings, size_t count) {
+static Json *describe_plan(
+                const Request *request, const Plan *plan, const Finding *findings, size_t count) {
         Json *json = json_new_object();
         Json *nodes = json_new_array();
         Json *rows = json_new_array();
@@ -259,9 +270,10 @@ static int verb_plan(Request *request) {
                         get_flag(request, "accept_downtime"), findings);
         *request->answer = describe_plan(request, plan, findings, count);
 
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
                 if (findings[i].blocks)
                         return exit_for(findings[i].code);
+        }
 
         return EXIT_OK;
 }
@@ -270,17 +282,21 @@ static int verb_plan(Request *request) {
 static int answer_open_run(Request *request, const Plan *plan) {
         const Run *run = &request->state->run;
 
-        if (strcmp(run->made.to, plan->made.to) == 0 && strcmp(run->made.sha256, plan->made.sha256) == 0)
+        if (strcmp(run->made.to, plan->made.to) == 0 &&
+            strcmp(run->made.sha256, plan->made.sha256) == 0) {
                 return answer_text(
-                                request, "run %" PRIu64 " (%s -> %s) is open already and %s; nothing changed",
+                                request,
+                                "run %" PRIu64
+                                " (%s -> %s) is open already and %s; nothing changed",
                                 run->made.number, run->made.from, run->made.to,
                                 enum_name(&run_state_names, run->state));
+        }
 
-        return refuse(
-                        request, ERROR_BLOCKED,
-                        "run %" PRIu64 " (%s -> %s) is open and %s; end it first: rollpatch abort --reason TEXT",
-                        run->made.number, run->made.from, run->made.to,
-                        enum_name(&run_state_names, run->state));
+        return refuse(request, ERROR_BLOCKED,
+                      "run %" PRIu64
+                      " (%s -> %s) is open and %s; end it first: rollpatch abort --reason TEXT",
+                      run->made.number, run->made.from, run->made.to,
+                      enum_name(&run_state_names, run->state));
 }
 
 static void fill_run(const Request *request, const Plan *plan, Event *events, const char *outcome) {
@@ -298,11 +314,13 @@ static void fill_run(const Request *request, const Plan *plan, Event *events, co
         for (size_t i = 0; i < plan->node_count; i++) {
                 Event *event = &events[2 + i];
 
-                *event = (Event) { .kind = EVENT_RUN_NODE, .run_node = { .role = plan->nodes[i].role } };
+                *event = (Event) { .kind = EVENT_RUN_NODE,
+                                   .run_node = { .role = plan->nodes[i].role } };
                 (void) text_copy(event->run_node.node, NAME_TEXT_MAX, plan->nodes[i].name);
         }
 
-        events[2 + plan->node_count] = (Event) { .kind = EVENT_RUN, .run = { .event = RUN_EVENT_STARTED } };
+        events[2 + plan->node_count] =
+                        (Event) { .kind = EVENT_RUN, .run = { .event = RUN_EVENT_STARTED } };
 }
 
 static Json *describe_run_number(const Request *request) {
@@ -344,14 +362,15 @@ static int check_confirmation(Request *request, const Plan *plan) {
                 return EXIT_OK;
 
         if (json_find(request->arguments, "cluster") &&
-            json_get_string(request->arguments, "cluster", cluster, sizeof(cluster), request->error) < 0)
+            json_get_string(request->arguments, "cluster", cluster, sizeof(cluster),
+                            request->error) < 0)
                 return EXIT_USAGE;
 
-        if (strcmp(cluster, coordinator_get_config(request->coordinator)->cluster) != 0)
-                return refuse(
-                                request, ERROR_UNSAFE,
-                                "this is the first run on this cluster: say --cluster %s if that is the one",
-                                coordinator_get_config(request->coordinator)->cluster);
+        if (strcmp(cluster, coordinator_get_config(request->coordinator)->cluster) != 0) {
+                return refuse(request, ERROR_UNSAFE,
+                              "this is the first run on this cluster: say --cluster %s if that is the one",
+                              coordinator_get_config(request->coordinator)->cluster);
+        }
 
         (void) plan;
         return EXIT_OK;
@@ -376,16 +395,18 @@ static int verb_run(Request *request) {
         count = plan_check(
                         plan, request->state, coordinator_get_config(request->coordinator)->cluster,
                         get_flag(request, "accept_downtime"), findings);
-        for (size_t i = 0; i < count; i++)
-                if (findings[i].blocks)
-                        return refuse(
-                                        request, findings[i].code, "%s%s%s", findings[i].text,
-                                        findings[i].advice[0] ? "; try: " : "", findings[i].advice);
+        for (size_t i = 0; i < count; i++) {
+                if (findings[i].blocks) {
+                        return refuse(request, findings[i].code, "%s%s%s", findings[i].text,
+                                      findings[i].advice[0] ? "; try: " : "", findings[i].advice);
+                }
+        }
 
         return make_run(request, plan);
 }
 
-/* --- steering ------------------------------------------------------------------------------------- */
+/* --- steering
+ * ------------------------------------------------------------------------------------- */
 
 static bool has_open_run(const Request *request) {
         return request->state->run.made.number > 0 && run_state_is_open(request->state->run.state);
@@ -409,13 +430,17 @@ static int verb_pause(Request *request) {
         if (!has_open_run(request))
                 return refuse(request, ERROR_NOT_FOUND, "no run is open");
         if (run->state == RUN_PAUSED)
-                return answer_text(request, "run %" PRIu64 " is paused already: %s", run->made.number, run->reason);
-        if (!run_next(run->state, RUN_EVENT_PAUSED))
-                return refuse(
-                                request, ERROR_BLOCKED, "run %" PRIu64 " is %s and starts no further node anyway",
-                                run->made.number, enum_name(&run_state_names, run->state));
+                return answer_text(
+                                request, "run %" PRIu64 " is paused already: %s", run->made.number,
+                                run->reason);
+        if (!run_next(run->state, RUN_EVENT_PAUSED)) {
+                return refuse(request, ERROR_BLOCKED,
+                              "run %" PRIu64 " is %s and starts no further node anyway",
+                              run->made.number, enum_name(&run_state_names, run->state));
+        }
         if (json_find(request->arguments, "for") &&
-            json_get_u64(request->arguments, "for", USEC_PER_SEC, 365 * USEC_PER_DAY, &span, request->error) < 0)
+            json_get_u64(request->arguments, "for", USEC_PER_SEC, 365 * USEC_PER_DAY, &span,
+                         request->error) < 0)
                 return EXIT_USAGE;
 
         event = make_run_event(RUN_EVENT_PAUSED, reason);
@@ -436,12 +461,12 @@ static int verb_resume(Request *request) {
         for (size_t i = 0; i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
 
-                if (step_state_is_bad(node->step.state) && !node->step.released)
-                        return refuse(
-                                        request, ERROR_BLOCKED,
-                                        "%s is %s, that is not settled yet; try: rollpatch retry %s --reason TEXT",
-                                        node->name, enum_name(&step_state_names, node->step.state),
-                                        node->name);
+                if (step_state_is_bad(node->step.state) && !node->step.released) {
+                        return refuse(request, ERROR_BLOCKED,
+                                      "%s is %s, that is not settled yet; try: rollpatch retry %s --reason TEXT",
+                                      node->name, enum_name(&step_state_names, node->step.state),
+                                      node->name);
+                }
         }
 
         return act(request, "", "", "resumed", &event);
@@ -465,12 +490,14 @@ static int verb_waive(Request *request) {
         char reason[REASON_MAX];
 
         if (get_reason(request, reason) < 0 ||
-            json_get_string(request->arguments, "id", event.waived.id, sizeof(event.waived.id), request->error) < 0)
+            json_get_string(request->arguments, "id", event.waived.id, sizeof(event.waived.id),
+                            request->error) < 0)
                 return EXIT_USAGE;
-        if (strcmp(event.waived.id, WAIVER_GATE_FLOOR) != 0)
-                return refuse(
-                                request, ERROR_UNSAFE, "'%s' cannot be waived; only " WAIVER_GATE_FLOOR " can",
-                                event.waived.id);
+        if (strcmp(event.waived.id, WAIVER_GATE_FLOOR) != 0) {
+                return refuse(request, ERROR_UNSAFE,
+                              "'%s' cannot be waived; only " WAIVER_GATE_FLOOR " can",
+                              event.waived.id);
+        }
 
         (void) text_copy(event.waived.user, sizeof(event.waived.user), request->peer->user);
         (void) text_copy(event.waived.reason, sizeof(event.waived.reason), reason);
@@ -492,21 +519,23 @@ static int get_node(Request *request, const Node **ret, char reason[static REASO
         return EXIT_OK;
 }
 
-static Event make_step_event(const Request *request, const Node *node, StepEvent kind, const char *reason) {
+static Event make_step_event(
+                const Request *request, const Node *node, StepEvent kind, const char *reason) {
         Event event = { .kind = EVENT_STEP, .step = { .event = kind, .fence = node->step.fence } };
 
         (void) text_copy(event.step.node, sizeof(event.step.node), node->name);
         (void) text_copy(event.step.reason, sizeof(event.step.reason), reason);
-        if (kind == STEP_EVENT_RETRIED || kind == STEP_EVENT_UNQUARANTINED)
+        if (kind == STEP_EVENT_RETRIED || kind == STEP_EVENT_UNQUARANTINED) {
                 state_next_step_id(request->state, node, event.step.step);
-        else
+        } else {
                 (void) text_copy(event.step.step, sizeof(event.step.step), node->step.id);
+        }
 
         return event;
 }
 
-/* Looks first: a node that has the wanted version already is only judged again, never patched again;
- * one of which that cannot be said is left alone. */
+/* Looks first: a node that has the wanted version already is only judged again, never patched
+ * again; one of which that cannot be said is left alone. */
 static int verb_retry(Request *request) {
         const EventRunMade *made = &request->state->run.made;
         const Node *node;
@@ -522,26 +551,27 @@ static int verb_retry(Request *request) {
                 return r;
         if (!has_open_run(request) || !node->step.id[0])
                 return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
-        if (!step_state_is_bad(node->step.state))
+        if (!step_state_is_bad(node->step.state)) {
                 return answer_text(
                                 request, "%s is %s: there is nothing to retry", node->name,
                                 enum_name(&step_state_names, node->step.state));
+        }
 
-        if (!retry_is_safe(
-                            request->state, coordinator_get_facts(request->coordinator),
-                            (size_t) (node - request->state->nodes), clock_boottime(), &why))
-                return refuse(
-                                request, ERROR_BLOCKED, "%s%s%s", why.text, why.advice[0] ? "; try: " : "",
-                                why.advice);
+        if (!retry_is_safe(request->state, coordinator_get_facts(request->coordinator),
+                           (size_t) (node - request->state->nodes), clock_boottime(), &why)) {
+                return refuse(request, ERROR_BLOCKED, "%s%s%s", why.text,
+                              why.advice[0] ? "; try: " : "", why.advice);
+        }
 
         patched = strcmp(made->from, made->to) != 0 && strcmp(node->dcos_version, made->to) == 0;
-        if (!patched && strcmp(node->dcos_version, made->from) != 0)
-                return refuse(
-                                request, ERROR_UNSAFE,
-                                "%s has DC/OS '%s', neither %s nor %s: a person must look at it first", node->name,
-                                node->dcos_version, made->from, made->to);
+        if (!patched && strcmp(node->dcos_version, made->from) != 0) {
+                return refuse(request, ERROR_UNSAFE,
+                              "%s has DC/OS '%s', neither %s nor %s: a person must look at it first",
+                              node->name, node->dcos_version, made->from, made->to);
+        }
 
-        event = make_step_event(request, node, patched ? STEP_EVENT_RECHECKED : STEP_EVENT_RETRIED, reason);
+        event = make_step_event(
+                        request, node, patched ? STEP_EVENT_RECHECKED : STEP_EVENT_RETRIED, reason);
         (void) text_format(
                         outcome, sizeof(outcome), "%s: %s; then: rollpatch resume", node->name,
                         patched ? "has the new version already, only judged again"
@@ -567,13 +597,15 @@ static int verb_release(Request *request) {
                 (void) text_copy(event.cleared.node, sizeof(event.cleared.node), node->name);
                 (void) text_copy(event.cleared.reason, sizeof(event.cleared.reason), reason);
                 (void) text_format(
-                                outcome, sizeof(outcome), "%s: you answer for what its journal cannot tell",
-                                node->name);
+                                outcome, sizeof(outcome),
+                                "%s: you answer for what its journal cannot tell", node->name);
         } else {
                 event = make_step_event(request, node, STEP_EVENT_RELEASED, reason);
                 (void) text_format(
-                                outcome, sizeof(outcome), "%s: released; you answer for its step (%s, fence %" PRIu64 ")",
-                                node->name, enum_name(&step_state_names, node->step.state), node->step.fence);
+                                outcome, sizeof(outcome),
+                                "%s: released; you answer for its step (%s, fence %" PRIu64 ")",
+                                node->name, enum_name(&step_state_names, node->step.state),
+                                node->step.fence);
         }
 
         return act(request, node->name, reason, outcome, &event);
@@ -590,18 +622,21 @@ static int verb_quarantine(Request *request) {
         if (r != EXIT_OK)
                 return r;
         if (node->role == ROLE_MASTER)
-                return refuse(request, ERROR_UNSAFE, "%s is a master: masters cannot be set aside", node->name);
+                return refuse(request, ERROR_UNSAFE, "%s is a master: masters cannot be set aside",
+                              node->name);
         if (!has_open_run(request) || !node->step.id[0])
                 return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
         if (node->step.state == STEP_QUARANTINED)
                 return answer_text(request, "%s is in quarantine already", node->name);
-        if (!step_next(node->step.state, STEP_EVENT_QUARANTINED))
-                return refuse(
-                                request, ERROR_BLOCKED, "%s is %s: let it end first", node->name,
-                                enum_name(&step_state_names, node->step.state));
+        if (!step_next(node->step.state, STEP_EVENT_QUARANTINED)) {
+                return refuse(request, ERROR_BLOCKED, "%s is %s: let it end first", node->name,
+                              enum_name(&step_state_names, node->step.state));
+        }
 
         event = make_step_event(request, node, STEP_EVENT_QUARANTINED, reason);
-        (void) text_format(outcome, sizeof(outcome), "%s: in quarantine; it will not be patched", node->name);
+        (void) text_format(
+                        outcome, sizeof(outcome), "%s: in quarantine; it will not be patched",
+                        node->name);
         return act(request, node->name, reason, outcome, &event);
 }
 
@@ -667,9 +702,10 @@ int operator_answer(
                 .error = error,
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 if (strcmp(verbs[i].name, verb) == 0)
                         return verbs[i].answer(&request);
+        }
 
         return refuse(&request, ERROR_INVALID, "verb '%s' is not known to this rollpatchd", verb);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/order.h"
 
-
 /* How far the nodes of one role have got. */
 typedef struct Tally {
         size_t all;
@@ -13,7 +12,8 @@ typedef struct Tally {
 } Tally;
 
 static bool is_over(const Step *step) {
-        return step->state == STEP_DONE || step->state == STEP_QUARANTINED || step_state_is_bad(step->state);
+        return step->state == STEP_DONE || step->state == STEP_QUARANTINED ||
+               step_state_is_bad(step->state);
 }
 
 /* In the order of the plan. */
@@ -35,21 +35,24 @@ static Tally tally(const State *state, const Facts *facts, Role role) {
                 tally.all++;
                 tally.over += is_over(step);
                 tally.begun += is_over(step) || begun;
-                if (is_over(step))
+                if (is_over(step)) {
                         tally.changed = MAX(tally.changed, facts->nodes[i].changed);
-                else if (step->state == STEP_STAGED && is_first(state, i, tally.staged))
+                } else if (step->state == STEP_STAGED && is_first(state, i, tally.staged)) {
                         tally.staged = i;
-                else if (!begun && step->state != STEP_STAGED && is_first(state, i, tally.behind))
+                } else if (!begun && step->state != STEP_STAGED &&
+                           is_first(state, i, tally.behind)) {
                         tally.behind = i;
+                }
         }
 
         return tally;
 }
 
-/* --- masters ---------------------------------------------------------------------------------------- */
+/* --- masters
+ * ---------------------------------------------------------------------------------------- */
 
-/* The elected Mesos master goes last, the ZooKeeper leader as late as that allows (promise 10). Asked
- * anew before every slot, because leaders move. */
+/* The elected Mesos master goes last, the ZooKeeper leader as late as that allows (promise 10).
+ * Asked anew before every slot, because leaders move. */
 static unsigned rank_master(const Facts *facts, size_t node) {
         return (node == facts->elected ? 2U : 0U) + (node == facts->zookeeper ? 1U : 0U);
 }
@@ -58,10 +61,12 @@ static bool goes_before(const State *state, const Facts *facts, size_t node, siz
         if (other == SIZE_MAX || rank_master(facts, node) < rank_master(facts, other))
                 return true;
 
-        return rank_master(facts, node) == rank_master(facts, other) && is_first(state, node, other);
+        return rank_master(facts, node) == rank_master(facts, other) &&
+               is_first(state, node, other);
 }
 
-static OrderVerdict next_master(const State *state, const Facts *facts, size_t *ret_node, Why *why) {
+static OrderVerdict next_master(
+                const State *state, const Facts *facts, size_t *ret_node, Why *why) {
         size_t best = SIZE_MAX;
 
         for (size_t i = 0; i < state->node_count; i++) {
@@ -71,9 +76,8 @@ static OrderVerdict next_master(const State *state, const Facts *facts, size_t *
                         continue;
 
                 if (node->step.state != STEP_STAGED) {
-                        why_setf(
-                                        why, "rollpatch status", "%s is %s", node->name,
-                                        enum_name(&step_state_names, node->step.state));
+                        why_setf(why, "rollpatch status", "%s is %s", node->name,
+                                 enum_name(&step_state_names, node->step.state));
                         return ORDER_WAIT;
                 }
                 if (goes_before(state, facts, i, best))
@@ -83,12 +87,12 @@ static OrderVerdict next_master(const State *state, const Facts *facts, size_t *
         if (best == SIZE_MAX)
                 return ORDER_OVER;
 
-        /* One that was put back is not kept waiting by leaders that its own absence may have unsettled. */
+        /* One that was put back is not kept waiting by leaders that its own absence may have
+         * unsettled. */
         if (state->nodes[best].step.attempt == 1 &&
             (facts->elected == SIZE_MAX || facts->zookeeper == SIZE_MAX)) {
-                why_setf(
-                                why, "rollpatch status", "it is not known which master leads %s",
-                                facts->elected == SIZE_MAX ? "Mesos" : "ZooKeeper");
+                why_setf(why, "rollpatch status", "it is not known which master leads %s",
+                         facts->elected == SIZE_MAX ? "Mesos" : "ZooKeeper");
                 return ORDER_WAIT;
         }
 
@@ -96,7 +100,8 @@ static OrderVerdict next_master(const State *state, const Facts *facts, size_t *
         return ORDER_NEXT;
 }
 
-/* --- agents ----------------------------------------------------------------------------------------- */
+/* --- agents
+ * ----------------------------------------------------------------------------------------- */
 
 size_t batch_size(const RunNumbers *numbers, Role role, size_t all) {
         size_t size = MIN(all * numbers->batch_percent / 100, numbers->batch_max);
@@ -140,21 +145,20 @@ static OrderVerdict next_agent(
                 return ORDER_HOLD;
         }
         if (have.begun == have.all || have.begun >= batch_end(numbers, role, &have)) {
-                why_setf(why, "rollpatch status", "the batch of %ss under way", enum_name(&role_names, role));
+                why_setf(why, "rollpatch status", "the batch of %ss under way",
+                         enum_name(&role_names, role));
                 return ORDER_WAIT;
         }
         if (between && span_sub(now, have.changed) < numbers->dwell_batch) {
-                why_setf(
-                                why, "", "the next batch in %s",
-                                span_format(numbers->dwell_batch - span_sub(now, have.changed), left));
+                why_setf(why, "", "the next batch in %s",
+                         span_format(numbers->dwell_batch - span_sub(now, have.changed), left));
                 return ORDER_WAIT;
         }
         if (have.staged == SIZE_MAX) {
                 const Node *node = &state->nodes[have.behind];
 
-                why_setf(
-                                why, "rollpatch status", "%s is %s", node->name,
-                                enum_name(&step_state_names, node->step.state));
+                why_setf(why, "rollpatch status", "%s is %s", node->name,
+                         enum_name(&step_state_names, node->step.state));
                 return ORDER_WAIT;
         }
 
@@ -184,7 +188,9 @@ OrderVerdict order_next(
                 Why *ret_why) {
         OrderVerdict verdict = next_master(state, facts, ret_node, ret_why);
         bool has_masters = tally(state, facts, ROLE_MASTER).all > 0;
-        bool has_agents = tally(state, facts, ROLE_AGENT).all + tally(state, facts, ROLE_PUBLIC_AGENT).all > 0;
+        bool has_agents = tally(state, facts, ROLE_AGENT).all +
+                                          tally(state, facts, ROLE_PUBLIC_AGENT).all >
+                          0;
 
         if (verdict != ORDER_OVER)
                 return verdict;

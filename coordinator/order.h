@@ -5,7 +5,8 @@
 #include "coordinator/why.h"
 
 /* Who is next: masters with the leaders last, then private agents, then public agents, these in
- * batches behind a canary. Says nothing about whether that node may go down now: see decide.c. Pure. */
+ * batches behind a canary. Says nothing about whether that node may go down now: see decide.c.
+ * Pure. */
 
 typedef enum OrderVerdict {
         ORDER_NEXT, /* this node */

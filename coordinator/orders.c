@@ -74,9 +74,11 @@ static Message make_start(const State *state, const Node *node, const NodeFacts 
         return message;
 }
 
-/* What the node should have been told last. False: nothing. A step that is under way, or has just ended, is
- * asked after: its node may have lost a report, and only a fresh one counts when it is verified. */
-static bool order_wanted(const State *state, const NodeFacts *facts, const Node *node, Message *ret) {
+/* What the node should have been told last. False: nothing. A step that is under way, or has just
+ * ended, is asked after: its node may have lost a report, and only a fresh one counts when it is
+ * verified. */
+static bool order_wanted(
+                const State *state, const NodeFacts *facts, const Node *node, Message *ret) {
         if (node->epoch != state->epoch) {
                 *ret = make_claim(state);
                 return true;
@@ -146,9 +148,12 @@ bool order_due(const State *state, const Facts *facts, size_t node, usec_t now, 
 }
 
 void order_sent(NodeFacts *facts, const Message *message, usec_t now) {
-        (void) text_copy(facts->sent_step, sizeof(facts->sent_step), order_step(message, &facts->sent_fence));
+        (void) text_copy(
+                        facts->sent_step, sizeof(facts->sent_step),
+                        order_step(message, &facts->sent_fence));
         facts->sent = message->kind;
         facts->sent_at = now;
         if (message->kind == MESSAGE_START)
-                (void) text_copy(facts->sent_nonce, sizeof(facts->sent_nonce), message->start.nonce);
+                (void) text_copy(
+                                facts->sent_nonce, sizeof(facts->sent_nonce), message->start.nonce);
 }

@@ -3,8 +3,8 @@
 
 #include "coordinator/facts.h"
 
-/* What each node is to be told is a function of state and facts, not a queue: a crash cannot lose an
- * order, and a repeated one is the same order. Pure. */
+/* What each node is to be told is a function of state and facts, not a queue: a crash cannot lose
+ * an order, and a repeated one is the same order. Pure. */
 
 #define ORDER_REPEAT (5 * USEC_PER_SEC)
 

@@ -29,12 +29,15 @@ static int decode_names(const Json *json, const char *key, Role role, Plan *plan
         for (const Json *item = json_first(names); item; item = json_next(item)) {
                 const char *name = json_string_value(item);
 
-                if (!name || !name_is_valid(name))
+                if (!name || !name_is_valid(name)) {
                         return error_setf(
                                         error, ERROR_INVALID, "%s: is %s, want node names", key,
                                         name ? "an invalid name" : json_type_name(item));
+                }
                 if (plan->node_count == PLAN_NODES_TOTAL_MAX)
-                        return error_setf(error, ERROR_TOO_BIG, "more than %d nodes", PLAN_NODES_TOTAL_MAX);
+                        return error_setf(
+                                        error, ERROR_TOO_BIG, "more than %d nodes",
+                                        PLAN_NODES_TOTAL_MAX);
 
                 plan->nodes[plan->node_count].role = role;
                 (void) text_copy(plan->nodes[plan->node_count++].name, NAME_TEXT_MAX, name);
@@ -58,9 +61,11 @@ static int check_twice(const Plan *plan, Error *error) {
                 names[i] = plan->nodes[i].name;
 
         qsort(names, plan->node_count, sizeof(char *), compare_members);
-        for (size_t i = 1; i < plan->node_count; i++)
+        for (size_t i = 1; i < plan->node_count; i++) {
                 if (strcmp(names[i - 1], names[i]) == 0)
-                        return error_setf(error, ERROR_INVALID, "node '%s' is named twice", names[i]);
+                        return error_setf(
+                                        error, ERROR_INVALID, "node '%s' is named twice", names[i]);
+        }
 
         return 0;
 }
@@ -124,9 +129,9 @@ static int decode_head(const Json *json, Plan *plan, Error *error) {
         if (r < 0)
                 return r;
 
-        r = fields_decode(
-                        run_numbers_fields, numbers, NULL, &plan->made.numbers,
-                        sizeof(plan->made.numbers), error);
+        r =
+                        fields_decode(run_numbers_fields, numbers, NULL, &plan->made.numbers,
+                                      sizeof(plan->made.numbers), error);
         return r < 0 ? error_prefixf(error, "numbers") : 0;
 }
 
@@ -167,16 +172,28 @@ int plan_decode(const Json *json, Plan **ret, Error *error) {
         return 0;
 }
 
-/* --- findings ------------------------------------------------------------------------------------- */
+/* --- findings
+ * ------------------------------------------------------------------------------------- */
 
 typedef struct Findings {
         Finding *rows;
         size_t count;
 } Findings;
 
-static void block(Findings *all, ErrorCode code, const char *id, const char *advice, const char *format, ...)
-                PRINTF(5, 6);
-static void block(Findings *all, ErrorCode code, const char *id, const char *advice, const char *format, ...) {
+static void block(
+                Findings *all,
+                ErrorCode code,
+                const char *id,
+                const char *advice,
+                const char *format,
+                ...) PRINTF(5, 6);
+static void block(
+                Findings *all,
+                ErrorCode code,
+                const char *id,
+                const char *advice,
+                const char *format,
+                ...) {
         Error text = {};
         va_list arguments;
         Finding *row;
@@ -204,13 +221,15 @@ static void check_node(const PlanMember *wanted, const State *state, Findings *a
                 return;
         }
 
-        if (node->role != wanted->role)
-                block(all, ERROR_UNSAFE, "node.role", "rollpatch nodes", "%s is %s, the plan says %s",
-                      wanted->name, enum_name(&role_names, node->role),
-                      enum_name(&role_names, wanted->role));
+        if (node->role != wanted->role) {
+                block(all, ERROR_UNSAFE, "node.role", "rollpatch nodes",
+                      "%s is %s, the plan says %s", wanted->name,
+                      enum_name(&role_names, node->role), enum_name(&role_names, wanted->role));
+        }
 }
 
-static void check_masters(const Plan *plan, const State *state, bool accept_downtime, Findings *all) {
+static void check_masters(
+                const Plan *plan, const State *state, bool accept_downtime, Findings *all) {
         const char *reason = NULL;
         uint64_t count = state_master_count(state, &reason);
         uint64_t planned = 0;
@@ -218,16 +237,20 @@ static void check_masters(const Plan *plan, const State *state, bool accept_down
         for (size_t i = 0; i < plan->node_count; i++)
                 planned += plan->nodes[i].role == ROLE_MASTER;
 
-        if (count == 0)
+        if (count == 0) {
                 block(all, ERROR_BLOCKED, "masters.count", "rollpatch nodes",
                       "the number of masters is not known: %s", reason);
-        else if (planned != 0 && planned != count)
+        } else if (planned != 0 && planned != count) {
                 block(all, ERROR_UNSAFE, "masters.count", "rollpatch nodes",
-                      "the plan names %" PRIu64 " masters, the cluster has %" PRIu64, planned, count);
+                      "the plan names %" PRIu64 " masters, the cluster has %" PRIu64, planned,
+                      count);
+        }
 
-        if (count == 1 && planned == 1 && !accept_downtime)
-                block(all, ERROR_UNSAFE, "masters.single", "rollpatch run PLAN --yes --accept-downtime",
+        if (count == 1 && planned == 1 && !accept_downtime) {
+                block(all, ERROR_UNSAFE, "masters.single",
+                      "rollpatch run PLAN --yes --accept-downtime",
                       "the cluster has a single master: it is down while that is patched");
+        }
 }
 
 /* Floors of the gates (design 8). */
@@ -248,15 +271,17 @@ static void check_floors(const Plan *plan, const State *state, Findings *all) {
                 if (dwells[i].is >= dwells[i].floor || state->waiver[0])
                         continue;
 
-                block(all, ERROR_UNSAFE, WAIVER_GATE_FLOOR, "rollpatch waive gate-floor --reason TEXT",
-                      "%s is %s, the floor is %s", dwells[i].name, span_format(dwells[i].is, is),
+                block(all, ERROR_UNSAFE, WAIVER_GATE_FLOOR,
+                      "rollpatch waive gate-floor --reason TEXT", "%s is %s, the floor is %s",
+                      dwells[i].name, span_format(dwells[i].is, is),
                       span_format(dwells[i].floor, floor));
         }
 }
 
 bool plan_is_below_floors(const EventRunMade *made) {
         return made->numbers.dwell_master < 30 * USEC_PER_SEC ||
-               made->numbers.dwell_agent < 10 * USEC_PER_SEC || made->numbers.dwell_batch < 5 * USEC_PER_SEC;
+               made->numbers.dwell_agent < 10 * USEC_PER_SEC ||
+               made->numbers.dwell_batch < 5 * USEC_PER_SEC;
 }
 
 static void check_unresolved(const State *state, Findings *all) {
@@ -268,7 +293,8 @@ static void check_unresolved(const State *state, Findings *all) {
                         continue;
 
                 (void) text_format(
-                                advice, sizeof(advice), "rollpatch status %s; then rollpatch release %s --reason TEXT",
+                                advice, sizeof(advice),
+                                "rollpatch status %s; then rollpatch release %s --reason TEXT",
                                 node->name, node->name);
                 block(all, ERROR_UNSAFE, "node.unresolved", advice,
                       "%s has an unresolved step from before", node->name);
@@ -283,16 +309,17 @@ size_t plan_check(
                 Finding findings[static FINDINGS_MAX]) {
         Findings all = { .rows = findings };
 
-        if (strcmp(plan->cluster, cluster) != 0)
+        if (strcmp(plan->cluster, cluster) != 0) {
                 block(&all, ERROR_UNSAFE, "cluster.name", "",
                       "the plan is for cluster '%s', this is '%s'", plan->cluster, cluster);
+        }
         if (plan->node_count == 0)
                 block(&all, ERROR_INVALID, "plan.empty", "", "the plan names no nodes");
 
         check_masters(plan, state, accept_downtime, &all);
         for (size_t i = 0; i < plan->node_count; i++)
                 check_node(&plan->nodes[i], state, &all);
-        check_floors(plan, state, &all);
         check_unresolved(state, &all);
+        check_floors(plan, state, &all);
         return all.count;
 }

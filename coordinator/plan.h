@@ -30,7 +30,7 @@ bool plan_is_below_floors(const EventRunMade *made);
 /* One thing that speaks against starting this plan now. */
 typedef struct Finding {
         char id[32];
-        bool blocks; /* false: a warning */
+        bool blocks;    /* false: a warning */
         ErrorCode code; /* of a block */
         char text[REASON_MAX];
         char advice[REASON_MAX];

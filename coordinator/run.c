@@ -44,9 +44,10 @@ DEFINE_ENUM_NAMES(run_state, state_names, RUN_STATE_COUNT);
 DEFINE_ENUM_NAMES(run_event, event_names, RUN_EVENT_COUNT);
 
 const RunTransition *run_next(RunState state, RunEvent event) {
-        for (size_t i = 0; i < run_transition_count; i++)
+        for (size_t i = 0; i < run_transition_count; i++) {
                 if ((run_transitions[i].from & IN(state)) && run_transitions[i].event == event)
                         return &run_transitions[i];
+        }
 
         return NULL;
 }

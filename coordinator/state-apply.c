@@ -13,10 +13,13 @@
  * memory can keep memory from following the log. */
 
 static int unknown_node(const char *name, Error *error) {
-        return error_setf(error, ERROR_INVALID, "speaks of node '%s', which no event before it names", name);
+        return error_setf(
+                        error, ERROR_INVALID, "speaks of node '%s', which no event before it names",
+                        name);
 }
 
-/* --- checks -------------------------------------------------------------------------------------- */
+/* --- checks --------------------------------------------------------------------------------------
+ */
 
 static int check_nothing(const State *state, const Event *event, Error *error) {
         (void) state;
@@ -26,10 +29,12 @@ static int check_nothing(const State *state, const Event *event, Error *error) {
 }
 
 static int check_epoch(const State *state, const Event *event, Error *error) {
-        if (event->epoch.epoch <= state->epoch)
+        if (event->epoch.epoch <= state->epoch) {
                 return error_setf(
-                                error, ERROR_INVALID, "epoch is %" PRIu64 ", want more than %" PRIu64,
-                                event->epoch.epoch, state->epoch);
+                                error, ERROR_INVALID,
+                                "epoch is %" PRIu64 ", want more than %" PRIu64, event->epoch.epoch,
+                                state->epoch);
+        }
 
         return 0;
 }
@@ -48,10 +53,12 @@ static int check_deposed(const State *state, const Event *event, Error *error) {
 }
 
 static int check_claimed(const State *state, const Event *event, Error *error) {
-        if (event->claimed.epoch != state->epoch)
+        if (event->claimed.epoch != state->epoch) {
                 return error_setf(
-                                error, ERROR_INVALID, "acknowledges epoch %" PRIu64 ", want %" PRIu64,
+                                error, ERROR_INVALID,
+                                "acknowledges epoch %" PRIu64 ", want %" PRIu64,
                                 event->claimed.epoch, state->epoch);
+        }
 
         return check_known_node(state, event, error);
 }
@@ -59,21 +66,29 @@ static int check_claimed(const State *state, const Event *event, Error *error) {
 static int check_run_made(const State *state, const Event *event, Error *error) {
         const EventRunMade *made = &event->run_made;
 
-        if (state->run.made.number > 0 && run_state_is_open(state->run.state))
+        if (state->run.made.number > 0 && run_state_is_open(state->run.state)) {
                 return error_setf(
-                                error, ERROR_INVALID, "makes run %" PRIu64 " while run %" PRIu64 " is open",
-                                made->number, state->run.made.number);
-        if (made->number <= state->run.made.number)
+                                error, ERROR_INVALID,
+                                "makes run %" PRIu64 " while run %" PRIu64 " is open", made->number,
+                                state->run.made.number);
+        }
+        if (made->number <= state->run.made.number) {
                 return error_setf(
-                                error, ERROR_INVALID, "run number is %" PRIu64 ", want more than %" PRIu64,
-                                made->number, state->run.made.number);
+                                error, ERROR_INVALID,
+                                "run number is %" PRIu64 ", want more than %" PRIu64, made->number,
+                                state->run.made.number);
+        }
 
-        /* A new run forgets the steps of the old one, so nothing may be left of them (promise 1). */
-        for (size_t i = 0; i < state->node_count; i++)
-                if (step_is_unresolved(&state->nodes[i].step))
+        /* A new run forgets the steps of the old one, so nothing may be left of them (promise 1).
+         */
+        for (size_t i = 0; i < state->node_count; i++) {
+                if (step_is_unresolved(&state->nodes[i].step)) {
                         return error_setf(
-                                        error, ERROR_UNSAFE, "makes run %" PRIu64 " while step %s is unresolved",
+                                        error, ERROR_UNSAFE,
+                                        "makes run %" PRIu64 " while step %s is unresolved",
                                         made->number, state->nodes[i].step.id);
+                }
+        }
 
         return 0;
 }
@@ -83,30 +98,39 @@ static int check_run_node(const State *state, const Event *event, Error *error) 
 
         if (!node)
                 return unknown_node(event->run_node.node, error);
-        if (state->run.made.number == 0 || state->run.state != RUN_DRAFT || node->step.id[0])
+        if (state->run.made.number == 0 || state->run.state != RUN_DRAFT || node->step.id[0]) {
                 return error_setf(
-                                error, ERROR_INVALID, "adds '%s' to a run that is no draft, or twice", node->name);
-        if (node->role != event->run_node.role)
+                                error, ERROR_INVALID,
+                                "adds '%s' to a run that is no draft, or twice", node->name);
+        }
+        if (node->role != event->run_node.role) {
                 return error_setf(
                                 error, ERROR_INVALID, "adds '%s' as %s, it is %s", node->name,
-                                enum_name(&role_names, event->run_node.role), enum_name(&role_names, node->role));
+                                enum_name(&role_names, event->run_node.role),
+                                enum_name(&role_names, node->role));
+        }
 
         return 0;
 }
 
 static int check_run(const State *state, const Event *event, Error *error) {
-        if (state->run.made.number == 0 || !run_next(state->run.state, event->run.event))
+        if (state->run.made.number == 0 || !run_next(state->run.state, event->run.event)) {
                 return error_setf(
                                 error, ERROR_INVALID, "run cannot be '%s' while it is '%s'",
                                 enum_name(&run_event_names, event->run.event),
-                                state->run.made.number == 0 ? "not there"
-                                                            : enum_name(&run_state_names, state->run.state));
+                                state->run.made.number == 0
+                                                ? "not there"
+                                                : enum_name(&run_state_names, state->run.state));
+        }
 
-        for (size_t i = 0; event->run.event == RUN_EVENT_FINISHED && i < state->node_count; i++)
-                if (step_is_unresolved(&state->nodes[i].step))
+        for (size_t i = 0; event->run.event == RUN_EVENT_FINISHED && i < state->node_count; i++) {
+                if (step_is_unresolved(&state->nodes[i].step)) {
                         return error_setf(
-                                        error, ERROR_INVALID, "run cannot be 'finished' while step %s is unresolved",
+                                        error, ERROR_INVALID,
+                                        "run cannot be 'finished' while step %s is unresolved",
                                         state->nodes[i].step.id);
+                }
+        }
 
         return 0;
 }
@@ -116,40 +140,52 @@ static bool begins_anew(const EventStep *said) {
 }
 
 /* Which step it may speak of: the present one, or, to begin anew, the one that comes after it. */
-static int check_step_id(const State *state, const Node *node, const EventStep *said, Error *error) {
+static int check_step_id(
+                const State *state, const Node *node, const EventStep *said, Error *error) {
         char wanted[STEP_ID_MAX] = "";
 
-        if (begins_anew(said) && node_is_in_open_run(state, node))
+        if (begins_anew(said) && node_is_in_open_run(state, node)) {
                 state_next_step_id(state, node, wanted);
-        else if (!begins_anew(said))
+        } else if (!begins_anew(said)) {
                 (void) text_copy(wanted, sizeof(wanted), node->step.id);
+        }
 
-        if (!wanted[0] || strcmp(wanted, said->step) != 0)
+        if (!wanted[0] || strcmp(wanted, said->step) != 0) {
                 return error_setf(
-                                error, ERROR_INVALID, "speaks of step '%s' of %s, whose step is '%s'", said->step,
+                                error, ERROR_INVALID,
+                                "speaks of step '%s' of %s, whose step is '%s'", said->step,
                                 node->name, node->step.id);
+        }
 
         return 0;
 }
 
-/* What only we decide: the slot is given once, under a fence of its own, by a coordinator that all masters
- * obey, and to no master while another has it. The gate asks more than this; less can be no event. */
+/* What only we decide: the slot is given once, under a fence of its own, by a coordinator that all
+ * masters obey, and to no master while another has it. The gate asks more than this; less can be no
+ * event. */
 static int check_slot(const State *state, const Node *node, const EventStep *said, Error *error) {
-        const Node *other = node->role == ROLE_MASTER ? state_find_master_with_slot(state, node) : NULL;
+        const Node *other =
+                        node->role == ROLE_MASTER ? state_find_master_with_slot(state, node) : NULL;
         const char *waiting;
 
-        if (other)
+        if (other) {
                 return error_setf(
-                                error, ERROR_UNSAFE, "gives the slot to master %s while master %s has it (%s)",
-                                node->name, other->name, enum_name(&step_state_names, other->step.state));
+                                error, ERROR_UNSAFE,
+                                "gives the slot to master %s while master %s has it (%s)",
+                                node->name, other->name,
+                                enum_name(&step_state_names, other->step.state));
+        }
         if (said->event != STEP_EVENT_SLOTTED)
                 return 0;
-        if (state->run.state != RUN_RUNNING || said->fence <= state->fence)
+        if (state->run.state != RUN_RUNNING || said->fence <= state->fence) {
                 return error_setf(
-                                error, ERROR_INVALID, "gives the slot under fence %" PRIu64 " in a run that is '%s'",
+                                error, ERROR_INVALID,
+                                "gives the slot under fence %" PRIu64 " in a run that is '%s'",
                                 said->fence, enum_name(&run_state_names, state->run.state));
+        }
         if (state->deposed_by || !state_claim_is_complete(state, &waiting))
-                return error_setf(error, ERROR_UNSAFE, "gives the slot before the claim is complete");
+                return error_setf(
+                                error, ERROR_UNSAFE, "gives the slot before the claim is complete");
 
         return 0;
 }
@@ -166,11 +202,12 @@ static int check_step(const State *state, const Event *event, Error *error) {
         if (r < 0)
                 return r;
 
-        if (!step_next(node->step.state, said->event))
+        if (!step_next(node->step.state, said->event)) {
                 return error_setf(
-                                error, ERROR_INVALID, "step %s cannot be '%s' while it is '%s'", node->step.id,
-                                enum_name(&step_event_names, said->event),
+                                error, ERROR_INVALID, "step %s cannot be '%s' while it is '%s'",
+                                node->step.id, enum_name(&step_event_names, said->event),
                                 enum_name(&step_state_names, node->step.state));
+        }
         if (said->event == STEP_EVENT_QUARANTINED && node->role == ROLE_MASTER)
                 return error_setf(error, ERROR_UNSAFE, "sets master %s aside", node->name);
         if (said->event == STEP_EVENT_SLOTTED || said->event == STEP_EVENT_RECHECKED)
@@ -185,16 +222,20 @@ static int check_ordered(const State *state, const Event *event, Error *error) {
 
         if (!node)
                 return unknown_node(said->node, error);
-        if (state->run.state != RUN_RUNNING || node->step.state != STEP_SLOTTED || !node->step.slot ||
-            strcmp(node->step.id, said->step) != 0 || node->step.fence != said->fence)
+        if (state->run.state != RUN_RUNNING || node->step.state != STEP_SLOTTED ||
+            !node->step.slot || strcmp(node->step.id, said->step) != 0 ||
+            node->step.fence != said->fence) {
                 return error_setf(
-                                error, ERROR_INVALID, "orders step '%s' under fence %" PRIu64 ", which has no such slot",
+                                error, ERROR_INVALID,
+                                "orders step '%s' under fence %" PRIu64 ", which has no such slot",
                                 said->step, said->fence);
+        }
 
         return 0;
 }
 
-/* --- applying ------------------------------------------------------------------------------------ */
+/* --- applying ------------------------------------------------------------------------------------
+ */
 
 static int apply_nothing(State *state, const Event *event) {
         (void) state;
@@ -295,7 +336,8 @@ static int apply_foreign(State *state, const Event *event) {
         if (!brief_is_unresolved(brief)) {
                 drop_foreign(node, brief->step);
         } else if (at == FOREIGN_MAX) {
-                node->journal_lost = true; /* more than can be kept: nobody can say what it has done */
+                node->journal_lost =
+                                true; /* more than can be kept: nobody can say what it has done */
         } else {
                 node->foreign[at] = *brief;
                 node->foreign_count = MAX(node->foreign_count, at + 1);
@@ -308,10 +350,11 @@ static int apply_foreign(State *state, const Event *event) {
 static int apply_cleared(State *state, const Event *event) {
         Node *node = state_find_node(state, event->cleared.node);
 
-        for (size_t i = 0; i < node->foreign_count; i++)
+        for (size_t i = 0; i < node->foreign_count; i++) {
                 (void) text_copy(
                                 node->settled[node->settled_count++ % FOREIGN_MAX], STEP_ID_MAX,
                                 node->foreign[i].step);
+        }
 
         node->journal_lost = false;
         node->foreign_count = 0;
@@ -349,7 +392,9 @@ static int apply_run_made(State *state, const Event *event) {
 static int apply_run_node(State *state, const Event *event) {
         Node *node = state_find_node(state, event->run_node.node);
 
-        node->step = (Step) { .state = STEP_WAITING, .order = ++state->run.nodes, .since = event->at };
+        node->step = (Step) { .state = STEP_WAITING,
+                              .order = ++state->run.nodes,
+                              .since = event->at };
         state_next_step_id(state, node, node->step.id);
         node->step.attempt = 1;
         return 0;
@@ -402,7 +447,8 @@ static int apply_step(State *state, const Event *event) {
                 };
                 (void) text_copy(step->id, sizeof(step->id), said->step);
         } else if (said->event != STEP_EVENT_STAGE_ORDERED) {
-                /* Kept as foreign by a log that had not got this far: what it does is known from here on. */
+                /* Kept as foreign by a log that had not got this far: what it does is known from
+                 * here on. */
                 drop_foreign(node, step->id);
         }
 
@@ -448,10 +494,11 @@ int state_check(const State *state, const Event *event, Error *error) {
 int state_apply(State *state, const Event *event, Error *error) {
         int r;
 
-        if (event->seq != state->seq + 1)
+        if (event->seq != state->seq + 1) {
                 return error_setf(
-                                error, ERROR_INVALID, "event %" PRIu64 " follows event %" PRIu64, event->seq,
-                                state->seq);
+                                error, ERROR_INVALID, "event %" PRIu64 " follows event %" PRIu64,
+                                event->seq, state->seq);
+        }
 
         r = state_check(state, event, error);
         if (r < 0)
@@ -459,7 +506,9 @@ int state_apply(State *state, const Event *event, Error *error) {
 
         r = kinds[event->kind].apply(state, event);
         if (r < 0)
-                return error_setf(error, ERROR_MEMORY, "event %" PRIu64 ": out of memory", event->seq);
+                return error_setf(
+                                error, ERROR_MEMORY, "event %" PRIu64 ": out of memory",
+                                event->seq);
 
         state->seq = event->seq;
         if (event->kind == EVENT_NODE || event->kind == EVENT_CLAIMED)

@@ -21,17 +21,19 @@ void state_free(State *state) {
 }
 
 Node *state_find_node(State *state, const char *name) {
-        for (size_t i = 0; i < state->node_count; i++)
+        for (size_t i = 0; i < state->node_count; i++) {
                 if (strcmp(state->nodes[i].name, name) == 0)
                         return &state->nodes[i];
+        }
 
         return NULL;
 }
 
 const Node *state_find_node_const(const State *state, const char *name) {
-        for (size_t i = 0; i < state->node_count; i++)
+        for (size_t i = 0; i < state->node_count; i++) {
                 if (strcmp(state->nodes[i].name, name) == 0)
                         return &state->nodes[i];
+        }
 
         return NULL;
 }
@@ -72,15 +74,17 @@ bool state_claim_is_complete(const State *state, const char **ret_waiting_for) {
                 if (node->role != ROLE_MASTER)
                         continue;
 
-                if (state->epoch != 0 && node->epoch == state->epoch)
+                if (state->epoch != 0 && node->epoch == state->epoch) {
                         have++;
-                else if (!waiting)
+                } else if (!waiting) {
                         waiting = node->name;
+                }
         }
 
-        if (!waiting && have != want)
+        if (!waiting && have != want) {
                 waiting = have < want ? "a master that has never reported here"
                                       : "more masters have reported than master_count says";
+        }
 
         if (ret_waiting_for)
                 *ret_waiting_for = waiting;
@@ -108,9 +112,10 @@ bool state_has_open_run(const State *state) {
 }
 
 bool state_has_slot(const State *state) {
-        for (size_t i = 0; i < state->node_count; i++)
+        for (size_t i = 0; i < state->node_count; i++) {
                 if (state->nodes[i].step.slot)
                         return true;
+        }
 
         return false;
 }
@@ -124,7 +129,8 @@ bool node_is_unresolved(const Node *node) {
 }
 
 bool node_is_in_open_run(const State *state, const Node *node) {
-        return node->step.id[0] && state->run.made.number > 0 && run_state_is_open(state->run.state);
+        return node->step.id[0] && state->run.made.number > 0 &&
+               run_state_is_open(state->run.state);
 }
 
 /* "r7-1a2b3c4d-" of a run: what the ids of its steps begin with. */
@@ -136,9 +142,10 @@ static bool step_is_of_run(const char *step, uint64_t number, const char *id) {
 }
 
 static bool is_settled(const Node *node, const char *id) {
-        for (size_t i = 0; i < MIN(node->settled_count, (uint64_t) FOREIGN_MAX); i++)
+        for (size_t i = 0; i < MIN(node->settled_count, (uint64_t) FOREIGN_MAX); i++) {
                 if (strcmp(node->settled[i], id) == 0)
                         return true;
+        }
 
         return false;
 }
@@ -151,19 +158,20 @@ bool state_knows_step(const State *state, const Node *node, const char *id) {
 
         if (state->run.made.number > 0 &&
             step_is_of_run(id, state->run.made.number, state->run.made.id)) {
-                for (uint64_t attempt = 1; attempt <= node->step.attempt; attempt++)
-                        if (step_id_format(
-                                            known, state->run.made.number, state->run.made.id,
-                                            node->name, attempt) &&
+                for (uint64_t attempt = 1; attempt <= node->step.attempt; attempt++) {
+                        if (step_id_format(known, state->run.made.number, state->run.made.id,
+                                           node->name, attempt) &&
                             strcmp(known, id) == 0)
                                 return true;
+                }
 
                 return false;
         }
 
-        for (size_t i = 0; i < state->run_count; i++)
+        for (size_t i = 0; i < state->run_count; i++) {
                 if (step_is_of_run(id, state->runs[i].number, state->runs[i].id))
                         return true;
+        }
 
         return false;
 }

@@ -15,10 +15,11 @@ typedef struct Step {
         StepState state;
         uint64_t order; /* place in the plan, from 1 */
         uint64_t attempt;
-        uint64_t fence; /* highest given or reported */
-        uint64_t registered_before; /* agents: when it had registered with the leading master, ms of its clock */
-        bool slot;     /* this node may be down */
-        bool released; /* a person answers for how it ended */
+        uint64_t fence;             /* highest given or reported */
+        uint64_t registered_before; /* agents: when it had registered with the leading master, ms of
+                                       its clock */
+        bool slot;                  /* this node may be down */
+        bool released;              /* a person answers for how it ended */
         uint64_t declines;
         uint64_t exit_status;
         uint64_t exit_signal;
@@ -67,17 +68,17 @@ typedef struct Run {
 } Run;
 
 typedef struct State {
-        uint64_t seq;   /* of the newest event */
-        uint64_t epoch;   /* 0: never started */
-        bool claim_held;  /* the claim of this epoch has been complete */
-        uint64_t fence; /* highest given */
+        uint64_t seq;        /* of the newest event */
+        uint64_t epoch;      /* 0: never started */
+        bool claim_held;     /* the claim of this epoch has been complete */
+        uint64_t fence;      /* highest given */
         uint64_t deposed_by; /* an epoch that a node obeys instead of ours; 0: none */
         char deposed_node[NAME_TEXT_MAX];
         Node *nodes;
         size_t node_count;
         size_t node_space;
         char waiver[REASON_MAX]; /* why the next run may pass gate-floor; empty: it may not */
-        RunName *runs; /* all runs ever, oldest first */
+        RunName *runs;           /* all runs ever, oldest first */
         size_t run_count;
         Run run; /* the newest */
 } State;
@@ -86,7 +87,8 @@ State *state_new(void);
 void state_free(State *state);
 DEFINE_AUTO(State, state_free)
 
-/* Whether the event, whatever its seq, could follow what the state says. Asked before each commit. */
+/* Whether the event, whatever its seq, could follow what the state says. Asked before each commit.
+ */
 int state_check(const State *state, const Event *event, Error *error);
 
 /* The same for events that are committed together, each following the one before it. */
@@ -99,12 +101,12 @@ int state_apply(State *state, const Event *event, Error *error);
 Node *state_find_node(State *state, const char *name); /* NULL: never heard of */
 const Node *state_find_node_const(const State *state, const char *name);
 
-/* N of the promises: what the masters themselves say (/opt/mesosphere/etc/master_count). 0: no master
- * has said it, or they disagree; `ret_reason` (may be NULL) says which. */
+/* N of the promises: what the masters themselves say (/opt/mesosphere/etc/master_count). 0: no
+ * master has said it, or they disagree; `ret_reason` (may be NULL) says which. */
 uint64_t state_master_count(const State *state, const char **ret_reason);
 
-/* Whether all N masters have acknowledged the present epoch (promise 9). Otherwise names one that has
- * not, or says why N is not known. */
+/* Whether all N masters have acknowledged the present epoch (promise 9). Otherwise names one that
+ * has not, or says why N is not known. */
 bool state_claim_is_complete(const State *state, const char **ret_waiting_for);
 
 /* The epoch that a start claims: above its own and above any that is on record. */
@@ -133,8 +135,8 @@ bool node_is_unresolved(const Node *node);
 /* In the newest run, and that run is open. */
 bool node_is_in_open_run(const State *state, const Node *node);
 
-/* Whether the log knows who ordered the step `id` of `node`: a run it has, an attempt it has given; or a
- * person answers for it. */
+/* Whether the log knows who ordered the step `id` of `node`: a run it has, an attempt it has given;
+ * or a person answers for it. */
 bool state_knows_step(const State *state, const Node *node, const char *id);
 
 /* The id that the next attempt of `node` in the newest run gets. */

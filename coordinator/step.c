@@ -82,9 +82,10 @@ DEFINE_ENUM_NAMES(step_state, state_names, STEP_STATE_COUNT);
 DEFINE_ENUM_NAMES(step_event, event_names, STEP_EVENT_COUNT);
 
 const StepTransition *step_next(StepState state, StepEvent event) {
-        for (size_t i = 0; i < step_transition_count; i++)
+        for (size_t i = 0; i < step_transition_count; i++) {
                 if ((step_transitions[i].from & IN(state)) && step_transitions[i].event == event)
                         return &step_transitions[i];
+        }
 
         return NULL;
 }

@@ -3,8 +3,8 @@
 
 #include "common/enum-names.h"
 
-/* One node's part of a run, as the coordinator's log tells it. The table in step.c is all there is to
- * know about what follows what; docs/states.md is printed from it. Pure. */
+/* One node's part of a run, as the coordinator's log tells it. The table in step.c is all there is
+ * to know about what follows what; docs/states.md is printed from it. Pure. */
 
 typedef enum StepState {
         STEP_WAITING,
@@ -33,12 +33,13 @@ typedef enum StepEvent {
         STEP_EVENT_SUCCEEDED, /* script ended with 0 */
         STEP_EVENT_SCRIPT_FAILED,
         STEP_EVENT_INTERRUPTED,
-        STEP_EVENT_VERIFIED, /* the gate held */
-        STEP_EVENT_GAVE_UP,  /* the gate did not hold in time */
-        STEP_EVENT_LOST,     /* silent for too long, or its journal was wiped */
-        STEP_EVENT_RELEASED, /* a person answers for the slot */
+        STEP_EVENT_VERIFIED,  /* the gate held */
+        STEP_EVENT_GAVE_UP,   /* the gate did not hold in time */
+        STEP_EVENT_LOST,      /* silent for too long, or its journal was wiped */
+        STEP_EVENT_RELEASED,  /* a person answers for the slot */
         STEP_EVENT_RETRIED,   /* a person wants another attempt */
-        STEP_EVENT_RECHECKED, /* a person wants another try, and the node is patched: the gate only */
+        STEP_EVENT_RECHECKED, /* a person wants another try, and the node is patched: the gate only
+                               */
         STEP_EVENT_QUARANTINED,
         STEP_EVENT_UNQUARANTINED,
 } StepEvent;

@@ -31,10 +31,11 @@ static int store_fail(Store *store, const char *doing, Error *error) {
         int code = sqlite3_errcode(store->db);
         ErrorCode as = ERROR_IO;
 
-        if (code == SQLITE_FULL)
+        if (code == SQLITE_FULL) {
                 as = ERROR_NO_SPACE;
-        else if (code == SQLITE_NOMEM)
+        } else if (code == SQLITE_NOMEM) {
                 as = ERROR_MEMORY;
+        }
 
         return error_setf(error, as, "%s: %s: %s", store->path, doing, sqlite3_errmsg(store->db));
 }
@@ -74,46 +75,50 @@ static int check_schema(Store *store, bool *ret_empty, Error *error) {
         if (r < 0)
                 return r;
 
-        if (application != APPLICATION_ID && (tables > 0 || application != 0))
+        if (application != APPLICATION_ID && (tables > 0 || application != 0)) {
                 return error_setf(
-                                error, ERROR_INVALID, "%s: is a database, but not a log of rollpatch; not touched",
+                                error, ERROR_INVALID,
+                                "%s: is a database, but not a log of rollpatch; not touched",
                                 store->path);
-        if (schema > STORE_SCHEMA)
+        }
+        if (schema > STORE_SCHEMA) {
                 return error_setf(
                                 error, ERROR_VERSION,
-                                "%s: has schema %" PRId64 ", this rollpatchd knows up to %d; not touched; use "
+                                "%s: has schema %" PRId64
+                                ", this rollpatchd knows up to %d; not touched; use "
                                 "the rollpatchd that wrote it, or a newer one",
                                 store->path, schema, STORE_SCHEMA);
+        }
 
         *ret_empty = tables == 0;
         return 0;
 }
 
 static int make_schema(Store *store, Error *error) {
-        return execute(
-                        store,
-                        "BEGIN IMMEDIATE;"
-                        "PRAGMA application_id = 1917870952;"
-                        "PRAGMA user_version = 1;"
-                        "CREATE TABLE event ("
-                        "  seq INTEGER PRIMARY KEY,"
-                        "  at INTEGER NOT NULL,"
-                        "  kind TEXT NOT NULL,"
-                        "  node TEXT NOT NULL,"
-                        "  body TEXT NOT NULL"
-                        ") STRICT;"
-                        "CREATE TRIGGER event_is_kept BEFORE DELETE ON event BEGIN"
-                        "  SELECT RAISE(ABORT, 'the log is append-only'); END;"
-                        "CREATE TRIGGER event_is_final BEFORE UPDATE ON event BEGIN"
-                        "  SELECT RAISE(ABORT, 'the log is append-only'); END;"
-                        "COMMIT;",
-                        "making the log", error);
+        return execute(store,
+                       "BEGIN IMMEDIATE;"
+                       "PRAGMA application_id = 1917870952;"
+                       "PRAGMA user_version = 1;"
+                       "CREATE TABLE event ("
+                       "  seq INTEGER PRIMARY KEY,"
+                       "  at INTEGER NOT NULL,"
+                       "  kind TEXT NOT NULL,"
+                       "  node TEXT NOT NULL,"
+                       "  body TEXT NOT NULL"
+                       ") STRICT;"
+                       "CREATE TRIGGER event_is_kept BEFORE DELETE ON event BEGIN"
+                       "  SELECT RAISE(ABORT, 'the log is append-only'); END;"
+                       "CREATE TRIGGER event_is_final BEFORE UPDATE ON event BEGIN"
+                       "  SELECT RAISE(ABORT, 'the log is append-only'); END;"
+                       "COMMIT;",
+                       "making the log", error);
 }
 static_assert(APPLICATION_ID == 1917870952, "the number in make_schema is APPLICATION_ID");
 
 static int prepare(Store *store, Error *error) {
         if (sqlite3_prepare_v3(
-                            store->db, "INSERT INTO event (seq, at, kind, node, body) VALUES (?, ?, ?, ?, ?)",
+                            store->db,
+                            "INSERT INTO event (seq, at, kind, node, body) VALUES (?, ?, ?, ?, ?)",
                             -1, SQLITE_PREPARE_PERSISTENT, &store->insert, NULL) != SQLITE_OK ||
             sqlite3_prepare_v3(
                             store->db, "SELECT coalesce(max(seq), 0) FROM event", -1,
@@ -128,18 +133,22 @@ static int lock_directory(const char *dir, Store *store, Error *error) {
         if (store->lock_fd < 0)
                 return error_errnof(error, errno, "%s: opening the state directory", dir);
 
-        if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
                 return error_setf(
-                                error, ERROR_BLOCKED, "%s: another rollpatchd uses this state directory", dir);
+                                error, ERROR_BLOCKED,
+                                "%s: another rollpatchd uses this state directory", dir);
+        }
 
         return 0;
 }
 
-/* Whoever closes a database last moves what stands in its write-ahead log into it: not before it is known
- * that it is ours to touch. (Without a write-ahead log closing leaves nothing behind, and must not.) */
+/* Whoever closes a database last moves what stands in its write-ahead log into it: not before it is
+ * known that it is ours to touch. (Without a write-ahead log closing leaves nothing behind, and
+ * must not.) */
 static void keep_untouched(Store *store, bool yes) {
         char wal[PATH_MAX_BYTES + 4];
-        bool pending = text_format(wal, sizeof(wal), "%s-wal", store->path) && access(wal, F_OK) == 0;
+        bool pending = text_format(wal, sizeof(wal), "%s-wal", store->path) &&
+                       access(wal, F_OK) == 0;
 
         (void) sqlite3_db_config(
                         store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int) (yes && pending), NULL);
@@ -162,9 +171,9 @@ static int open_database(Store *store, Error *error) {
                 return r;
 
         keep_untouched(store, false);
-        r = execute(
-                        store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512;",
-                        "setting up", error);
+        r = execute(store,
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512;",
+                    "setting up", error);
         if (r < 0)
                 return r;
 
@@ -186,8 +195,8 @@ int store_open(const char *dir, Store **ret, Error *error) {
         if (!store)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
-        /* A link on the way to the directory is the administrator's; one in it that is called log.db is not,
-         * and SQLite can only refuse both. */
+        /* A link on the way to the directory is the administrator's; one in it that is called
+         * log.db is not, and SQLite can only refuse both. */
         store->lock_fd = -EBADF;
         if (!real)
                 return error_errnof(error, errno, "%s: opening the state directory", dir);
@@ -231,22 +240,25 @@ static int insert_event(Store *store, const Event *event, uint64_t seq, Error *e
         (void) sqlite3_bind_int64(store->insert, 1, (sqlite3_int64) seq);
         (void) sqlite3_bind_int64(store->insert, 2, (sqlite3_int64) event->at);
         (void) sqlite3_bind_text(
-                        store->insert, 3, enum_name(&event_kind_names, event->kind), -1, SQLITE_STATIC);
+                        store->insert, 3, enum_name(&event_kind_names, event->kind), -1,
+                        SQLITE_STATIC);
         (void) sqlite3_bind_text(store->insert, 4, event_node(event), -1, SQLITE_STATIC);
         (void) sqlite3_bind_text(store->insert, 5, body, -1, SQLITE_STATIC);
 
         r = sqlite3_step(store->insert);
-        if (r != SQLITE_DONE)
+        if (r != SQLITE_DONE) {
                 r = store_fail(store, "appending", error);
-        else
+        } else {
                 r = 0;
+        }
 
         (void) sqlite3_reset(store->insert);
         (void) sqlite3_clear_bindings(store->insert);
         return r;
 }
 
-static int append_all(Store *store, uint64_t expected, const Event *events, size_t count, Error *error) {
+static int append_all(
+                Store *store, uint64_t expected, const Event *events, size_t count, Error *error) {
         uint64_t newest = 0;
         int r;
 
@@ -254,12 +266,13 @@ static int append_all(Store *store, uint64_t expected, const Event *events, size
         if (r < 0)
                 return r;
 
-        if (newest != expected)
+        if (newest != expected) {
                 return error_setf(
                                 error, ERROR_CONFLICT,
                                 "%s: newest event is %" PRIu64 ", expected %" PRIu64
                                 "; somebody else has written here",
                                 store->path, newest, expected);
+        }
 
         for (size_t i = 0; i < count; i++) {
                 r = insert_event(store, &events[i], expected + 1 + i, error);
@@ -323,7 +336,8 @@ int store_read(Store *store, uint64_t after, StoreEach each, void *userdata, Err
         int r;
 
         if (sqlite3_prepare_v2(
-                            store->db, "SELECT seq, at, kind, body FROM event WHERE seq > ? ORDER BY seq", -1,
+                            store->db,
+                            "SELECT seq, at, kind, body FROM event WHERE seq > ? ORDER BY seq", -1,
                             &rows, NULL) != SQLITE_OK)
                 return store_fail(store, "reading", error);
 
@@ -353,10 +367,11 @@ static int copy_into(Store *store, sqlite3 *target, const char *path, Error *err
 
         r = sqlite3_backup_step(backup, -1);
         (void) sqlite3_backup_finish(backup);
-        if (r != SQLITE_DONE)
+        if (r != SQLITE_DONE) {
                 return error_setf(
-                                error, r == SQLITE_FULL ? ERROR_NO_SPACE : ERROR_IO, "%s: copying: %s", path,
-                                sqlite3_errstr(r));
+                                error, r == SQLITE_FULL ? ERROR_NO_SPACE : ERROR_IO,
+                                "%s: copying: %s", path, sqlite3_errstr(r));
+        }
 
         return 0;
 }
@@ -372,10 +387,11 @@ int store_save(Store *store, const char *path, Error *error) {
         mask = umask(0077);
         r = sqlite3_open_v2(path, &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
         (void) umask(mask);
-        if (r != SQLITE_OK)
+        if (r != SQLITE_OK) {
                 r = error_setf(error, ERROR_IO, "%s: opening: %s", path, sqlite3_errstr(r));
-        else
+        } else {
                 r = copy_into(store, target, path, error);
+        }
 
         (void) sqlite3_close(target);
         if (r < 0)

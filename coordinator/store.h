@@ -4,9 +4,9 @@
 #include "common/cleanup.h"
 #include "coordinator/event.h"
 
-/* The append-only event log. Small on purpose: another store that can compare-and-append could stand
- * behind it. The embedded one is SQLite (WAL, synchronous=FULL): when store_append returns 0, the
- * events are on disk, all of them; otherwise none is. */
+/* The append-only event log. Small on purpose: another store that can compare-and-append could
+ * stand behind it. The embedded one is SQLite (WAL, synchronous=FULL): when store_append returns 0,
+ * the events are on disk, all of them; otherwise none is. */
 
 #define STORE_SCHEMA    1
 #define STORE_BATCH_MAX 20100 /* a run with 10 000 nodes is made in one append */
@@ -23,9 +23,9 @@ int store_open(const char *dir, Store **ret, Error *error);
  * written, trying again later is safe. */
 int store_append(Store *store, uint64_t expected_seq, Event *events, size_t count, Error *error);
 
-/* Calls `each` for every event after `after`, oldest first, until it returns non-zero, which is then
- * returned. An event that cannot be read is an error that names the file and its seq; to an error of `each`
- * the file is added. */
+/* Calls `each` for every event after `after`, oldest first, until it returns non-zero, which is
+ * then returned. An event that cannot be read is an error that names the file and its seq; to an
+ * error of `each` the file is added. */
 typedef int (*StoreEach)(const Event *event, void *userdata, Error *error);
 int store_read(Store *store, uint64_t after, StoreEach each, void *userdata, Error *error);
 

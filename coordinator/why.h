@@ -10,5 +10,6 @@ typedef struct Why {
         char advice[REASON_MAX]; /* what to type, or empty */
 } Why;
 
-/* Sets text and advice, unless a reason is there already: the first one is the one to mend first. */
+/* Sets text and advice, unless a reason is there already: the first one is the one to mend first.
+ */
 void why_setf(Why *why, const char *advice, const char *format, ...) PRINTF(3, 4);

@@ -20,8 +20,8 @@ static bool is_restarted(const Sample *was, const Sample *is) {
 }
 
 static bool is_continued(const Sample *was, const Sample *is) {
-        return !is_restarted(was, is) && same_text(was, is, "leader") && same_text(was, is, "mode") &&
-               same_text(was, is, "id");
+        return !is_restarted(was, is) && same_text(was, is, "leader") &&
+               same_text(was, is, "mode") && same_text(was, is, "id");
 }
 
 bool window_add(Window *window, const Sample *sample, usec_t now) {

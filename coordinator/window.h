@@ -5,9 +5,10 @@
 
 /* The running record of one check on one node: since when it has passed without a break. Pure.
  *
- * Anything but a pass breaks the row: a fail, an answer that could not be used, and a pass that comes
- * from another process or under another leader than the one before (design 8: a window starts anew on
- * a restart of what it watches and on a change of leader). Moments are boot time of the coordinator. */
+ * Anything but a pass breaks the row: a fail, an answer that could not be used, and a pass that
+ * comes from another process or under another leader than the one before (design 8: a window starts
+ * anew on a restart of what it watches and on a change of leader). Moments are boot time of the
+ * coordinator. */
 
 typedef struct Window {
         Sample sample;  /* the newest; check is empty as long as there is none */
@@ -17,7 +18,8 @@ typedef struct Window {
         uint64_t passes;
 } Window;
 
-/* Takes in a sample that was received at `now`. True when its verdict differs from the one before. */
+/* Takes in a sample that was received at `now`. True when its verdict differs from the one before.
+ */
 bool window_add(Window *window, const Sample *sample, usec_t now);
 
 /* Forgets everything: what was seen before says nothing about what comes. */

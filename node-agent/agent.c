@@ -117,10 +117,11 @@ static void on_up(void *userdata) {
 static void on_message(const Message *message, void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
 
-        if (message->kind != MESSAGE_WATCH)
+        if (message->kind != MESSAGE_WATCH) {
                 runner_handle(agent->runner, message);
-        else if (runner_epoch_holds(agent->runner, message->kind, message->watch.epoch))
+        } else if (runner_epoch_holds(agent->runner, message->kind, message->watch.epoch)) {
                 sampler_watch(agent->sampler, &message->watch);
+        }
 }
 
 static void on_hopeless(void *userdata) {

@@ -174,9 +174,10 @@ bool sample_number(const Sample *sample, const char *name, uint64_t *ret) {
 }
 
 const char *sample_text(const Sample *sample, const char *name) {
-        for (size_t i = 0; i < sample->text_count; i++)
+        for (size_t i = 0; i < sample->text_count; i++) {
                 if (strcmp(sample->texts[i].name, name) == 0)
                         return sample->texts[i].text;
+        }
 
         return NULL;
 }

@@ -30,8 +30,8 @@ typedef enum Role {
 extern const EnumNames role_names; /* "master", "agent", "public-agent" */
 
 /* What a node's step journal says about one step. Every state but STAGING, STAGE_FAILED, READY and
- * LOOKING is on its disk, synced, before anybody is told. After a restart of the node agent the first
- * two are STAGING again, the others STAGED. */
+ * LOOKING is on its disk, synced, before anybody is told. After a restart of the node agent the
+ * first two are STAGING again, the others STAGED. */
 typedef enum NodeStep {
         NODE_STEP_ABSENT,       /* never heard of: the journal has no entry */
         NODE_STEP_STAGING,      /* downloading or verifying */
@@ -200,12 +200,12 @@ typedef struct WatchItem {
         uint64_t period;           /* usec */
 } WatchItem;
 
-/* coordinator -> node: what to ask from now on, in place of what was asked before; repeated until the
- * node's heartbeat names its `serial`. A new session begins with an empty one. */
+/* coordinator -> node: what to ask from now on, in place of what was asked before; repeated until
+ * the node's heartbeat names its `serial`. A new session begins with an empty one. */
 typedef struct Watch {
         uint64_t epoch;
-        uint64_t serial; /* of this list */
-        char step[STEP_ID_MAX]; /* what `units`, `journal` and `version` look from; or empty */
+        uint64_t serial;           /* of this list */
+        char step[STEP_ID_MAX];    /* what `units`, `journal` and `version` look from; or empty */
         char version[VERSION_MAX]; /* what `version` wants; or empty */
         uint64_t masters;          /* how many masters there are; 0: not known */
         WatchItem items[WATCH_MAX];
@@ -229,7 +229,8 @@ typedef struct Sample {
         char check[CHECK_NAME_MAX];
         char subject[SUBJECT_MAX];
         Verdict verdict;
-        uint64_t age;  /* usec between the end of the question and the sending, on the node's clock */
+        uint64_t age;  /* usec between the end of the question and the sending, on the node's clock
+                        */
         uint64_t took; /* usec that the question took */
         char reason[REASON_MAX]; /* why it is no pass, for a person; empty for a pass */
         char evidence[EVIDENCE_MAX];

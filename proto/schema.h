@@ -14,18 +14,18 @@
 /* What nanomsg lets in at all (NN_RCVMAXSIZE); anything longer drops the connection. */
 #define FRAME_BYTES_MAX 65536
 
-#define STEP_ID_MAX     80   /* "r7-1a2b3c4d-m1-2": see step_id_format */
-#define VERSION_MAX     64   /* a DC/OS version, "2.1.0" */
-#define URL_MAX         512  /* of a script or a package */
-#define REASON_MAX      512  /* one line for a person */
-#define CURSOR_MAX      256  /* a journal cursor */
-#define UNIT_MAX        128  /* a unit name */
-#define TAIL_MAX        2048 /* journal lines in a report */
-#define OP_MAX          33   /* an operation id: 32 hex digits */
-#define FENCE_MAX       ((UINT64_C(1) << 53) - 1)
-#define EPOCH_MAX       FENCE_MAX
-#define MASTERS_MAX     9
-#define STEPS_CLAIM_MAX 64 /* steps a node keeps, and tells when it is claimed */
+#define STEP_ID_MAX        80   /* "r7-1a2b3c4d-m1-2": see step_id_format */
+#define VERSION_MAX        64   /* a DC/OS version, "2.1.0" */
+#define URL_MAX            512  /* of a script or a package */
+#define REASON_MAX         512  /* one line for a person */
+#define CURSOR_MAX         256  /* a journal cursor */
+#define UNIT_MAX           128  /* a unit name */
+#define TAIL_MAX           2048 /* journal lines in a report */
+#define OP_MAX             33   /* an operation id: 32 hex digits */
+#define FENCE_MAX          ((UINT64_C(1) << 53) - 1)
+#define EPOCH_MAX          FENCE_MAX
+#define MASTERS_MAX        9
+#define STEPS_CLAIM_MAX    64   /* steps a node keeps, and tells when it is claimed */
 #define CHECK_NAME_MAX     32   /* "mesos-master" */
 #define SUBJECT_MAX        64   /* whom a question is about, when it is not the node itself */
 #define WATCH_MAX          64   /* questions that one node is to ask */

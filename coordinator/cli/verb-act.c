@@ -4,9 +4,9 @@
 #include "coordinator/cli/ask.h"
 #include "coordinator/cli/show.h"
 
-/* pause, resume, abort, retry, release, quarantine, unquarantine, waive: what they may be given is in
- * their rows in main.c, what they do is the coordinator's. {"node" or "id":"..","for":USEC,"reason":".."},
- * each only when it was given; the answer is one sentence. */
+/* pause, resume, abort, retry, release, quarantine, unquarantine, waive: what they may be given is
+ * in their rows in main.c, what they do is the coordinator's. {"node" or
+ * "id":"..","for":USEC,"reason":".."}, each only when it was given; the answer is one sentence. */
 int verb_act(const VerbCall *call) {
         const CliOptions *options = call->options;
         const char *key = strcmp(call->verb->name, "waive") == 0 ? "id" : "node";

@@ -59,6 +59,7 @@ NUMBERS = {
     "timeouts.script": "60s", "timeouts.master": "90s", "timeouts.agent": "60s",
     "dwell.master": "3s", "dwell.agent": "2s", "dwell.batch": "2s",
 }
+MORE_KEYS = {"batch.percent", "batch.max", "canary", "budget", "holds.after_masters", "holds.after_canary"}
 
 
 class DcosNode:
@@ -268,8 +269,11 @@ class DcosCluster(product.Client):
             "public_agents": [node.name for node in self.of_role("public")],
             **NUMBERS,
         }
-        for key, value in changes.items():
-            values[plan_key(key)] = value
+        for name, value in changes.items():
+            key = plan_key(name)
+            if key not in values and key not in MORE_KEYS:
+                raise RigError(f"a plan has no key {key}")
+            values[key] = value
         path = "/etc/rollpatch/plan.yaml"
         self.bootstrap.write(path, plan_text(values))
         return path

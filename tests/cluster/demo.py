@@ -21,7 +21,6 @@ from watcher import Watcher
 
 LOGS = os.environ["RIG_LOGS"]
 BOOT, RUN, CONTROL = 60, 240, 60  # seconds
-BY_HAND = "curl -fsS -o /run/by-hand.sh {url} && bash /run/by-hand.sh </dev/null"
 
 
 class DemoFailed(Exception):
@@ -146,12 +145,12 @@ def patch(rig, cluster):
 def control(rig, cluster):
     """Two masters at once, by hand: the observer must call it bad, or it is worth nothing."""
     headline("by hand, without rollpatch: m1 and m2 at the same time")
-    by_hand = BY_HAND.format(url=cluster.script_url)
     watcher = watch(rig, cluster)
-    begun = [
-        rig.spawn(f"by-hand-{name}", cluster.node(name).host.argv(["bash", "-c", by_hand]))
-        for name in ("m1", "m2")
-    ]
+    begun = []
+    for name in ("m1", "m2"):
+        host = cluster.node(name).host
+        host.write("/run/by-hand.sh", cluster.script)
+        begun.append(rig.spawn(f"by-hand-{name}", host.argv(["bash", "/run/by-hand.sh"])))
     for each in begun:
         say(f"status {each.wait(CONTROL)}: {each.output().strip()}")
     cluster.wait_healthy(CONTROL)

@@ -3,10 +3,12 @@
 of observer.py alone. Pure: no clock, no network; the same samples give the same verdict.
 
 Down. A master is down in a sample when its ZooKeeper gave no answer to `srvr`, or its Mesos master
-no 200 to /health. A refused connection is a fact. Silence (a "timeout") may also be a busy machine:
-up to `tolerance` silent samples in a row between two good answers of the same port are *lost*:
-counted and printed, and taken as the answer before them. Silence at the edge of an outage belongs
-to the outage.
+no 200 to /health. A refused connection is a fact. Silence may also be a busy machine: silent
+samples between two good answers of the same port are *lost*, that is counted and printed, and taken
+as the answer before them, when these answers are at most `gap` apart, and in at most `tolerance`
+of the samples there was not even a connection ("timeout"; "slow" is a process that listens). No
+ZooKeeper, no Mesos is stopped and started again in that time without a refusal. Silence at the edge
+of an outage belongs to the outage.
 
 Overlap. Two masters down in the same sample is an overlap, however short; nothing excuses it. What
 begins and ends between two samples (0.1 s) is not seen.
@@ -25,10 +27,11 @@ has not seen the run. Each of these is bad: unknown is closed.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 QUESTIONS = ("zookeeper", "mesos")
 MODES = ("leader", "follower", "standalone", "not-serving")
+SILENT = ("slow", "timeout")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Verdict:
     samples: int = 0
     held: int = 0
     lost: int = 0
-    tolerance: int = 0
+    limits: Limits = Limits()
     longest_gap: int = 0
     elections: list = field(default_factory=list)  # [first, last] sample, each
     overlaps: list = field(default_factory=list)  # [first, last, [master, ...]]
@@ -71,7 +74,7 @@ class Verdict:
 
     def describe(self):
         """As a dict, for a file."""
-        return {**self.__dict__, "good": self.good, "sentence": self.sentence}
+        return {**asdict(self), "good": self.good, "sentence": self.sentence}
 
 
 # ---------------------------------------------------------------- reading
@@ -113,24 +116,6 @@ def is_up(question, outcome):
     return outcome in MODES if question == "zookeeper" else outcome == "200"
 
 
-def forgive_silence(question, outcomes, tolerance):
-    """(outcomes without lost ones, how many were lost)"""
-    result = list(outcomes)
-    lost = 0
-    i = 0
-    while i < len(result):
-        end = i
-        while end < len(result) and result[end] == "timeout":
-            end += 1
-        inside = 0 < i and end < len(result)
-        if inside and 0 < end - i <= tolerance:
-            if is_up(question, result[i - 1]) and is_up(question, result[end]):
-                result[i:end] = [result[i - 1]] * (end - i)
-                lost += end - i
-        i = max(end, i + 1)
-    return result, lost
-
-
 def runs_of(flags):
     """[first, last] of each run of true ones."""
     runs = []
@@ -144,10 +129,27 @@ def runs_of(flags):
     return runs
 
 
+def forgive_silence(question, outcomes, at, limits):
+    """(outcomes without lost ones, how many were lost)"""
+    result = list(outcomes)
+    lost = 0
+    for first, last in runs_of([outcome in SILENT for outcome in outcomes]):
+        before, after = first - 1, last + 1
+        if (
+            before >= 0 and after < len(result)
+            and is_up(question, result[before]) and is_up(question, result[after])
+            and at[after] - at[before] <= limits.gap
+            and outcomes[first:after].count("timeout") <= limits.tolerance
+        ):
+            result[first:after] = [result[before]] * (after - first)
+            lost += after - first
+    return result, lost
+
+
 class Timeline:
     """The samples turned: per master and question, what it answered, lost ones forgiven."""
 
-    def __init__(self, samples, masters, tolerance):
+    def __init__(self, samples, masters, limits):
         self.masters = masters
         self.at = [sample["at"] for sample in samples]
         self.wall = [sample["wall"] for sample in samples]
@@ -156,7 +158,8 @@ class Timeline:
         for name in masters:
             for question in QUESTIONS:
                 raw = [sample["masters"][name][question]["outcome"] for sample in samples]
-                self.answers[name][question], lost = forgive_silence(question, raw, tolerance)
+                answers, lost = forgive_silence(question, raw, self.at, limits)
+                self.answers[name][question] = answers
                 self.lost += lost
 
     def __len__(self):
@@ -257,11 +260,11 @@ def judge_quorum(verdict, line, limits):
 def judge(samples, masters, steps=None, limits=Limits()):
     """The Verdict on a run. `steps`: [(node, began, ended)] in wall time; None: not known, then it
     is not judged whether a master was down only in its own step."""
-    verdict = Verdict(samples=len(samples), tolerance=limits.tolerance)
+    verdict = Verdict(samples=len(samples), limits=limits)
     if not samples:
         verdict.problems.append("there are no samples")
         return verdict
-    line = Timeline(samples, list(masters), limits.tolerance)
+    line = Timeline(samples, list(masters), limits)
     verdict.lost = line.lost
     judge_overlap(verdict, line)
     judge_outages(verdict, line, steps or [], steps is not None)
@@ -275,7 +278,8 @@ def summarize(verdict, samples):
     begin = samples[0]["wall"] if samples else 0
     lines = [
         f"observer: {verdict.samples} samples, longest gap {spell(verdict.longest_gap)}, "
-        f"{verdict.lost} lost (at most {verdict.tolerance} in a row is forgiven)"
+        f"{verdict.lost} answers lost (forgiven: {verdict.limits.tolerance} in a row without "
+        f"a connection, {spell(verdict.limits.gap)} with one)"
     ]
     for name, outages in verdict.outages.items():
         spans = ", ".join(

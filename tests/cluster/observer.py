@@ -8,8 +8,9 @@ Not a part of rollpatch, and shares nothing with it: whoever is judged must not 
 
 A sample asks every master two questions at the same time: its ZooKeeper (`srvr` on port 2181) and
 its Mesos master (GET /health on port 5050). Each has 90 ms, so that no sample reaches into the
-next, and there are never more than two connections a master. What has not answered by then is a
-"timeout"; a port on which nobody listens is "refused". One line of JSON a sample:
+next, and there are never more than two connections a master. Who has not answered by then was
+"slow" if there was a connection, which the kernel makes for any process that listens; a "timeout"
+if there was not even that. A port on which nobody listens is "refused". One line of JSON a sample:
 
     {"sample": 7, "at": boot time, "wall": time of day, "masters": {"m1": {
         "zookeeper": {"outcome": "follower", "at": ..., "took": ...},
@@ -83,6 +84,7 @@ class Probe:
         self._read = READERS[question]
         self._selector = selector
         self._data = b""
+        self._connected = False
         self.outcome = None
         self.at = now()
         self.took = 0
@@ -107,6 +109,7 @@ class Probe:
         if error:
             self._fail(error)
             return
+        self._connected = True
         self._socket.send(self._request)  # so few bytes fit into any new connection
         self._selector.modify(self._socket, selectors.EVENT_READ, self)
 
@@ -121,6 +124,10 @@ class Probe:
 
     def _fail(self, number):
         self.end(ERRORS.get(number) or errno.errorcode.get(number, str(number)).lower())
+
+    def on_deadline(self):
+        """There was no answer in time."""
+        self.end("slow" if self._connected else "timeout")
 
     def end(self, outcome):
         """Decide, once."""
@@ -155,7 +162,7 @@ def take_sample(selector, masters):
     while selector.get_map() and turn(selector, 0):
         pass
     for key in list(selector.get_map().values()):
-        key.data.end("timeout")
+        key.data.on_deadline()
     return {
         name: {question: probe.describe() for question, probe in asked.items()}
         for name, asked in probes.items()

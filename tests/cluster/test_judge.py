@@ -13,7 +13,7 @@ WALL = 1_795_000_000_000_000
 PERIOD = 100_000
 LETTERS = {
     "L": "leader", "F": "follower", "S": "standalone", "n": "not-serving",
-    "x": "refused", "t": "timeout", "r": "reset",
+    "x": "refused", "t": "timeout", "r": "reset", "s": "slow",
 }
 
 
@@ -90,8 +90,8 @@ def test_one_lost_sample_is_forgiven_and_counted():
     verdict = verdict_of(good_run(m1="FFxxxFFFFtFFFFFFFFFFF"))
     assert verdict.good
     assert verdict.lost == 2  # of both ports
-    assert verdict.tolerance == 1
-    assert "2 lost (at most 1 in a row" in judge.summarize(verdict, good_run())[0]
+    shown = judge.summarize(verdict, good_run())[0]
+    assert "2 answers lost (forgiven: 1 in a row without a connection, 0.5 s with one)" in shown
 
 
 def test_two_lost_samples_in_a_row_are_an_outage():
@@ -100,6 +100,23 @@ def test_two_lost_samples_in_a_row_are_an_outage():
 
 def test_without_tolerance_no_sample_may_be_lost():
     assert not verdict_of(good_run(m1="FFxxxFFFFtFFFFFFFFFFF"), tolerance=0).good
+
+
+def test_a_process_that_listens_may_be_slow_for_half_a_second():
+    verdict = verdict_of(good_run(m1="FFxxxFFsssFFFFFFFFFFF"))
+    assert verdict.good
+    assert verdict.lost == 6
+    assert not verdict_of(good_run(m1="FFxxxFFssssssFFFFFFFF")).good
+
+
+def test_slow_and_lost_samples_may_mix_within_both_limits():
+    assert verdict_of(good_run(m1="FFxxxFFstsFFFFFFFFFFF")).good
+    assert not verdict_of(good_run(m1="FFxxxFFtstFFFFFFFFFFF")).good
+
+
+def test_a_slow_process_at_the_edge_of_an_outage_is_down():
+    verdict = verdict_of(good_run(m1="FFxxxsssssFFFFFFFFFFF"))
+    assert verdict.overlaps == [[8, 9, ["m1", "m2"]]]
 
 
 def test_a_refusal_is_never_forgiven():

@@ -10,8 +10,6 @@ from dcos import DcosCluster
 from rig import RigError, wait_for
 from watcher import Watcher
 
-BY_HAND = "curl -fsS -o /run/by-hand.sh {url} && bash /run/by-hand.sh </dev/null"
-
 
 @pytest.fixture(name="cluster")
 def fixture_cluster(rig):
@@ -30,8 +28,9 @@ def watch(rig, cluster, name):
 
 
 def begin_patch(rig, cluster, name):
-    command = ["bash", "-c", BY_HAND.format(url=cluster.script_url)]
-    return rig.spawn(f"by-hand-{name}", cluster.node(name).host.argv(command))
+    host = cluster.node(name).host
+    host.write("/run/by-hand.sh", cluster.script)
+    return rig.spawn(f"by-hand-{name}", host.argv(["bash", "/run/by-hand.sh"]))
 
 
 def followers_first(cluster):

@@ -9,6 +9,7 @@ import sys
 import time
 
 ADDRESS = sys.argv[1]
+HEALTH = {"type": "GET_HEALTH", "get_health": {"healthy": True}}
 STARTED = time.monotonic()
 EXHIBITOR = [{"code": 3, "description": "serving", "hostname": ADDRESS, "isLeader": True}]
 
@@ -28,7 +29,7 @@ def answer(path):
     if path == "/redirect":
         return "307 Temporary Redirect", f"Location: //{ADDRESS}:5050\r\n", ""
     bodies = {
-        "/metrics/snapshot": metrics, "/version": lambda: {"version": "1.10.1"}, "/api/v1": dict,
+        "/metrics/snapshot": metrics, "/version": lambda: {"version": "1.10.1"}, "/api/v1": lambda: HEALTH,
         "/slaves": lambda: {"slaves": [], "recovered_slaves": []}, "/health": dict,
         "/exhibitor/v1/cluster/status": lambda: EXHIBITOR,
     }

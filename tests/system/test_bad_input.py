@@ -85,7 +85,7 @@ def test_a_full_disk_on_the_node_stops_with_the_reason_and_goes_on_after_space_i
     node.host.fill(STATE)
     assert cluster.run().returncode == 0
     wait_for(
-        lambda: "No space left" in (cluster.node(node.name)["message"] or "")
+        lambda: "No space left" in (cluster.shown(node.name)["message"] or "")
         or "No space left" in cluster.status()["run"]["why"],
         30, "the reason in status",
     )
@@ -96,7 +96,7 @@ def test_a_full_disk_on_the_node_stops_with_the_reason_and_goes_on_after_space_i
         assert cluster.cli("resume").returncode == 0
     cluster.wait_run("finished")
     assert node.executions() == 1
-    assert cluster.node(node.name)["version"] == TO
+    assert cluster.shown(node.name)["version"] == TO
 
 
 def test_a_node_whose_role_files_are_several_is_refused(lab):

@@ -137,12 +137,14 @@ def test_a_master_whose_exhibitor_stays_red_stops_the_run_there_and_so_does_the_
 
 def test_an_agent_that_is_never_registered_fails_by_name_and_counts_against_the_budget(cluster):
     for name in ("a1", "a2"):
-        cluster.node(name).scenario({"after_patch": "never_registers"})
-    start(cluster, timeout_agent="10s", budget=0)
+        cluster.node(name).scenario({"after_patch": {"mesos_refused": True}})
+    start(cluster, timeouts_agent="10s", budget=0)
     run = wait_state(cluster, "halted")
     failed = [n for n in cluster.ask("status")["nodes"] if n.get("state") == "failed"]
     assert [n["name"] for n in failed] == ["a1"]
-    assert "not registered" in failed[0]["message"] or "does not list" in failed[0]["message"]
+    assert "mesos-leader" in failed[0]["message"] and "not active" in failed[0]["message"]
+    own = {check["id"]: check["verdict"] for check in node_of(cluster, "a1")["checks"]}
+    assert own["mesos-agent"] == "pass", "the page's own check is fooled, the leader's word is not"
     assert "1 agent" in run["why"]
     assert cluster.executions("a2") == 0
 

@@ -89,9 +89,10 @@ static void look(Lab *lab) {
                 facts->member = true;
                 facts->proven = strcmp(node->dcos_version, wanted) == 0;
                 facts->unwell = (Why) {};
-                if (!facts->proven)
+                if (!facts->proven) {
                         why_setf(&facts->unwell, "", "%s has DC/OS %s, want %s", node->name,
                                  node->dcos_version, wanted);
+                }
         }
 }
 
@@ -116,9 +117,10 @@ unsigned lab_turn(Lab *lab) {
 }
 
 const Event *lab_last(const Lab *lab, EventKind kind) {
-        for (size_t i = lab->count; i > 0; i--)
+        for (size_t i = lab->count; i > 0; i--) {
                 if (lab->log[i - 1].kind == kind)
                         return &lab->log[i - 1];
+        }
 
         return NULL;
 }
@@ -135,9 +137,10 @@ unsigned lab_count(const Lab *lab, EventKind kind) {
 unsigned lab_count_step(const Lab *lab, const char *node, StepEvent kind) {
         unsigned count = 0;
 
-        for (size_t i = 0; i < lab->count; i++)
+        for (size_t i = 0; i < lab->count; i++) {
                 count += lab->log[i].kind == EVENT_STEP && lab->log[i].step.event == kind &&
                          strcmp(lab->log[i].step.node, node) == 0;
+        }
 
         return count;
 }
@@ -181,9 +184,10 @@ void lab_restore(Lab *lab, size_t keep) {
         lab->state = state_new();
         assert_non_null(lab->state);
         lab->count = keep;
-        for (size_t i = 0; i < keep; i++)
+        for (size_t i = 0; i < keep; i++) {
                 if (state_apply(lab->state, &lab->log[i], &error) < 0)
                         fail_msg("replay: %s", error.text);
+        }
 
         start(lab);
 }
@@ -199,9 +203,10 @@ void lab_pass_silent(Lab *lab, usec_t span) {
 
 void lab_pass(Lab *lab, usec_t span) {
         lab_pass_silent(lab, span);
-        for (size_t i = 0; i < lab->facts.count; i++)
+        for (size_t i = 0; i < lab->facts.count; i++) {
                 if (lab->facts.nodes[i].heard)
                         lab->facts.nodes[i].heard = lab->now;
+        }
 }
 
 /* --- nodes --- */

@@ -103,9 +103,10 @@ static void test_nodes_go_in_the_order_of_the_plan_and_masters_first(void **stat
         lab_join_masters(lab, 3);
         lab_healthy(lab, true);
         lab_run(lab, plan, 6, false);
-        for (size_t i = 0; i < 6; i++)
+        for (size_t i = 0; i < 6; i++) {
                 if (step_of(lab, plan[i])->state == STEP_STAGING)
                         lab_lead(lab, plan[i], STEP_STAGED);
+        }
 
         for (size_t i = 0; i < 6; i++) {
                 lab_pass(lab, lab->state->run.made.numbers.dwell_batch);
@@ -752,6 +753,24 @@ static void test_a_step_that_is_unknown_is_not_given_up_before_its_node_has_spok
         (void) retry_is(lab, true, "");
 }
 
+/* It said that it had not begun; that was before it fell silent. */
+static void test_what_a_node_said_before_it_was_lost_is_no_reason_to_try_again(void **state) {
+        AUTO(Lab) *lab = lab_with_one(STEP_SLOTTED);
+        Hello hello = lab_hello_of("m1", ROLE_MASTER, 1);
+
+        (void) lab_report(lab, "m1", NODE_STEP_READY, 1, 0);
+        lab_pass_silent(lab, LINK_LOST + 1);
+        (void) lab_turn(lab);
+        assert_int_equal(step_of(lab, "m1")->state, STEP_UNKNOWN);
+        (void) lab_heartbeat(lab, "m1");
+        (void) retry_is(lab, false, "has not said yet");
+        hello.epoch = 1;
+        lab_hello(lab, &hello);
+        (void) retry_is(lab, false, "has not said yet");
+        (void) lab_report(lab, "m1", NODE_STEP_STAGED, 1, 0);
+        (void) retry_is(lab, true, "");
+}
+
 static void test_a_retry_waits_for_the_claim_and_for_a_journal_that_is_explained(void **state) {
         AUTO(Lab) *lab = lab_with_one(STEP_STARTED);
         Hello hello = lab_hello_of("m1", ROLE_MASTER, 1);
@@ -849,6 +868,8 @@ int main(void) {
                 cmocka_unit_test(test_a_patched_node_is_only_judged_again),
                 cmocka_unit_test(
                                 test_a_step_that_is_unknown_is_not_given_up_before_its_node_has_spoken),
+                cmocka_unit_test(
+                                test_what_a_node_said_before_it_was_lost_is_no_reason_to_try_again),
                 cmocka_unit_test(
                                 test_a_retry_waits_for_the_claim_and_for_a_journal_that_is_explained),
                 cmocka_unit_test(

@@ -109,7 +109,7 @@ static usec_t soon(uint64_t most_seconds) {
 static void check_promises(void) {
         const SimStep *down = NULL;
 
-        for (size_t i = 0; i < MASTERS; i++)
+        for (size_t i = 0; i < MASTERS; i++) {
                 for (size_t j = 0; j < sim.nodes[i].step_count; j++) {
                         const SimStep *step = &sim.nodes[i].steps[j];
 
@@ -120,16 +120,18 @@ static void check_promises(void) {
                         if (step->alive)
                                 down = step;
                 }
+        }
 }
 
 /* --- the network --- */
 
 static void put(const Packet *packet) {
-        for (size_t i = 0; i < PACKETS; i++)
+        for (size_t i = 0; i < PACKETS; i++) {
                 if (sim.packets[i].due == 0) {
                         sim.packets[i] = *packet;
                         return;
                 }
+        }
 }
 
 static void carry(bool to_node, size_t lab, size_t node, const Message *message) {
@@ -186,17 +188,19 @@ static void refuse(const SimNode *node, const char *step, uint64_t fence, Refusa
 }
 
 static SimStep *find_step(SimNode *node, const char *name) {
-        for (size_t i = 0; i < node->step_count; i++)
+        for (size_t i = 0; i < node->step_count; i++) {
                 if (strcmp(node->steps[i].job.step, name) == 0)
                         return &node->steps[i];
+        }
 
         return NULL;
 }
 
 static const char *find_busy(const SimNode *node, const SimStep *but) {
-        for (size_t i = 0; i < node->step_count; i++)
+        for (size_t i = 0; i < node->step_count; i++) {
                 if (&node->steps[i] != but && job_is_in_hand(node->steps[i].job.state))
                         return node->steps[i].job.step;
+        }
 
         return NULL;
 }
@@ -364,10 +368,11 @@ static void follow(SimNode *node, SimStep *step) {
         Finding finding;
         JobEvent event;
 
-        if (step->job.state == NODE_STEP_STAGING && sim.now >= step->act_at)
+        if (step->job.state == NODE_STEP_STAGING && sim.now >= step->act_at) {
                 feed_event(node, step, happens(20) ? JOB_EVENT_FETCH_FAILED : JOB_EVENT_FETCHED);
-        else if (step->job.state == NODE_STEP_LOOKING && sim.now >= step->act_at)
+        } else if (step->job.state == NODE_STEP_LOOKING && sim.now >= step->act_at) {
                 feed_event(node, step, happens(6) ? JOB_EVENT_LOOK_FAILED : JOB_EVENT_LOOK_PASSED);
+        }
 
         if (node->up_at != 0 ||
             (step->job.state != NODE_STEP_INTENT && step->job.state != NODE_STEP_RUNNING))
@@ -382,7 +387,7 @@ static void follow(SimNode *node, SimStep *step) {
 static void send_heartbeat(SimNode *node) {
         Message message = { .kind = MESSAGE_HEARTBEAT, .heartbeat = { .epoch = node->epoch } };
 
-        for (size_t i = node->step_count; i > 0; i--)
+        for (size_t i = node->step_count; i > 0; i--) {
                 if (!job_is_over(node->steps[i - 1].job.state)) {
                         message.heartbeat.state = node->steps[i - 1].job.state;
                         (void) text_copy(
@@ -390,6 +395,7 @@ static void send_heartbeat(SimNode *node) {
                                         node->steps[i - 1].job.step);
                         break;
                 }
+        }
 
         node->beat_at = sim.now + USEC_PER_SEC;
         say(node, &message);
@@ -430,9 +436,10 @@ static void run_node(SimNode *node) {
                 return;
 
         node->repeat_at = sim.now + 5 * USEC_PER_SEC;
-        for (size_t i = 0; i < node->step_count; i++)
+        for (size_t i = 0; i < node->step_count; i++) {
                 if (node->steps[i].reporting)
                         report(node, &node->steps[i]);
+        }
 }
 
 /* --- what a node is told --- */
@@ -555,9 +562,10 @@ static void run_lab(size_t which) {
         lab_pass_silent(lab, sim.now - lab->now);
         lab_healthy(lab, true);
         (void) lab_turn(lab);
-        for (size_t i = 0; i < lab->state->node_count; i++)
+        for (size_t i = 0; i < lab->state->node_count; i++) {
                 if (lab_order(lab, lab->state->nodes[i].name, &order))
                         carry(true, which, (size_t) (lab->state->nodes[i].name[1] - '1'), &order);
+        }
 }
 
 /* A run and its nodes are one transaction: no backup holds a part of it. */
@@ -595,18 +603,20 @@ static void copy_lab(void) {
 /* --- an operator who looks before he answers --- */
 
 static bool is_idle(const SimNode *node) {
-        for (size_t i = 0; i < node->step_count; i++)
+        for (size_t i = 0; i < node->step_count; i++) {
                 if (node->steps[i].alive || job_is_in_hand(node->steps[i].job.state))
                         return false;
+        }
 
         return node->up_at == 0;
 }
 
 /* And does not wait to be started either. */
 static bool is_at_rest(const SimNode *node) {
-        for (size_t i = 0; i < node->step_count; i++)
+        for (size_t i = 0; i < node->step_count; i++) {
                 if (node->steps[i].job.state == NODE_STEP_READY)
                         return false;
+        }
 
         return is_idle(node);
 }
@@ -620,15 +630,16 @@ static void settle_step(Lab *lab, const Node *node, const SimNode *truth) {
         Why why = {};
 
         if (step_state_is_bad(node->step.state) && !node->step.released && open &&
-            retry_is_safe(lab->state, &lab->facts, at, lab->now, &why))
+            retry_is_safe(lab->state, &lab->facts, at, lab->now, &why)) {
                 event =
                                 lab_step_event(lab, node->name,
                                                patched ? STEP_EVENT_RECHECKED : STEP_EVENT_RETRIED);
-        else if (step_is_unresolved(&node->step) && is_at_rest(truth) &&
-                 sim.now - facts->changed > 2 * USEC_PER_MINUTE)
+        } else if (step_is_unresolved(&node->step) && is_at_rest(truth) &&
+                   sim.now - facts->changed > 2 * USEC_PER_MINUTE) {
                 event = lab_step_event(lab, node->name, STEP_EVENT_RELEASED);
-        else
+        } else {
                 return;
+        }
 
         (void) lab_try(lab, &event);
 }
@@ -666,9 +677,10 @@ static bool has_bad(const Lab *lab) {
 
 /* What a new run asks for. */
 static bool is_settled(const Lab *lab) {
-        for (size_t i = 0; i < lab->state->node_count; i++)
+        for (size_t i = 0; i < lab->state->node_count; i++) {
                 if (node_is_unresolved(&lab->state->nodes[i]))
                         return false;
+        }
 
         return lab->state->node_count == MASTERS;
 }
@@ -692,9 +704,10 @@ static void make_run(Lab *lab) {
 }
 
 static bool is_patched(void) {
-        for (size_t i = 0; i < MASTERS; i++)
+        for (size_t i = 0; i < MASTERS; i++) {
                 if (strcmp(sim.nodes[i].version, LAB_TO) != 0)
                         return false;
+        }
 
         return true;
 }
@@ -711,12 +724,13 @@ static void operate(size_t which) {
         for (size_t i = 0; i < MASTERS; i++)
                 settle_node(lab, i);
 
-        if (open && lab->state->run.state != RUN_RUNNING && happens(10))
+        if (open && lab->state->run.state != RUN_RUNNING && happens(10)) {
                 lab_operate(lab, RUN_EVENT_ABORTED);
-        else if (open && !has_bad(lab) && lab->state->run.state != RUN_RUNNING)
+        } else if (open && !has_bad(lab) && lab->state->run.state != RUN_RUNNING) {
                 lab_operate(lab, RUN_EVENT_RESUMED);
-        else if (!open && is_settled(lab) && !is_patched())
+        } else if (!open && is_settled(lab) && !is_patched()) {
                 make_run(lab);
+        }
 }
 
 /* --- a drill
@@ -768,26 +782,30 @@ static void deliver(void) {
                     packet.session != node->session || node->up_at != 0)
                         continue;
 
-                if (packet.to_node)
+                if (packet.to_node) {
                         tell_node(node, &packet.message);
-                else
+                } else {
                         tell_lab(packet.lab, packet.node, &packet.message);
+                }
         }
 }
 
 static void tick(unsigned number) {
         sim.now += TICK;
         if (setjmp(sim.crash)) {
-                for (size_t i = 0; i < COPIES; i++) /* whichever it was: both, as by a power cut */
+                for (size_t i = 0; i < COPIES;
+                     i++) { /* whichever it was: both, as by a power cut */
                         if (sim.labs[i])
                                 restart_lab(i, 0);
+                }
                 return;
         }
 
         do_harm();
-        for (size_t i = 0; i < COPIES; i++)
+        for (size_t i = 0; i < COPIES; i++) {
                 if (sim.labs[i])
                         lab_pass_silent(sim.labs[i], sim.now - sim.labs[i]->now);
+        }
         for (size_t i = 0; i < MASTERS; i++)
                 run_node(&sim.nodes[i]);
         deliver();
@@ -835,11 +853,12 @@ static unsigned drill(uint64_t seed) {
 
         sim.calm = true;
         sim.crash_in = 0;
-        for (size_t i = 0; i < MASTERS; i++)
+        for (size_t i = 0; i < MASTERS; i++) {
                 if (sim.nodes[i].served_by != 0) {
                         sim.nodes[i].served_by = 0;
                         sim.nodes[i].session = 0;
                 }
+        }
         if (sim.labs[1])
                 lab_free(sim.labs[1]);
         sim.labs[1] = NULL;
@@ -878,12 +897,14 @@ static void test_whoever_dies_wherever_one_master_at_a_time_is_patched_once_and_
 }
 
 static int clean_up(void **state) {
-        if (sim.seed > 0)
+        if (sim.seed > 0) {
                 print_message("# the drill that failed: SEED=%llu\n",
                               (unsigned long long) sim.seed);
-        for (size_t i = 0; i < COPIES; i++)
+        }
+        for (size_t i = 0; i < COPIES; i++) {
                 if (sim.labs[i])
                         lab_free(sim.labs[i]);
+        }
 
         return 0;
 }

@@ -147,9 +147,10 @@ static char *without(const char *body, const char *key) {
         AUTO(Json) *copy = json_new_object();
 
         assert_int_equal(json_parse(body, strlen(body), &json, NULL), 0);
-        for (const Json *member = json_first(json); member; member = json_next(member))
+        for (const Json *member = json_first(json); member; member = json_next(member)) {
                 if (strcmp(json_key(member), key) != 0)
                         assert_true(json_add(copy, json_key(member), json_copy(member)));
+        }
 
         return json_print(copy);
 }
@@ -203,9 +204,10 @@ static void test_values_beyond_their_bounds_are_refused_both_ways(void **state) 
         Event event = { .kind = EVENT_STARTED };
         char *body = NULL;
 
-        for (size_t i = 0; i < ELEMENTSOF(bodies); i++)
+        for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
                 if (decode(bodies[i][0], bodies[i][1], NULL) >= 0)
                         fail_msg("%s", bodies[i][1]);
+        }
 
         assert_true(event_encode(&event, &body, NULL) < 0);
         assert_null(body);
@@ -225,7 +227,7 @@ static void test_the_result_is_untouched_when_an_event_is_refused(void **state) 
 /* --- for people --- */
 
 static void test_every_event_can_be_told_in_one_line_of_any_length(void **state) {
-        for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++)
+        for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++) {
                 for (unsigned filling = MINIMAL; filling <= FULL; filling++) {
                         Event event = filled((EventKind) kind, (Filling) filling);
                         char text[REASON_MAX] = "";
@@ -237,6 +239,7 @@ static void test_every_event_can_be_told_in_one_line_of_any_length(void **state)
                         assert_int_equal(strlen(small), MIN(strlen(text), sizeof(small) - 1));
                         assert_int_equal(strncmp(text, small, sizeof(small) - 1), 0);
                 }
+        }
 }
 
 static void test_an_event_names_the_node_it_speaks_of(void **state) {

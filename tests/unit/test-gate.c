@@ -18,7 +18,7 @@
 #define MASK    ((UINT64_C(1) << BITS) - 1)
 
 static void unpack(uint64_t vector, size_t count, MasterFacts *masters) {
-        for (size_t i = 0; i < count; i++, vector >>= BITS)
+        for (size_t i = 0; i < count; i++, vector >>= BITS) {
                 masters[i] = (MasterFacts) {
                         .claimed = vector & 1,
                         .fresh = vector >> 1 & 1,
@@ -27,6 +27,7 @@ static void unpack(uint64_t vector, size_t count, MasterFacts *masters) {
                         .unresolved = vector >> 4 & 1,
                         .backup = vector >> 5 & 1,
                 };
+        }
 }
 
 /* All the faults that count: of the candidate only that it has not acknowledged the claim. */
@@ -52,26 +53,32 @@ static void check(uint64_t vector, size_t count, uint64_t wanted, size_t candida
         unpack(vector, count, masters);
         verdict = others_all_good(masters, count, wanted, candidate, accept, &blocker);
 
-        if ((verdict == GATE_OPEN) != (numbers && bad == 0))
+        if ((verdict == GATE_OPEN) != (numbers && bad == 0)) {
                 fail_msg("vector %llx of %zu, wanted %llu, candidate %zu: %s",
                          (unsigned long long) vector, count, (unsigned long long) wanted, candidate,
                          enum_name(&gate_verdict_names, verdict));
+        }
 
         /* Whoever is blamed has a fault, and nobody before it has; without faults nobody is blamed.
          */
-        if (verdict == GATE_OPEN || !numbers)
+        if (verdict == GATE_OPEN || !numbers) {
                 assert_int_equal(blocker, count);
-        else
+        } else {
                 assert_int_equal(blocker, (size_t) __builtin_ctzll(bad) / BITS);
+        }
 }
 
 static void check_all(size_t count) {
-        for (uint64_t vector = 0; vector < UINT64_C(1) << (BITS * count); vector++)
-                for (uint64_t wanted = 0; wanted <= count + 2; wanted++)
-                        for (size_t candidate = 0; candidate <= count; candidate++)
-                                for (unsigned accept = 0; accept < 2; accept++)
+        for (uint64_t vector = 0; vector < UINT64_C(1) << (BITS * count); vector++) {
+                for (uint64_t wanted = 0; wanted <= count + 2; wanted++) {
+                        for (size_t candidate = 0; candidate <= count; candidate++) {
+                                for (unsigned accept = 0; accept < 2; accept++) {
                                         check(vector, count, wanted,
                                               candidate == count ? SIZE_MAX : candidate, accept);
+                                }
+                        }
+                }
+        }
 }
 
 static void test_no_single_master_goes_down_unless_somebody_accepted_it(void **state) {
@@ -99,15 +106,18 @@ static uint64_t spread(uint64_t number) {
 }
 
 static void test_one_of_five_goes_down_only_when_all_four_others_are_good(void **state) {
-        for (uint64_t number = 0; number < UINT64_C(1) << 15; number++)
-                for (uint64_t wanted = 0; wanted <= 7; wanted++)
-                        for (size_t candidate = 0; candidate <= 5; candidate++)
+        for (uint64_t number = 0; number < UINT64_C(1) << 15; number++) {
+                for (uint64_t wanted = 0; wanted <= 7; wanted++) {
+                        for (size_t candidate = 0; candidate <= 5; candidate++) {
                                 check(spread(number), 5, wanted,
                                       candidate == 5 ? SIZE_MAX : candidate, number & 1);
+                        }
+                }
+        }
 }
 
 static void test_all_others_good_is_all_that_is_asked_for_of_any_size(void **state) {
-        for (size_t count = 1; count <= 9; count += 2)
+        for (size_t count = 1; count <= 9; count += 2) {
                 for (size_t candidate = 0; candidate < count; candidate++) {
                         uint64_t all = 0;
 
@@ -116,6 +126,7 @@ static void test_all_others_good_is_all_that_is_asked_for_of_any_size(void **sta
 
                         check(all, count, count, candidate, true);
                 }
+        }
 }
 
 static void test_the_fault_that_is_named_is_one_the_master_has(void **state) {
@@ -130,9 +141,10 @@ static void test_the_fault_that_is_named_is_one_the_master_has(void **state) {
 
                 unpack(GOOD | vector << BITS | GOOD << 2 * BITS, 3, masters);
                 verdict = others_all_good(masters, 3, 3, 0, false, &blocker);
-                for (unsigned i = 0; i < BITS; i++)
+                for (unsigned i = 0; i < BITS; i++) {
                         if (verdict == verdicts[i])
                                 named = UINT64_C(1) << i;
+                }
 
                 assert_int_equal(named == 0, vector == GOOD);
                 assert_int_equal(named & (vector ^ GOOD), named);

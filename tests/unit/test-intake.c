@@ -98,6 +98,7 @@ static void test_a_journal_wiped_in_the_middle_of_a_step_halts_the_run(void **st
         Hello hello = lab_hello_of("m1", ROLE_MASTER, 1);
 
         memset(hello.journal_id, 'd', ID_TEXT_MAX - 1);
+        hello.epoch = 1; /* this it still has */
         lab_hello(lab, &hello);
         lab_expect_order(lab, "m1", MESSAGE_CLAIM, NULL);
         lab_claim_journal(lab, "m1", 'd', NULL, 0);
@@ -222,6 +223,16 @@ static void test_a_decline_does_not_undo_a_start_under_the_same_slot_of_a_lower_
         lab_operate(lab, RUN_EVENT_PAUSED);
         assert_int_equal(lab_report(lab, "m1", NODE_STEP_DECLINED, 0, 0), 0);
         assert_true(step_of(lab)->slot);
+}
+
+/* The slot says it already, and it may still be declined. */
+static void test_an_intent_under_a_slot_is_no_news(void **state) {
+        AUTO(Lab) *lab = lab_with_m1(STEP_SLOTTED);
+
+        assert_int_equal(lab_report(lab, "m1", NODE_STEP_INTENT, 1, 0), 0);
+        assert_int_equal(step_of(lab)->state, STEP_SLOTTED);
+        assert_int_equal(lab_report(lab, "m1", NODE_STEP_DECLINED, 1, 0), 1);
+        assert_false(step_of(lab)->slot);
 }
 
 /* Promise 8: what has happened has happened, whatever fence it carries. */
@@ -644,6 +655,7 @@ int main(void) {
                 cmocka_unit_test(test_a_decline_frees_the_slot_it_was_asked_for_and_no_later_one),
                 cmocka_unit_test(
                                 test_a_decline_does_not_undo_a_start_under_the_same_slot_of_a_lower_fence),
+                cmocka_unit_test(test_an_intent_under_a_slot_is_no_news),
                 cmocka_unit_test(test_an_ended_report_is_taken_with_any_fence),
                 cmocka_unit_test(test_how_a_script_ended_decides_what_the_step_is),
                 cmocka_unit_test(test_only_a_script_that_has_ended_tells_the_version),

@@ -56,9 +56,10 @@ static void expect(
         Answer answer = ask(c, verb, arguments);
         const char *text = answer.exit == EXIT_OK ? answer.text : answer.error.text;
 
-        if (answer.exit != wanted || !strstr(text, part))
+        if (answer.exit != wanted || !strstr(text, part)) {
                 fail_msg("%s %s: %d '%s', want %d '%s'", verb, arguments, answer.exit, text, wanted,
                          part);
+        }
 }
 
 static const Step *step_of(const Coordinator *c, const char *name) {
@@ -149,9 +150,10 @@ static void test_a_node_that_was_never_heard_of_is_not_found(void **state) {
         static const char *const verbs[] = { "retry", "release", "quarantine", "unquarantine" };
         AUTO(Coordinator) *c = coordinator_with_failed_m1();
 
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 expect(c, verbs[i], "{\"node\":\"m9\",\"reason\":\"x\"}", EXIT_FAILED,
                        "no node 'm9'");
+        }
 }
 
 static void test_an_unknown_verb_is_refused(void **state) {

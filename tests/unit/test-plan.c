@@ -47,15 +47,17 @@ static Json *make_json(const Change *change) {
 
                 if (change && strcmp(change->key, standard[i].key) == 0)
                         value = change->value;
-                if (value)
+                if (value) {
                         assert_true(
                                         text_format(text + used, sizeof(text) - used, "%s\"%s\":%s",
                                                     used > 1 ? "," : "", standard[i].key, value));
+                }
         }
-        if (change && change->key[0] == '+')
+        if (change && change->key[0] == '+') {
                 (void) text_format(
                                 text + strlen(text), sizeof(text) - strlen(text), ",%s",
                                 change->value);
+        }
 
         (void) text_format(text + strlen(text), sizeof(text) - strlen(text), "}");
         if (json_parse(text, strlen(text), &json, &error) < 0)

@@ -32,26 +32,31 @@ static const char *const wanted[] = {
 static void test_every_pair_of_state_and_event_is_as_drawn(void **state) {
         assert_int_equal(sizeof(letters) - 1, RUN_STATE_COUNT);
         assert_int_equal(ELEMENTSOF(columns), RUN_EVENT_COUNT);
-        for (unsigned from = 0; from < RUN_STATE_COUNT; from++)
+        for (unsigned from = 0; from < RUN_STATE_COUNT; from++) {
                 for (unsigned i = 0; i < RUN_EVENT_COUNT; i++) {
                         const RunTransition *row = run_next((RunState) from, columns[i]);
 
                         assert_int_equal(row ? letters[row->to] : '.', wanted[from][i]);
                 }
+        }
 }
 
 static void test_no_pair_has_two_rows(void **state) {
-        for (size_t i = 0; i < run_transition_count; i++)
-                for (size_t j = i + 1; j < run_transition_count; j++)
+        for (size_t i = 0; i < run_transition_count; i++) {
+                for (size_t j = i + 1; j < run_transition_count; j++) {
                         assert_false(run_transitions[i].event == run_transitions[j].event &&
                                      (run_transitions[i].from & run_transitions[j].from));
+                }
+        }
 }
 
 static void test_a_run_that_is_over_stays_over(void **state) {
-        for (unsigned from = 0; from < RUN_STATE_COUNT; from++)
-                for (unsigned event = 0; event < RUN_EVENT_COUNT; event++)
+        for (unsigned from = 0; from < RUN_STATE_COUNT; from++) {
+                for (unsigned event = 0; event < RUN_EVENT_COUNT; event++) {
                         if (!run_state_is_open((RunState) from))
                                 assert_null(run_next((RunState) from, (RunEvent) event));
+                }
+        }
 }
 
 static void test_whatever_is_open_can_be_aborted_and_nothing_resumes_but_by_resume(void **state) {
@@ -62,9 +67,10 @@ static void test_whatever_is_open_can_be_aborted_and_nothing_resumes_but_by_resu
                 for (unsigned event = 0; event < RUN_EVENT_COUNT; event++) {
                         const RunTransition *row = run_next((RunState) from, (RunEvent) event);
 
-                        if (row && row->to == RUN_RUNNING)
+                        if (row && row->to == RUN_RUNNING) {
                                 assert_true(event == RUN_EVENT_RESUMED ||
                                             event == RUN_EVENT_STARTED);
+                        }
                 }
         }
 }

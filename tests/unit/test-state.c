@@ -638,8 +638,8 @@ static void test_what_the_check_takes_can_always_be_applied(void **unused) {
         static const StepState ways[] = { STEP_STAGED, STEP_SLOTTED, STEP_STARTED, STEP_VERIFYING,
                                           STEP_DONE };
 
-        for (size_t way = 0; way < ELEMENTSOF(ways); way++)
-                for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++)
+        for (size_t way = 0; way < ELEMENTSOF(ways); way++) {
+                for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++) {
                         for (unsigned variant = 0; variant < STEP_EVENT_COUNT; variant++) {
                                 AUTO(Lab) *lab = lab_new();
                                 Event event = { .kind = (EventKind) kind };
@@ -663,6 +663,8 @@ static void test_what_the_check_takes_can_always_be_applied(void **unused) {
                                                 state_apply(lab->state, &event, &error) >= 0);
                                 assert_int_equal(lab->state->seq, event.seq - !taken);
                         }
+                }
+        }
 }
 
 static void test_a_replay_gives_the_same_state(void **unused) {

@@ -35,18 +35,20 @@ static bool is_the_nodes_word(StepEvent event) {
 }
 
 static void test_only_done_a_decline_and_a_person_free_a_slot(void **state) {
-        for (unsigned from = 0; from < STEP_STATE_COUNT; from++)
+        for (unsigned from = 0; from < STEP_STATE_COUNT; from++) {
                 for (unsigned event = 0; event < STEP_EVENT_COUNT; event++) {
                         const StepTransition *row = step_next((StepState) from, (StepEvent) event);
 
                         if (!row || row->slot != SLOT_FREE)
                                 continue;
-                        if (row->event == STEP_EVENT_VERIFIED)
+                        if (row->event == STEP_EVENT_VERIFIED) {
                                 assert_int_equal(row->to, STEP_DONE);
-                        else
+                        } else {
                                 assert_true(row->event == STEP_EVENT_DECLINED ||
                                             is_a_persons(row->event));
+                        }
                 }
+        }
 }
 
 /* One way through the table, with what really may be the case beside it. */
@@ -130,39 +132,45 @@ static void test_every_state_in_which_the_node_may_be_down_holds_the_slot(void *
 }
 
 static void test_only_a_step_that_is_staged_is_given_a_slot(void **state) {
-        for (unsigned from = 0; from < STEP_STATE_COUNT; from++)
+        for (unsigned from = 0; from < STEP_STATE_COUNT; from++) {
                 assert_int_equal(
                                 step_next((StepState) from, STEP_EVENT_SLOTTED) != NULL,
                                 from == STEP_STAGED);
+        }
 }
 
 /* --- what follows what --- */
 
 static void test_no_pair_has_two_rows(void **state) {
-        for (size_t i = 0; i < step_transition_count; i++)
-                for (size_t j = i + 1; j < step_transition_count; j++)
+        for (size_t i = 0; i < step_transition_count; i++) {
+                for (size_t j = i + 1; j < step_transition_count; j++) {
                         assert_false(step_transitions[i].event == step_transitions[j].event &&
                                      (step_transitions[i].from & step_transitions[j].from));
+                }
+        }
 }
 
 static void test_done_is_reached_by_a_gate_that_held_and_by_nothing_else(void **state) {
-        for (unsigned from = 0; from < STEP_STATE_COUNT; from++)
+        for (unsigned from = 0; from < STEP_STATE_COUNT; from++) {
                 for (unsigned event = 0; event < STEP_EVENT_COUNT; event++) {
                         const StepTransition *row = step_next((StepState) from, (StepEvent) event);
 
                         if (row && row->to == STEP_DONE)
                                 assert_true(from == STEP_VERIFYING && event == STEP_EVENT_VERIFIED);
                 }
+        }
 }
 
 static void test_no_report_leads_out_of_an_end(void **state) {
         static const StepState ends[] = { STEP_VERIFYING, STEP_DONE, STEP_FAILED, STEP_INTERRUPTED,
                                           STEP_QUARANTINED };
 
-        for (size_t i = 0; i < ELEMENTSOF(ends); i++)
-                for (unsigned event = 0; event < STEP_EVENT_COUNT; event++)
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++) {
+                for (unsigned event = 0; event < STEP_EVENT_COUNT; event++) {
                         if (is_the_nodes_word((StepEvent) event))
                                 assert_null(step_next(ends[i], (StepEvent) event));
+                }
+        }
 }
 
 static void test_what_a_node_says_it_has_done_is_believed_before_any_end(void **state) {
@@ -179,7 +187,7 @@ static void test_what_a_node_says_it_has_done_is_believed_before_any_end(void **
 }
 
 static void test_only_a_person_makes_a_bad_step_wait_again(void **state) {
-        for (unsigned from = 0; from < STEP_STATE_COUNT; from++)
+        for (unsigned from = 0; from < STEP_STATE_COUNT; from++) {
                 for (unsigned event = 0; event < STEP_EVENT_COUNT; event++) {
                         const StepTransition *row = step_next((StepState) from, (StepEvent) event);
 
@@ -188,6 +196,7 @@ static void test_only_a_person_makes_a_bad_step_wait_again(void **state) {
                         if (row && row->to == STEP_WAITING && row->event == STEP_EVENT_FORGOTTEN)
                                 assert_true(from == STEP_STAGING || from == STEP_STAGED);
                 }
+        }
 }
 
 static void test_a_step_in_hand_cannot_be_set_aside_or_tried_again(void **state) {
@@ -254,11 +263,12 @@ static void print_set(FILE *file, const EnumNames *names, uint32_t set) {
                 return;
         }
 
-        for (unsigned i = 0; i < names->count; i++)
+        for (unsigned i = 0; i < names->count; i++) {
                 if (set & IN(i)) {
                         (void) fprintf(file, "%s%s", comma, enum_name(names, i));
                         comma = ", ";
                 }
+        }
 }
 
 static void print_run_row(FILE *file, const RunTransition *row) {

@@ -122,10 +122,11 @@ static void some_step(const Lab *lab, const char *name, char step[static STEP_ID
         static const char *const strangers[] = { "r9-x-m1-1", "r1-1a2b3c4d-m1-1",
                                                  "r1-1a2b3c4d-m2-2" };
 
-        if (draw(4) > 0)
+        if (draw(4) > 0) {
                 (void) text_copy(step, STEP_ID_MAX, lab_node(lab, name)->step.id);
-        else
+        } else {
                 (void) text_copy(step, STEP_ID_MAX, strangers[draw(ELEMENTSOF(strangers))]);
+        }
 }
 
 static void fill_brief(const Lab *lab, const char *name, StepBrief *brief) {
@@ -227,10 +228,11 @@ static void do_order(Lab *lab, const char *name) {
                 (void) lab_report(lab, name, NODE_STEP_STAGED, 0, 0);
         if (order.kind == MESSAGE_SLOT)
                 lab_ready(lab, name, "0123456789abcdef"[draw(16)]);
-        if (order.kind == MESSAGE_START || order.kind == MESSAGE_ASK)
+        if (order.kind == MESSAGE_START || order.kind == MESSAGE_ASK) {
                 (void) lab_report(
                                 lab, name, draw(2) ? NODE_STEP_RUNNING : NODE_STEP_ENDED,
                                 lab_node(lab, name)->step.fence, is_mad());
+        }
         if (order.kind == MESSAGE_ASK)
                 (void) lab_version(lab, name, LAB_TO);
 }
@@ -346,11 +348,13 @@ static void walk(uint64_t seed) {
         lab_join_masters(lab, 3);
         lab_join(lab, "a1", ROLE_AGENT, 0);
         lab->watch = watch;
-        for (unsigned i = 0; i < STEPS; i++)
-                if (is_mad())
+        for (unsigned i = 0; i < STEPS; i++) {
+                if (is_mad()) {
                         do_something_mad(lab);
-                else
+                } else {
                         do_something_sane(lab);
+                }
+        }
 
         /* And what was written down can be read again. */
         lab_restart(lab);
