@@ -56,6 +56,12 @@ Json *answer_checks(const Coordinator *coordinator, size_t node) {
 }
 
 /* "version on m1": asked, and nothing to compare with; or never answered. */
+/* Before a node's own step there is nothing of it to compare. */
+static bool is_judged(const State *state, const Node *node) {
+        return !state_has_open_run(state) || node->step.state == STEP_VERIFYING ||
+               node->step.state == STEP_DONE;
+}
+
 static void list_node(const State *state, const Facts *facts, size_t node, Json *list) {
         const Health *health = health_of(facts, node);
         char text[NAME_TEXT_MAX + CHECK_NAME_MAX + 8];
@@ -78,7 +84,8 @@ Json *answer_not_checked(const Coordinator *coordinator) {
         Json *list = json_new_array();
 
         for (size_t i = 0; i < state->node_count; i++)
-                list_node(state, coordinator_get_facts(coordinator), i, list);
+                if (is_judged(state, &state->nodes[i]))
+                        list_node(state, coordinator_get_facts(coordinator), i, list);
 
         return list;
 }

@@ -205,12 +205,39 @@ static Json *list_left(const State *state) {
         return left;
 }
 
+/* As they went down; those that did not, in the order of the plan. */
+static int compare_steps(const void *a, const void *b) {
+        const Step *left = &(*(const Node *const *) a)->step;
+        const Step *right = &(*(const Node *const *) b)->step;
+        usec_t begun = left->slotted_at ? left->slotted_at : USEC_INFINITY;
+        usec_t other = right->slotted_at ? right->slotted_at : USEC_INFINITY;
+
+        if (begun != other)
+                return begun < other ? -1 : 1;
+
+        return left->order < right->order ? -1 : left->order > right->order;
+}
+
+static void report_steps(ReportReader *reader) {
+        const State *state = reader->state;
+        const auto_free Node **nodes = calloc(state->node_count + 1, sizeof(Node *));
+
+        if (!nodes)
+                return;
+
+        for (size_t i = 0; i < state->node_count; i++)
+                nodes[i] = &state->nodes[i];
+
+        qsort(nodes, state->node_count, sizeof(Node *), compare_steps);
+        for (size_t i = 0; i < state->node_count; i++)
+                report_step(reader, nodes[i]);
+}
+
 static Json *finish_report(ReportReader *reader) {
         Json *json = json_new_object();
         const Run *run = &reader->state->run;
 
-        for (size_t i = 0; i < reader->state->node_count; i++)
-                report_step(reader, &reader->state->nodes[i]);
+        report_steps(reader);
 
         (void) json_add_string(reader->run, "state", enum_name(&run_state_names, run->state));
         (void) json_add_string(reader->run, "why", run->reason);

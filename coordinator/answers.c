@@ -62,6 +62,15 @@ static Assessment assess(const Node *node) {
         return assessments[node->step.state];
 }
 
+/* The row says already whose it is. */
+static const char *without_name(const Node *node, const char *text) {
+        size_t length = strlen(node->name);
+
+        return strncmp(text, node->name, length) == 0 && strncmp(text + length, ": ", 2) == 0
+                               ? text + length + 2
+                               : text;
+}
+
 static void describe_node(const Node *node, const NodeFacts *facts, char *buffer, size_t size) {
         const Step *step = &node->step;
 
@@ -77,7 +86,7 @@ static void describe_node(const Node *node, const NodeFacts *facts, char *buffer
         } else if (facts->refusal[0]) {
                 (void) text_copy(buffer, size, facts->refusal);
         } else if (step->state == STEP_VERIFYING || (node->role == ROLE_MASTER && !step->id[0])) {
-                (void) text_copy(buffer, size, facts->unwell.text);
+                (void) text_copy(buffer, size, without_name(node, facts->unwell.text));
         } else if (step->reason[0]) {
                 (void) text_copy(buffer, size, step->reason);
         } else if (step->state == STEP_FAILED && step->exit_signal) {

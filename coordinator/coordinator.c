@@ -156,6 +156,7 @@ static void send_heartbeat(Coordinator *c, size_t index) {
                 return;
 
         facts->heartbeat = message.welcome.heartbeat;
+        facts->told_at = clock_boottime();
         (void) endpoint_send(c->endpoint, node->name, &message);
 }
 

@@ -7,6 +7,8 @@
 
 #include "common/text.h"
 
+#define HEARTBEAT_SLOWEST (10 * USEC_PER_SEC)
+
 // clang-format off
 static const char *const link_names[] = {
         [LINK_NEVER]      = "never",
@@ -183,13 +185,18 @@ usec_t node_heartbeat(const State *state, const Node *node) {
         if ((open && node->role == ROLE_MASTER) || node->step.slot)
                 return USEC_PER_SEC;
 
-        return 10 * USEC_PER_SEC;
+        return HEARTBEAT_SLOWEST;
 }
 
 LinkState node_link(const State *state, const Facts *facts, size_t node, usec_t now) {
         const NodeFacts *known = &facts->nodes[node];
         usec_t stale = 3 * node_heartbeat(state, &state->nodes[node]);
+        bool told = known->told_at != 0 && span_sub(now, known->told_at) < HEARTBEAT_SLOWEST;
         usec_t silent = span_sub(now, known->heard);
+
+        /* It has just been told to speak more often: what it owes is still the old pace. */
+        if (told)
+                stale = MAX(stale, 3 * HEARTBEAT_SLOWEST);
 
         if (known->heard == 0)
                 return LINK_NEVER;

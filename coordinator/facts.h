@@ -25,6 +25,7 @@ typedef struct NodeFacts {
         uint64_t registered_ms; /* when it registered there last, leader's clock */
         Why unwell;             /* why it is not healthy, or not proven while that is wanted */
         usec_t watch_at;
+        usec_t told_at;    /* when it was last told how often to speak */
         uint64_t watch;    /* serial of the newest list of questions sent to it */
         uint64_t watching; /* serial that it says it has */
 

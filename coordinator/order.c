@@ -150,8 +150,10 @@ static OrderVerdict next_agent(
                 return ORDER_WAIT;
         }
         if (between && span_sub(now, have.changed) < numbers->dwell_batch) {
+                usec_t rest = numbers->dwell_batch - span_sub(now, have.changed);
+
                 why_setf(why, "", "the next batch in %s",
-                         span_format(numbers->dwell_batch - span_sub(now, have.changed), left));
+                         span_format(rest - rest % (100 * USEC_PER_MSEC), left));
                 return ORDER_WAIT;
         }
         if (have.staged == SIZE_MAX) {

@@ -89,6 +89,11 @@ static bool order_wanted(
                 *ret = make_stage(state, node);
                 return run_state_is_open(state->run.state);
         case STEP_SLOTTED:
+                if (!run_state_is_open(state->run.state)) {
+                        *ret = make_ask(state, node); /* it will not be started any more, but may
+                                                         have been */
+                        return true;
+                }
                 *ret = facts->ordered ? make_start(state, node, facts) : make_slot(state, node);
                 return facts->ordered || facts->nonce[0] == '\0';
         case STEP_STARTED:

@@ -154,8 +154,7 @@ class Lab(product.Client):
             self.daemon.kill()
         self.nginx.kill()
         for node in self.nodes.values():
-            if not node.host.is_down:
-                node.host.crash()
+            self.rig.remove_host(node.name)
         shutil.rmtree(f"{self.dir}/state", ignore_errors=True)
 
     def add_node(self, name, address, role="master", masters=1):

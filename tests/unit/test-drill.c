@@ -634,7 +634,7 @@ static void settle_step(Lab *lab, const Node *node, const SimNode *truth) {
                 event =
                                 lab_step_event(lab, node->name,
                                                patched ? STEP_EVENT_RECHECKED : STEP_EVENT_RETRIED);
-        } else if (step_is_unresolved(&node->step) && is_at_rest(truth) &&
+        } else if (step_is_unresolved(&node->step) && (open ? is_at_rest(truth) : is_idle(truth)) &&
                    sim.now - facts->changed > 2 * USEC_PER_MINUTE) {
                 event = lab_step_event(lab, node->name, STEP_EVENT_RELEASED);
         } else {

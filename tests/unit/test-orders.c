@@ -157,6 +157,20 @@ static void test_nothing_is_staged_for_a_run_that_was_aborted(void **state) {
         lab_expect_no_order(lab, "m1");
 }
 
+/* It may have taken a start order just before; it will get no other. */
+static void test_a_slot_of_a_run_that_was_aborted_is_only_asked_after(void **state) {
+        AUTO(Lab) *lab = lab_with_m1(STEP_SLOTTED);
+
+        lab_expect_order(lab, "m1", MESSAGE_SLOT, NULL);
+        lab_operate(lab, RUN_EVENT_ABORTED);
+        lab_expect_order(lab, "m1", MESSAGE_ASK, NULL);
+        lab_ready(lab, "m1", '7');
+        assert_int_equal(lab_count(lab, EVENT_ORDERED), 0);
+        lab_expect_no_order(lab, "m1");
+        (void) lab_report(lab, "m1", NODE_STEP_RUNNING, 1, 0);
+        assert_int_equal(lab_node(lab, "m1")->step.state, STEP_STARTED);
+}
+
 static void test_a_new_session_is_told_anew(void **state) {
         AUTO(Lab) *lab = lab_with_m1(STEP_STAGING);
         Hello hello = lab_hello_of("m1", ROLE_MASTER, 1);
@@ -443,6 +457,7 @@ int main(void) {
                 cmocka_unit_test(test_an_unknown_step_is_asked_after_and_not_begun_again),
                 cmocka_unit_test(test_a_stage_order_says_all_that_is_to_be_fetched),
                 cmocka_unit_test(test_nothing_is_staged_for_a_run_that_was_aborted),
+                cmocka_unit_test(test_a_slot_of_a_run_that_was_aborted_is_only_asked_after),
                 cmocka_unit_test(test_a_new_session_is_told_anew),
                 cmocka_unit_test(test_a_deposed_coordinator_orders_nothing),
                 cmocka_unit_test(test_a_start_order_is_sent_once_and_only_when_it_is_committed),
