@@ -46,10 +46,11 @@ Json *answer_checks(const Coordinator *coordinator, size_t node) {
         usec_t now = clock_boottime();
 
         for (size_t i = 0; health && i < CHECK_COUNT; i++) {
-                if (health->windows[i].newest)
+                if (health->windows[i].newest) {
                         (void) json_append(
                                         checks,
                                         describe_check(&check_rows[i], &health->windows[i], now));
+                }
         }
 
         return checks;
@@ -83,9 +84,10 @@ Json *answer_not_checked(const Coordinator *coordinator) {
         const State *state = coordinator_get_state(coordinator);
         Json *list = json_new_array();
 
-        for (size_t i = 0; i < state->node_count; i++)
+        for (size_t i = 0; i < state->node_count; i++) {
                 if (is_judged(state, &state->nodes[i]))
                         list_node(state, coordinator_get_facts(coordinator), i, list);
+        }
 
         return list;
 }

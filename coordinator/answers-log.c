@@ -10,8 +10,7 @@
 /* Report, history and audit are questions to the log, not to memory: what they say is what was
  * committed. */
 
-/* --- runs
- * ----------------------------------------------------------------------------------------- */
+/* --- runs --- */
 
 static Json *describe_made(const Event *event) {
         const EventRunMade *made = &event->run_made;
@@ -88,8 +87,7 @@ int answer_runs(const Coordinator *coordinator, Json **ret, Error *error) {
         return 0;
 }
 
-/* --- report
- * --------------------------------------------------------------------------------------- */
+/* --- report --- */
 
 typedef struct ReportReader {
         uint64_t number; /* of the run that is asked for */
@@ -112,9 +110,10 @@ static void report_line(ReportReader *reader, const Event *event) {
         (void) json_add_string(row, "text", text);
         if (event_node(event)[0])
                 (void) json_add_string(row, "node", event_node(event));
-        if (event->kind == EVENT_STEP)
+        if (event->kind == EVENT_STEP) {
                 (void) json_add_string(
                                 row, "event", enum_name(&step_event_names, event->step.event));
+        }
         if (event->kind == EVENT_STEP && event->step.tail[0])
                 (void) json_add_string(row, "tail", event->step.tail);
         (void) json_append(reader->events, row);
@@ -278,8 +277,7 @@ int answer_report(const Coordinator *coordinator, uint64_t number, Json **ret, E
         return r < 0 ? r : 0;
 }
 
-/* --- audit
- * ---------------------------------------------------------------------------------------- */
+/* --- audit --- */
 
 typedef struct AuditReader {
         Json *entries;
@@ -325,8 +323,7 @@ int answer_audit(const Coordinator *coordinator, usec_t since, Json **ret, Error
         return 0;
 }
 
-/* --- logs
- * ----------------------------------------------------------------------------------------- */
+/* --- logs --- */
 
 typedef struct LogsReader {
         const char *node;

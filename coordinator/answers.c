@@ -143,8 +143,7 @@ Json *answer_node(const Coordinator *coordinator, const Node *node) {
         return json;
 }
 
-/* --- status
- * --------------------------------------------------------------------------------------- */
+/* --- status --- */
 
 static void count_done(const State *state, bool masters, uint64_t *ret_done, uint64_t *ret_all) {
         *ret_done = *ret_all = 0;
@@ -257,9 +256,10 @@ static Json *list_problems(const Coordinator *coordinator) {
         usec_t since;
         const char *log = coordinator_get_log_problem(coordinator, &since);
 
-        if (log)
+        if (log) {
                 add_problem(problems, as_wall(since), "error", "Everything", log,
                             "df; journalctl -u rollpatchd");
+        }
         if (state->deposed_by) {
                 add_problem(problems, clock_wall(), "error", "Everything",
                             coordinator_get_why(coordinator)->text,

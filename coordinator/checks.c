@@ -89,8 +89,7 @@ usec_t check_dwell(const CheckRow *row, usec_t dwell) {
         return row->slow ? dwell / 2 : dwell;
 }
 
-/* --- who is to ask what
- * --------------------------------------------------------------------------- */
+/* --- who is to ask what --- */
 
 static void add_item(Watch *watch, const CheckRow *row, const char *subject, usec_t period) {
         WatchItem *item;

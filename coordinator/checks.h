@@ -48,4 +48,4 @@ usec_t check_dwell(const CheckRow *row, usec_t dwell);
 
 /* What `node` is to ask now. `serial` is made of the contents: the same list has the same serial,
  * also after a restart. */
-void checks_watch(const State *state, const Facts *facts, size_t node, usec_t now, Watch *ret);
+void checks_watch(const State *state, const Facts *facts, size_t index, usec_t now, Watch *ret);

@@ -132,8 +132,7 @@ static int commit_heard(Coordinator *c, Event *event) {
         return coordinator_commit(c, event, 1, NULL);
 }
 
-/* --- deciding and ordering
- * ------------------------------------------------------------------------ */
+/* --- deciding and ordering --- */
 
 static void send_order(Coordinator *c, size_t index, const Message *order, usec_t now) {
         const Node *node = &c->state->nodes[index];
@@ -240,8 +239,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-/* --- what nodes say
- * ------------------------------------------------------------------------------- */
+/* --- what nodes say --- */
 
 static void hear_epoch(Coordinator *c, const char *node, uint64_t epoch) {
         Event event;
@@ -258,7 +256,8 @@ static bool on_hello(const Hello *hello, void *userdata) {
                 return false;
 
         facts_greet(&c->facts, c->state, hello, clock_boottime());
-        hear_epoch(c, hello->name, hello->epoch);
+        if (intake_hello_epoch(c->state, hello, VERSION, &event) > 0)
+                (void) commit_heard(c, &event);
         coordinator_turn(c);
         return true;
 }
@@ -386,8 +385,7 @@ static usec_t get_heartbeat(const char *name, void *userdata) {
         return node ? node_heartbeat(c->state, node) : USEC_PER_SEC;
 }
 
-/* --- life
- * ----------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static int on_replay(const Event *event, void *userdata, Error *error) {
         return state_apply(userdata, event, error);

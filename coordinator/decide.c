@@ -153,57 +153,43 @@ static size_t collect_masters(
         return count;
 }
 
-static void explain_master(
-                const State *state,
-                GateVerdict verdict,
-                const Node *blocker,
-                const Why *unwell,
-                Why *why) {
+/* What is wrong with the cluster's masters as a number. */
+static void explain_count(const State *state, GateVerdict verdict, Why *why) {
+        uint64_t count = state_master_count(state, NULL);
         const char *reason = "";
-        const char *name = blocker ? blocker->name : "";
 
-        switch (verdict) {
-        case GATE_OPEN:
-                return;
-        case GATE_COUNT_UNKNOWN:
+        if (verdict == GATE_COUNT_UNKNOWN) {
                 (void) state_master_count(state, &reason);
                 why_setf(why, "rollpatch nodes", "the number of masters is not known: %s", reason);
-                return;
-        case GATE_TOO_FEW:
-                why_setf(why, "rollpatch nodes",
-                         "fewer masters have reported here than the cluster has (%" PRIu64 ")",
-                         state_master_count(state, NULL));
-                return;
-        case GATE_TOO_MANY:
-                why_setf(why, "rollpatch nodes",
-                         "more masters have reported here than the cluster has (%" PRIu64 ")",
-                         state_master_count(state, NULL));
-                return;
-        case GATE_ALONE:
+        } else if (verdict == GATE_ALONE) {
                 why_setf(why, "rollpatch run PLAN --yes --accept-downtime",
                          "the cluster has a single master: it is down while that is patched");
-                return;
-        case GATE_UNCLAIMED:
-                why_setf(why, "rollpatch status", "master %s has not acknowledged this coordinator",
-                         name);
-                return;
-        case GATE_SLOT:
-                why_setf(why, "rollpatch status", "master %s has the slot (%s)", name,
+        } else {
+                why_setf(why, "rollpatch nodes",
+                         "%s masters have reported here than the cluster has (%" PRIu64 ")",
+                         verdict == GATE_TOO_FEW ? "fewer" : "more", count);
+        }
+}
+
+/* What is wrong with this one master. */
+static void explain_blocker(GateVerdict verdict, const Node *blocker, const Why *unwell, Why *why) {
+        // clang-format off
+        static const char *const words[GATE_VERDICT_COUNT] = {
+                [GATE_UNCLAIMED]  = "has not acknowledged this coordinator",
+                [GATE_UNRESOLVED] = "has an unresolved step",
+                [GATE_BACKUP]     = "is being backed up",
+                [GATE_STALE]      = "is not heard now",
+        };
+        // clang-format on
+
+        if (verdict == GATE_SLOT) {
+                why_setf(why, "rollpatch status", "master %s has the slot (%s)", blocker->name,
                          enum_name(&step_state_names, blocker->step.state));
-                return;
-        case GATE_UNRESOLVED:
-                why_setf(why, "rollpatch status", "master %s has an unresolved step", name);
-                return;
-        case GATE_BACKUP:
-                why_setf(why, "rollpatch status", "a backup of master %s is in progress", name);
-                return;
-        case GATE_STALE:
-                why_setf(why, "rollpatch status", "master %s is not heard now", name);
-                return;
-        case GATE_UNHEALTHY:
-                why_setf(why, unwell->advice, "master %s is not proven healthy: %s", name,
+        } else if (verdict == GATE_UNHEALTHY) {
+                why_setf(why, unwell->advice, "master %s is not proven healthy: %s", blocker->name,
                          unwell->text[0] ? unwell->text : "not looked at yet");
-                return;
+        } else {
+                why_setf(why, "rollpatch status", "master %s %s", blocker->name, words[verdict]);
         }
 }
 
@@ -222,13 +208,19 @@ GateVerdict judge_masters(
                         masters, count, state_master_count(state, NULL), place,
                         state->run.made.accept_downtime || place == SIZE_MAX, &blocker);
 
-        explain_master(state, verdict, blocker < count ? &state->nodes[names[blocker]] : NULL,
-                       blocker < count ? &facts->nodes[names[blocker]].unwell : NULL, ret_why);
+        if (verdict == GATE_OPEN)
+                return verdict;
+        if (blocker == count) {
+                explain_count(state, verdict, ret_why);
+        } else {
+                explain_blocker(verdict, &state->nodes[names[blocker]],
+                                &facts->nodes[names[blocker]].unwell, ret_why);
+        }
+
         return verdict;
 }
 
-/* --- one rule after the other; each gives an event, or none
- * ---------------------------------------- */
+/* --- one rule after the other; each gives an event, or none --- */
 
 /* A node with the slot that nobody has heard for LINK_LOST: what it does is not known any more. */
 static bool decide_lost(const View *view, Event *ret) {
@@ -593,19 +585,14 @@ static bool decide_running(const View *view, Event *ret, Why *why) {
 
 /* What ends a halt: settling what went wrong, one node after the other; then resume. */
 static void explain_halt(const State *state, Why *why) {
+        const Node *node = state_find_unsettled(state);
         char advice[REASON_MAX] = "rollpatch resume";
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *node = &state->nodes[i];
-
-                if (!step_state_is_bad(node->step.state) || node->step.released)
-                        continue;
-
+        if (node) {
                 (void) text_format(
                                 advice, sizeof(advice),
                                 "rollpatch report; then rollpatch retry %s --reason TEXT",
                                 node->name);
-                break;
         }
 
         why_setf(why, advice, "halted: %s", state->run.reason);

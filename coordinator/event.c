@@ -231,9 +231,10 @@ int event_encode(const Event *event, char **ret, Error *error) {
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
         r = fields_encode(row->fields, (const char *) event + row->offset, body, error);
-        if (r < 0)
+        if (r < 0) {
                 return error_prefixf(
                                 error, "event '%s'", enum_name(&event_kind_names, event->kind));
+        }
 
         text = json_print(body);
         if (!text)
@@ -249,10 +250,11 @@ int event_decode(const char *kind, const char *body, Event *ret, Error *error) {
         int value = enum_value(&event_kind_names, kind);
         int r;
 
-        if (value < 0)
+        if (value < 0) {
                 return error_setf(
                                 error, ERROR_VERSION,
                                 "kind is '%s', which this rollpatch does not know", kind);
+        }
 
         r = json_parse(body, strlen(body), &json, error);
         if (r < 0)

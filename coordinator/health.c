@@ -10,8 +10,7 @@
 /* Agents that are next in the plan are looked at before they get a slot: this many at once. */
 #define LOOK_AHEAD 16
 
-/* --- taking in
- * ------------------------------------------------------------------------------------ */
+/* --- taking in --- */
 
 static Health *make_health(NodeFacts *facts) {
         if (!facts->health)
@@ -89,8 +88,7 @@ bool health_hear(
         return health && window_add(&health->windows[row->id], sample, now);
 }
 
-/* --- one answer of one node
- * ------------------------------------------------------------------------ */
+/* --- one answer of one node --- */
 
 static usec_t dwell_of(const State *state, const Node *node) {
         const RunNumbers *numbers = &state->run.made.numbers;
@@ -126,8 +124,7 @@ static bool names_node(const char *text, const Node *node) {
                text[length] == ':';
 }
 
-/* --- the masters together
- * --------------------------------------------------------------------------- */
+/* --- the masters together --- */
 
 static size_t find_only(
                 const State *state,
@@ -218,8 +215,7 @@ bool cluster_is_well(
         return true;
 }
 
-/* --- gates
- * ------------------------------------------------------------------------------------------ */
+/* --- gates --- */
 
 /* Tenths of a second are enough for a person. */
 static usec_t rounded(usec_t span) {
@@ -376,15 +372,15 @@ bool agent_is_looked_at(const State *state, const Facts *facts, size_t index) {
         if (node->step.state != STEP_STAGED)
                 return false;
 
-        for (size_t i = 0; i < index; i++)
+        for (size_t i = 0; i < index; i++) {
                 ahead += state->nodes[i].role == node->role &&
                          state->nodes[i].step.state == STEP_STAGED;
+        }
 
         return ahead < LOOK_AHEAD;
 }
 
-/* --- what the core looks at
- * ------------------------------------------------------------------------- */
+/* --- what the core looks at --- */
 
 /* While another master is bad, this one cannot pass what counts all N: then its own ZooKeeper and
  * units count, that all others serve, and that its replica is whole. */

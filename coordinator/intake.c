@@ -71,6 +71,20 @@ int intake_epoch(
         return 1;
 }
 
+int intake_hello_epoch(const State *state, const Hello *hello, const char *software, Event *ret) {
+        const Node *node = state_find_node_const(state, hello->name);
+        Event event = { .kind = EVENT_EPOCH, .epoch = { .epoch = hello->epoch + 1 } };
+
+        if (!node || hello->epoch != state->epoch || node->epoch == state->epoch ||
+            state->claim_held || hello->epoch >= EPOCH_MAX)
+                return intake_epoch(state, hello->name, hello->epoch, software, ret);
+
+        (void) text_copy(event.epoch.node, sizeof(event.epoch.node), hello->name);
+        (void) text_copy(event.epoch.software, sizeof(event.epoch.software), software);
+        *ret = event;
+        return 1;
+}
+
 /* What the log makes of the journal's word for a step. False: nothing. */
 static bool translate(NodeStep said, bool failed, StepEvent *ret) {
         switch (said) {

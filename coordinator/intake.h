@@ -21,19 +21,25 @@ int intake_epoch(
                 const char *software,
                 Event *ret);
 
+/* The same for the epoch of a hello. That may be the number of *our* epoch without our having heard
+ * the node acknowledge it: then it may be that of a second coordinator which counts as we do (on a
+ * copy of this log), and as long as the claim has not been complete it is topped as well. So of two
+ * with the same epoch none gets all masters: each master tells whoever it comes to second. */
+int intake_hello_epoch(const State *state, const Hello *hello, const char *software, Event *ret);
+
 /* The answer to a claim: what its journal says of steps, then CLAIMED. At most INTAKE_CLAIM_MAX.
  * Each is to be checked (state_check) after the one before it has been applied. */
 #define INTAKE_CLAIM_MAX (1 + STEPS_CLAIM_MAX + 1)
-size_t intake_claimed(const State *state, const char *node, const Claimed *claimed, Event ret[]);
+size_t intake_claimed(const State *state, const char *name, const Claimed *claimed, Event ret[]);
 
 /* A step other than its present one that a node says it has in hand. 1: `ret` is to be committed.
  */
-int intake_heartbeat(const State *state, const char *node, const Heartbeat *heartbeat, Event *ret);
+int intake_heartbeat(const State *state, const char *name, const Heartbeat *heartbeat, Event *ret);
 
 /* A report on one step: at most INTAKE_REPORT_MAX events, to be committed before it is
  * acknowledged. */
 #define INTAKE_REPORT_MAX 2
-size_t intake_report(const State *state, const char *node, const Report *report, Event ret[]);
+size_t intake_report(const State *state, const char *name, const Report *report, Event ret[]);
 
 /* What a node has just read of its version: NODE, when it is news. True: `ret` is to be committed.
  */

@@ -46,6 +46,7 @@ static int parse_options(int argc, char *argv[], Options *ret) {
         int c;
 
         *ret = (Options) { .config = "/etc/rollpatch/rollpatchd.yaml" };
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread
         while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
                 if (c == 'c') {
                         ret->config = optarg;

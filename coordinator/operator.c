@@ -23,27 +23,12 @@ typedef struct Request {
 
 /* The exit status that goes with a refusal. */
 static int exit_for(ErrorCode code) {
-        switch (code) {
-        case ERROR_NONE:
-                return EXIT_OK;
-        case ERROR_INVALID:
-        case ERROR_TOO_BIG:
+        if (code == ERROR_INVALID || code == ERROR_TOO_BIG)
                 return EXIT_USAGE;
-        case ERROR_UNSAFE:
+        if (code == ERROR_UNSAFE)
                 return EXIT_UNSAFE;
-        case ERROR_BLOCKED:
-        case ERROR_CONFLICT:
+        if (code == ERROR_BLOCKED || code == ERROR_CONFLICT)
                 return EXIT_BLOCKED;
-        case ERROR_NOT_FOUND:
-        case ERROR_DENIED:
-        case ERROR_TIMEOUT:
-        case ERROR_NO_SPACE:
-        case ERROR_IO:
-        case ERROR_MEMORY:
-        case ERROR_UNREACHABLE:
-        case ERROR_VERSION:
-                return EXIT_FAILED;
-        }
 
         return EXIT_FAILED;
 }
@@ -114,11 +99,25 @@ static int get_reason(Request *request, char reason[static REASON_MAX]) {
         int r;
 
         r = json_get_string(request->arguments, "reason", reason, REASON_MAX, request->error);
-        if (r >= 0 && !reason[0])
+        if (r >= 0 && !reason[0]) {
                 r = error_setf(request->error, ERROR_INVALID,
                                "'reason' is empty, want one line for the audit");
+        }
 
         return r;
+}
+
+/* One that may be absent: then `ret` stays as it is. */
+static int get_number(
+                const Request *request,
+                const char *key,
+                uint64_t min,
+                uint64_t max,
+                uint64_t *ret) {
+        if (!json_find(request->arguments, key))
+                return 0;
+
+        return json_get_u64(request->arguments, key, min, max, ret, request->error);
 }
 
 static bool get_flag(const Request *request, const char *key) {
@@ -127,8 +126,7 @@ static bool get_flag(const Request *request, const char *key) {
         return flag && json_bool_value(flag);
 }
 
-/* --- looking
- * -------------------------------------------------------------------------------------- */
+/* --- looking --- */
 
 static int verb_status(Request *request) {
         const Json *nodes = json_find(request->arguments, "nodes");
@@ -161,9 +159,7 @@ static int verb_nodes(Request *request) {
 static int verb_report(Request *request) {
         uint64_t number = 0;
 
-        if (json_find(request->arguments, "run") &&
-            json_get_u64(request->arguments, "run", 1, JSON_NUMBER_MAX, &number, request->error) <
-                            0)
+        if (get_number(request, "run", 1, JSON_NUMBER_MAX, &number) < 0)
                 return EXIT_USAGE;
 
         if (answer_report(request->coordinator, number, request->answer, request->error) < 0)
@@ -195,9 +191,7 @@ static int verb_runs(Request *request) {
 static int verb_audit(Request *request) {
         uint64_t since = 0;
 
-        if (json_find(request->arguments, "since") &&
-            json_get_u64(request->arguments, "since", 0, JSON_NUMBER_MAX, &since, request->error) <
-                            0)
+        if (get_number(request, "since", 0, JSON_NUMBER_MAX, &since) < 0)
                 return EXIT_USAGE;
 
         if (answer_audit(request->coordinator, since, request->answer, request->error) < 0)
@@ -206,8 +200,7 @@ static int verb_audit(Request *request) {
         return EXIT_OK;
 }
 
-/* --- run
- * ------------------------------------------------------------------------------------------ */
+/* --- run --- */
 
 static int get_plan(Request *request, Plan **ret) {
         const Json *json;
@@ -323,17 +316,11 @@ static void fill_run(const Request *request, const Plan *plan, Event *events, co
                         (Event) { .kind = EVENT_RUN, .run = { .event = RUN_EVENT_STARTED } };
 }
 
-static Json *describe_run_number(const Request *request) {
-        Json *json = json_new_object();
-
-        (void) json_add_u64(json, "number", request->state->run.made.number);
-        return json;
-}
-
 static int make_run(Request *request, const Plan *plan) {
         size_t count = plan->node_count + 3;
         auto_free Event *events = calloc(count, sizeof(Event));
         char outcome[REASON_MAX];
+        Json *run;
 
         if (!events)
                 return refuse(request, ERROR_MEMORY, "out of memory");
@@ -347,12 +334,14 @@ static int make_run(Request *request, const Plan *plan) {
                 return exit_for(request->error->code);
 
         coordinator_turn(request->coordinator);
+        run = json_new_object();
+        (void) json_add_u64(run, "number", request->state->run.made.number);
         (void) answer_text(request, "%s", outcome);
-        (void) json_add(*request->answer, "run", describe_run_number(request));
+        (void) json_add(*request->answer, "run", run);
         return EXIT_OK;
 }
 
-static int check_confirmation(Request *request, const Plan *plan) {
+static int check_confirmation(Request *request) {
         char cluster[NAME_TEXT_MAX] = "";
 
         if (!get_flag(request, "yes"))
@@ -372,7 +361,6 @@ static int check_confirmation(Request *request, const Plan *plan) {
                               coordinator_get_config(request->coordinator)->cluster);
         }
 
-        (void) plan;
         return EXIT_OK;
 }
 
@@ -385,11 +373,11 @@ static int verb_run(Request *request) {
         if (get_plan(request, &plan) < 0)
                 return EXIT_USAGE;
 
-        r = check_confirmation(request, plan);
+        r = check_confirmation(request);
         if (r != EXIT_OK)
                 return r;
 
-        if (request->state->run.made.number > 0 && run_state_is_open(request->state->run.state))
+        if (state_has_open_run(request->state))
                 return answer_open_run(request, plan);
 
         count = plan_check(
@@ -405,12 +393,7 @@ static int verb_run(Request *request) {
         return make_run(request, plan);
 }
 
-/* --- steering
- * ------------------------------------------------------------------------------------- */
-
-static bool has_open_run(const Request *request) {
-        return request->state->run.made.number > 0 && run_state_is_open(request->state->run.state);
-}
+/* --- steering --- */
 
 static Event make_run_event(RunEvent kind, const char *reason) {
         Event event = { .kind = EVENT_RUN, .run = { .event = kind } };
@@ -427,20 +410,19 @@ static int verb_pause(Request *request) {
 
         if (get_reason(request, reason) < 0)
                 return EXIT_USAGE;
-        if (!has_open_run(request))
+        if (!state_has_open_run(request->state))
                 return refuse(request, ERROR_NOT_FOUND, "no run is open");
-        if (run->state == RUN_PAUSED)
+        if (run->state == RUN_PAUSED) {
                 return answer_text(
                                 request, "run %" PRIu64 " is paused already: %s", run->made.number,
                                 run->reason);
+        }
         if (!run_next(run->state, RUN_EVENT_PAUSED)) {
                 return refuse(request, ERROR_BLOCKED,
                               "run %" PRIu64 " is %s and starts no further node anyway",
                               run->made.number, enum_name(&run_state_names, run->state));
         }
-        if (json_find(request->arguments, "for") &&
-            json_get_u64(request->arguments, "for", USEC_PER_SEC, 365 * USEC_PER_DAY, &span,
-                         request->error) < 0)
+        if (get_number(request, "for", USEC_PER_SEC, 365 * USEC_PER_DAY, &span) < 0)
                 return EXIT_USAGE;
 
         event = make_run_event(RUN_EVENT_PAUSED, reason);
@@ -449,24 +431,20 @@ static int verb_pause(Request *request) {
 }
 
 static int verb_resume(Request *request) {
-        const State *state = request->state;
-        const Run *run = &state->run;
+        const Run *run = &request->state->run;
+        const Node *node = state_find_unsettled(request->state);
         Event event = make_run_event(RUN_EVENT_RESUMED, "by an operator");
 
-        if (!has_open_run(request))
+        if (!state_has_open_run(request->state))
                 return refuse(request, ERROR_NOT_FOUND, "no run is open");
         if (run->state == RUN_RUNNING)
                 return answer_text(request, "run %" PRIu64 " is running already", run->made.number);
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *node = &state->nodes[i];
-
-                if (step_state_is_bad(node->step.state) && !node->step.released) {
-                        return refuse(request, ERROR_BLOCKED,
-                                      "%s is %s, that is not settled yet; try: rollpatch retry %s --reason TEXT",
-                                      node->name, enum_name(&step_state_names, node->step.state),
-                                      node->name);
-                }
+        if (node) {
+                return refuse(request, ERROR_BLOCKED,
+                              "%s is %s, that is not settled yet; try: rollpatch retry %s --reason TEXT",
+                              node->name, enum_name(&step_state_names, node->step.state),
+                              node->name);
         }
 
         return act(request, "", "", "resumed", &event);
@@ -478,7 +456,7 @@ static int verb_abort(Request *request) {
 
         if (get_reason(request, reason) < 0)
                 return EXIT_USAGE;
-        if (!has_open_run(request))
+        if (!state_has_open_run(request->state))
                 return refuse(request, ERROR_NOT_FOUND, "no run is open");
 
         event = make_run_event(RUN_EVENT_ABORTED, reason);
@@ -507,9 +485,8 @@ static int verb_waive(Request *request) {
 static int get_node(Request *request, const Node **ret, char reason[static REASON_MAX]) {
         char name[NAME_TEXT_MAX];
 
-        if (get_reason(request, reason) < 0)
-                return EXIT_USAGE;
-        if (json_get_string(request->arguments, "node", name, sizeof(name), request->error) < 0)
+        if (get_reason(request, reason) < 0 ||
+            json_get_string(request->arguments, "node", name, sizeof(name), request->error) < 0)
                 return EXIT_USAGE;
 
         *ret = state_find_node_const(request->state, name);
@@ -549,7 +526,7 @@ static int verb_retry(Request *request) {
         r = get_node(request, &node, reason);
         if (r != EXIT_OK)
                 return r;
-        if (!has_open_run(request) || !node->step.id[0])
+        if (!state_has_open_run(request->state) || !node->step.id[0])
                 return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
         if (!step_state_is_bad(node->step.state)) {
                 return answer_text(
@@ -621,10 +598,11 @@ static int verb_quarantine(Request *request) {
         r = get_node(request, &node, reason);
         if (r != EXIT_OK)
                 return r;
-        if (node->role == ROLE_MASTER)
+        if (node->role == ROLE_MASTER) {
                 return refuse(request, ERROR_UNSAFE, "%s is a master: masters cannot be set aside",
                               node->name);
-        if (!has_open_run(request) || !node->step.id[0])
+        }
+        if (!state_has_open_run(request->state) || !node->step.id[0])
                 return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
         if (node->step.state == STEP_QUARANTINED)
                 return answer_text(request, "%s is in quarantine already", node->name);
@@ -652,7 +630,7 @@ static int verb_unquarantine(Request *request) {
                 return r;
         if (node->step.state != STEP_QUARANTINED)
                 return answer_text(request, "%s is not in quarantine", node->name);
-        if (!has_open_run(request))
+        if (!state_has_open_run(request->state))
                 return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
 
         event = make_step_event(request, node, STEP_EVENT_UNQUARANTINED, reason);

@@ -21,35 +21,42 @@ static bool is_first(const State *state, size_t node, size_t other) {
         return other == SIZE_MAX || state->nodes[node].step.order < state->nodes[other].step.order;
 }
 
+static bool is_under_way(const Step *step) {
+        return step->state == STEP_SLOTTED || step->state == STEP_STARTED ||
+               step->state == STEP_VERIFYING;
+}
+
+static void count_node(const State *state, const Facts *facts, size_t node, Tally *tally) {
+        const Step *step = &state->nodes[node].step;
+
+        tally->all++;
+        if (is_over(step)) {
+                usec_t changed = facts->nodes[node].changed;
+
+                tally->over++;
+                tally->begun++;
+                tally->changed = MAX(tally->changed, changed);
+        } else if (is_under_way(step)) {
+                tally->begun++;
+        } else if (step->state == STEP_STAGED) {
+                tally->staged = is_first(state, node, tally->staged) ? node : tally->staged;
+        } else {
+                tally->behind = is_first(state, node, tally->behind) ? node : tally->behind;
+        }
+}
+
 static Tally tally(const State *state, const Facts *facts, Role role) {
         Tally tally = { .staged = SIZE_MAX, .behind = SIZE_MAX };
 
         for (size_t i = 0; i < state->node_count; i++) {
-                const Step *step = &state->nodes[i].step;
-                bool begun = step->state == STEP_SLOTTED || step->state == STEP_STARTED ||
-                             step->state == STEP_VERIFYING;
-
-                if (state->nodes[i].role != role || !step->id[0])
-                        continue;
-
-                tally.all++;
-                tally.over += is_over(step);
-                tally.begun += is_over(step) || begun;
-                if (is_over(step)) {
-                        tally.changed = MAX(tally.changed, facts->nodes[i].changed);
-                } else if (step->state == STEP_STAGED && is_first(state, i, tally.staged)) {
-                        tally.staged = i;
-                } else if (!begun && step->state != STEP_STAGED &&
-                           is_first(state, i, tally.behind)) {
-                        tally.behind = i;
-                }
+                if (state->nodes[i].role == role && state->nodes[i].step.id[0])
+                        count_node(state, facts, i, &tally);
         }
 
         return tally;
 }
 
-/* --- masters
- * ---------------------------------------------------------------------------------------- */
+/* --- masters --- */
 
 /* The elected Mesos master goes last, the ZooKeeper leader as late as that allows (promise 10).
  * Asked anew before every slot, because leaders move. */
@@ -100,8 +107,7 @@ static OrderVerdict next_master(
         return ORDER_NEXT;
 }
 
-/* --- agents
- * ----------------------------------------------------------------------------------------- */
+/* --- agents --- */
 
 size_t batch_size(const RunNumbers *numbers, Role role, size_t all) {
         size_t size = MIN(all * numbers->batch_percent / 100, numbers->batch_max);

@@ -158,7 +158,8 @@ void order_sent(NodeFacts *facts, const Message *message, usec_t now) {
                         order_step(message, &facts->sent_fence));
         facts->sent = message->kind;
         facts->sent_at = now;
-        if (message->kind == MESSAGE_START)
+        if (message->kind == MESSAGE_START) {
                 (void) text_copy(
                                 facts->sent_nonce, sizeof(facts->sent_nonce), message->start.nonce);
+        }
 }

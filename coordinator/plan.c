@@ -34,10 +34,11 @@ static int decode_names(const Json *json, const char *key, Role role, Plan *plan
                                         error, ERROR_INVALID, "%s: is %s, want node names", key,
                                         name ? "an invalid name" : json_type_name(item));
                 }
-                if (plan->node_count == PLAN_NODES_TOTAL_MAX)
+                if (plan->node_count == PLAN_NODES_TOTAL_MAX) {
                         return error_setf(
                                         error, ERROR_TOO_BIG, "more than %d nodes",
                                         PLAN_NODES_TOTAL_MAX);
+                }
 
                 plan->nodes[plan->node_count].role = role;
                 (void) text_copy(plan->nodes[plan->node_count++].name, NAME_TEXT_MAX, name);
@@ -62,9 +63,10 @@ static int check_twice(const Plan *plan, Error *error) {
 
         qsort(names, plan->node_count, sizeof(char *), compare_members);
         for (size_t i = 1; i < plan->node_count; i++) {
-                if (strcmp(names[i - 1], names[i]) == 0)
+                if (strcmp(names[i - 1], names[i]) == 0) {
                         return error_setf(
                                         error, ERROR_INVALID, "node '%s' is named twice", names[i]);
+                }
         }
 
         return 0;
@@ -172,8 +174,7 @@ int plan_decode(const Json *json, Plan **ret, Error *error) {
         return 0;
 }
 
-/* --- findings
- * ------------------------------------------------------------------------------------- */
+/* --- findings --- */
 
 typedef struct Findings {
         Finding *rows;

@@ -183,9 +183,10 @@ static int check_slot(const State *state, const Node *node, const EventStep *sai
                                 "gives the slot under fence %" PRIu64 " in a run that is '%s'",
                                 said->fence, enum_name(&run_state_names, state->run.state));
         }
-        if (state->deposed_by || !state_claim_is_complete(state, &waiting))
+        if (state->deposed_by || !state_claim_is_complete(state, &waiting)) {
                 return error_setf(
                                 error, ERROR_UNSAFE, "gives the slot before the claim is complete");
+        }
 
         return 0;
 }
@@ -210,7 +211,8 @@ static int check_step(const State *state, const Event *event, Error *error) {
         }
         if (said->event == STEP_EVENT_QUARANTINED && node->role == ROLE_MASTER)
                 return error_setf(error, ERROR_UNSAFE, "sets master %s aside", node->name);
-        if (said->event == STEP_EVENT_SLOTTED || said->event == STEP_EVENT_RECHECKED)
+        if (said->event == STEP_EVENT_SLOTTED ||
+            (said->event == STEP_EVENT_RECHECKED && !node->step.slot))
                 return check_slot(state, node, said, error);
 
         return 0;
@@ -505,10 +507,11 @@ int state_apply(State *state, const Event *event, Error *error) {
                 return error_prefixf(error, "event %" PRIu64, event->seq);
 
         r = kinds[event->kind].apply(state, event);
-        if (r < 0)
+        if (r < 0) {
                 return error_setf(
                                 error, ERROR_MEMORY, "event %" PRIu64 ": out of memory",
                                 event->seq);
+        }
 
         state->seq = event->seq;
         if (event->kind == EVENT_NODE || event->kind == EVENT_CLAIMED)

@@ -111,13 +111,15 @@ bool state_has_open_run(const State *state) {
         return state->run.made.number > 0 && run_state_is_open(state->run.state);
 }
 
-bool state_has_slot(const State *state) {
+const Node *state_find_unsettled(const State *state) {
         for (size_t i = 0; i < state->node_count; i++) {
-                if (state->nodes[i].step.slot)
-                        return true;
+                const Step *step = &state->nodes[i].step;
+
+                if (step_state_is_bad(step->state) && !step->released)
+                        return &state->nodes[i];
         }
 
-        return false;
+        return NULL;
 }
 
 bool step_is_unresolved(const Step *step) {

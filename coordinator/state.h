@@ -117,8 +117,8 @@ const Node *state_find_master_with_slot(const State *state, const Node *node);
 
 bool state_has_open_run(const State *state);
 
-/* Whether any node may be down by us. */
-bool state_has_slot(const State *state);
+/* The first node whose step ended badly, with nobody having settled it; NULL: none. */
+const Node *state_find_unsettled(const State *state);
 
 /* A node's word for a step that may be running. */
 bool brief_is_in_hand(const StepBrief *brief);

@@ -45,7 +45,7 @@ struct Agent {
         usec_t next_heartbeat; /* boot time */
 };
 
-/* --- heartbeats ------------------------------------------------------------------------------ */
+/* --- heartbeats --- */
 
 static usec_t next_interval(const Agent *agent) {
         usec_t interval = link_get_heartbeat(agent->link);
@@ -87,7 +87,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-/* --- the link -------------------------------------------------------------------------------- */
+/* --- the link --- */
 
 static void fill_hello(Hello *hello, void *userdata) {
         const Agent *agent = ASSERT_PTR(userdata);
@@ -154,7 +154,7 @@ static void dial(Agent *agent, usec_t spread) {
         }
 }
 
-/* --- the address ----------------------------------------------------------------------------- */
+/* --- the address --- */
 
 static void take_address(Agent *agent, const char *address) {
         bool first = !agent->link;
@@ -217,7 +217,7 @@ static int on_ask_address(sd_event_source *source, uint64_t usec, void *userdata
         return 0;
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
 static int read_identity(Agent *agent, Error *error) {
         int r;

@@ -20,7 +20,7 @@ typedef enum CheckKind {
 CheckKind check_kind(const char *name);
 bool check_needs_program(CheckKind kind);
 
-/* --- samples, piece by piece; what does not fit is cut --------------------------------------- */
+/* --- samples, piece by piece; what does not fit is cut --- */
 
 /* Unknown, until something better is found out. */
 Sample sample_make(const char *check, const char *subject);

@@ -6,7 +6,7 @@
 
 #include "common/text.h"
 
-/* --- guards ---------------------------------------------------------------------------------- */
+/* --- guards --- */
 
 static bool fence_is_higher(const Job *job, const JobInput *input) {
         return input->fence > job->fence;
@@ -38,7 +38,7 @@ const char *job_guard_words(JobGuard guard) {
         return "";
 }
 
-/* --- the table ------------------------------------------------------------------------------- */
+/* --- the table --- */
 
 // clang-format off
 static const char *const event_names[] = {
@@ -125,7 +125,7 @@ DEFINE_ENUM_NAMES(job_event, event_names, JOB_EVENT_COUNT);
 DEFINE_ENUM_NAMES(job_write, write_names, JOB_WRITE_COUNT);
 DEFINE_ENUM_NAMES(job_act, act_names, JOB_ACT_COUNT);
 
-/* --- refusals -------------------------------------------------------------------------------- */
+/* --- refusals --- */
 
 static JobVerdict refuse(JobMove *move, Refusal refusal, const char *reason) {
         move->refusal = refusal;
@@ -203,7 +203,7 @@ static JobVerdict explain(const Job *job, const JobInput *input, JobMove *move) 
         return JOB_IGNORED;
 }
 
-/* --- the machine ----------------------------------------------------------------------------- */
+/* --- the machine --- */
 
 static const JobTransition *find_row(const Job *job, const JobInput *input) {
         for (size_t i = 0; i < job_transition_count; i++) {
@@ -271,7 +271,7 @@ bool job_is_over(NodeStep state) {
         return IN(state) & OVER;
 }
 
-/* --- orders as such -------------------------------------------------------------------------- */
+/* --- orders as such --- */
 
 bool job_epoch_holds(
                 uint64_t epoch,

@@ -123,7 +123,7 @@ bool job_is_in_hand(NodeStep state);
 /* Ended or interrupted: nothing will follow. */
 bool job_is_over(NodeStep state);
 
-/* --- orders as such -------------------------------------------------------------------------- */
+/* --- orders as such --- */
 
 /* Whether an order of `epoch` may be looked at, when `highest` is the highest claimed, on disk.
  * True, or `ret_refusal` and `reason`. */

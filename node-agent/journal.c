@@ -73,7 +73,7 @@ int journal_read_cursor(char ret[static CURSOR_MAX], Error *error) {
         return 0;
 }
 
-/* --- following ------------------------------------------------------------------------------- */
+/* --- following --- */
 
 static void add_line(JournalTail *tail, const char *data, size_t size) {
         size_t room = sizeof(tail->lines) / 2;
@@ -222,7 +222,7 @@ void journal_tail_free(JournalTail *tail) {
         free(tail);
 }
 
-/* --- scanning -------------------------------------------------------------------------------- */
+/* --- scanning --- */
 
 #define SCAN_LINE_MAX 4096
 

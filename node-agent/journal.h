@@ -28,7 +28,7 @@ void journal_tail_get(JournalTail *tail, char ret[static TAIL_MAX]);
 void journal_tail_free(JournalTail *tail);
 DEFINE_AUTO(JournalTail, journal_tail_free)
 
-/* --- reading what some units have logged ----------------------------------------------------- */
+/* --- reading what some units have logged --- */
 
 typedef struct JournalScan JournalScan;
 

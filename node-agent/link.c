@@ -76,7 +76,7 @@ static usec_t silence_deadline(const Link *link) {
                                 : span_add(link->asked, HEARTBEATS_MAX * link->heartbeat);
 }
 
-/* --- time ------------------------------------------------------------------------------------ */
+/* --- time --- */
 
 static usec_t next_look(const Link *link, usec_t now) {
         switch (link->state) {
@@ -110,7 +110,7 @@ static void enter(Link *link, LinkState state, usec_t deadline) {
         link->cut_since = 0;
 }
 
-/* --- the way to a session -------------------------------------------------------------------- */
+/* --- the way to a session --- */
 
 static void give_up(Link *link, usec_t now, const char *reason) {
         usec_t wait = link->timing.redial;
@@ -155,7 +155,7 @@ static void greet(Link *link, usec_t now) {
                 enter(link, LINK_GREETING, now + link->timing.handshake);
 }
 
-/* --- what the coordinator says --------------------------------------------------------------- */
+/* --- what the coordinator says --- */
 
 static void follow_heartbeat(Link *link, const Welcome *welcome) {
         if (link->heartbeat == welcome->heartbeat)
@@ -252,7 +252,7 @@ static void on_receive(const Route *route, const void *body, size_t size, void *
         (void) arm(link);
 }
 
-/* --- dialling -------------------------------------------------------------------------------- */
+/* --- dialling --- */
 
 static void dial(Link *link, usec_t now) {
         Error error = {};
@@ -276,7 +276,7 @@ static void look_for_connection(Link *link, usec_t now) {
                 give_up(link, now, "no connection");
 }
 
-/* --- the watchdog ---------------------------------------------------------------------------- */
+/* --- the watchdog --- */
 
 static void look_after_session(Link *link, usec_t now) {
         if (nn_socket_is_writable(link->socket)) {
@@ -319,7 +319,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         return arm(link);
 }
 
-/* --- the public side ------------------------------------------------------------------------- */
+/* --- the public side --- */
 
 static int add_timer(Link *link, usec_t first) {
         int r;

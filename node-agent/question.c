@@ -52,7 +52,7 @@ struct Question {
         void *userdata;
 };
 
-/* --- answers --------------------------------------------------------------------------------- */
+/* --- answers --- */
 
 static void finish(Question *question) {
         usec_t took = span_sub(clock_boottime(), question->since);
@@ -91,7 +91,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* --- rollpatch-probe ------------------------------------------------------------------------- */
+/* --- rollpatch-probe --- */
 
 static const Sample *find_sample(const Sample samples[], size_t count, const char *subject) {
         for (size_t i = 0; i < count; i++) {
@@ -300,7 +300,7 @@ static int ask_probe(Question *question, Error *error) {
                         question, &question->helper, error);
 }
 
-/* --- zookeeper ------------------------------------------------------------------------------- */
+/* --- zookeeper --- */
 
 static void on_srvr(const Error *error, const char *answer, void *userdata) {
         Question *question = ASSERT_PTR(userdata);
@@ -331,7 +331,7 @@ static int ask_zookeeper(Question *question, Error *error) {
                         on_srvr, question, &question->port, error);
 }
 
-/* --- the step -------------------------------------------------------------------------------- */
+/* --- the step --- */
 
 typedef struct StepTimes {
         bool under_way; /* started in this boot, and no result yet */
@@ -375,7 +375,7 @@ static int read_times(const Asker *asker, StepTimes *ret, Error *error) {
         return asker->watch.step[0] ? read_step(asker, ret, error) : 0;
 }
 
-/* --- units ----------------------------------------------------------------------------------- */
+/* --- units --- */
 
 static void judge_units(Question *question, const UnitStatus units[], size_t count) {
         const Asker *asker = question->asker;
@@ -420,7 +420,7 @@ static int ask_units(Question *question, Error *error) {
                         &question->units, error);
 }
 
-/* --- journal --------------------------------------------------------------------------------- */
+/* --- journal --- */
 
 /* Where to look from. 0: there is no such place. */
 static int find_cursor(Asker *asker, char ret[static CURSOR_MAX], Error *error) {
@@ -485,7 +485,7 @@ static int read_journal(Question *question, Error *error) {
         return r < 0 ? r : r == 0;
 }
 
-/* --- turns ----------------------------------------------------------------------------------- */
+/* --- turns --- */
 
 static void read_version(Question *question) {
         auto_free VersionFacts *facts = calloc(1, sizeof(*facts));
@@ -520,7 +520,7 @@ static int on_turn(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
 static int add_samples(Question *question, const Task *task) {
         const Watch *watch = &question->asker->watch;

@@ -11,7 +11,7 @@
 /* What a coordinator may order. First whether it may order at all (epoch), then whether the order
  * is about this node and about a step that is known; the rest is the machine's. */
 
-/* --- answers --------------------------------------------------------------------------------- */
+/* --- answers --- */
 
 void runner_refuse(
                 Runner *runner,
@@ -54,7 +54,7 @@ void entry_refuse(const Entry *entry, JobEvent event, Refusal refusal, const cha
                       damage[0] ? damage : reason);
 }
 
-/* --- CLAIM ----------------------------------------------------------------------------------- */
+/* --- CLAIM --- */
 
 static void fill_brief(const Entry *entry, StepBrief *brief) {
         (void) text_copy(brief->step, sizeof(brief->step), entry->job.step);
@@ -106,7 +106,7 @@ static void handle_claim(Runner *runner, const Claim *claim) {
         send_claimed(runner);
 }
 
-/* --- steps ----------------------------------------------------------------------------------- */
+/* --- steps --- */
 
 static Entry *find_entry(const Runner *runner, const char *step) {
         for (size_t i = 0; i < runner->entry_count; i++) {
@@ -175,7 +175,7 @@ static int make_room(Runner *runner, Error *error) {
         return 0;
 }
 
-/* --- STAGE ----------------------------------------------------------------------------------- */
+/* --- STAGE --- */
 
 static void stage_anew(Runner *runner, const Stage *stage) {
         Entry *entry = NULL;
@@ -215,7 +215,7 @@ static void handle_stage(Runner *runner, const Stage *stage) {
         }
 }
 
-/* --- SLOT, START, ASK ------------------------------------------------------------------------ */
+/* --- SLOT, START, ASK --- */
 
 static void refuse_absent(Runner *runner, MessageKind order, const char *step) {
         runner_refuse(runner, order, step, 0, REFUSAL_STATE,
@@ -285,7 +285,7 @@ static void handle_ask(Runner *runner, const Ask *ask) {
         }
 }
 
-/* --- all of them ----------------------------------------------------------------------------- */
+/* --- all of them --- */
 
 static bool epoch_holds(Runner *runner, MessageKind order, uint64_t epoch, const char *step) {
         const Entry *entry = find_entry(runner, step);

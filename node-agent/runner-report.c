@@ -152,7 +152,7 @@ int runner_start_repeating(Runner *runner) {
         return sd_event_source_set_exit_on_failure(runner->repeat, true);
 }
 
-/* --- what a coordinator asks of all ---------------------------------------------------------- */
+/* --- what a coordinator asks of all --- */
 
 void runner_fill_heartbeat(const Runner *runner, Heartbeat *heartbeat) {
         heartbeat->epoch = step_journal_get_epoch(runner->options.journal);

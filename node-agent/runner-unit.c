@@ -48,7 +48,7 @@ static void on_called(const Error *error, void *userdata) {
         unit_watch_ask(entry->watch);
 }
 
-/* --- judging --------------------------------------------------------------------------------- */
+/* --- judging --- */
 
 void entry_keep_last_lines(Entry *entry) {
         char output[2 * TAIL_MAX];
@@ -167,7 +167,7 @@ static void on_facts(const UnitFacts *unit, void *userdata) {
                 settle(entry, &finding, unit);
 }
 
-/* --- begin and end --------------------------------------------------------------------------- */
+/* --- begin and end --- */
 
 static int follow(Entry *entry, Error *error) {
         static const UnitHandlers handlers = {

@@ -30,7 +30,7 @@ static void log_move(const Entry *entry, NodeStep was) {
                     entry->reason[0] ? ": " : "", entry->reason);
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static int remove_leftover(const Entry *entry, Intent *intent, Error *error) {
         int r;
@@ -141,7 +141,7 @@ static void write_failed(Entry *entry, const JobInput *input, const Error *error
         }
 }
 
-/* --- acts ------------------------------------------------------------------------------------ */
+/* --- acts --- */
 
 static void on_fetched(const char *data, size_t size, const Error *error, void *userdata) {
         Entry *entry = ASSERT_PTR(userdata);
@@ -276,7 +276,7 @@ int entry_feed(Entry *entry, const JobInput *input, const char *reason) {
         return 0;
 }
 
-/* --- steps ----------------------------------------------------------------------------------- */
+/* --- steps --- */
 
 static void entry_free(Entry *entry) {
         if (!entry)

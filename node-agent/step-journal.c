@@ -37,7 +37,7 @@ struct StepJournal {
         uint64_t epoch;
 };
 
-/* --- the directory --------------------------------------------------------------------------- */
+/* --- the directory --- */
 
 static int no_memory(Error *error) {
         return error_setf(error, ERROR_MEMORY, "out of memory");
@@ -221,7 +221,7 @@ int step_journal_put_epoch(StepJournal *journal, uint64_t epoch, Error *error) {
         return 0;
 }
 
-/* --- files of a step ------------------------------------------------------------------------- */
+/* --- files of a step --- */
 
 static int open_step(const StepJournal *journal, const char *step, Error *error) {
         int fd;
@@ -273,7 +273,7 @@ int step_journal_put_slot(StepJournal *journal, const char *step, uint64_t fence
                                       error);
 }
 
-/* --- the start protocol ---------------------------------------------------------------------- */
+/* --- the start protocol --- */
 
 static void format_order_name(char buffer[static 32], uint64_t fence) {
         (void) text_format(buffer, 32, "order-%" PRIu64, fence);
@@ -424,7 +424,7 @@ int step_journal_step_path(
         return 0;
 }
 
-/* --- all steps ------------------------------------------------------------------------------- */
+/* --- all steps --- */
 
 typedef struct Entry {
         char step[STEP_ID_MAX];

@@ -35,7 +35,7 @@ const char *step_journal_get_path(const StepJournal *journal);
 uint64_t step_journal_get_epoch(const StepJournal *journal); /* 0: never claimed */
 int step_journal_put_epoch(StepJournal *journal, uint64_t epoch, Error *error);
 
-/* --- one step -------------------------------------------------------------------------------- */
+/* --- one step --- */
 
 void step_journal_read(const StepJournal *journal, const char *step, StepRecord *ret);
 

@@ -34,7 +34,7 @@ const Field intent_fields[] = {
 };
 // clang-format on
 
-/* --- one file -------------------------------------------------------------------------------- */
+/* --- one file --- */
 
 static int no_memory(Error *error) {
         return error_setf(error, ERROR_MEMORY, "out of memory");
@@ -135,7 +135,7 @@ static int find_record(
         return 1;
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static int read_stage(int fd, const char *step, StepRecord *record, Error *error) {
         int r;

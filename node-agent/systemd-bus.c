@@ -48,7 +48,7 @@ struct UnitWatch {
         sd_bus_slot *call;
 };
 
-/* --- the connection -------------------------------------------------------------------------- */
+/* --- the connection --- */
 
 static void schedule_reconnect(SystemdBus *bus) {
         (void) sd_event_source_set_time_relative(bus->reconnect, RECONNECT_WAIT);
@@ -264,7 +264,7 @@ void systemd_bus_free(SystemdBus *bus) {
         free(bus);
 }
 
-/* --- questions ------------------------------------------------------------------------------- */
+/* --- questions --- */
 
 typedef struct Properties {
         UnitStatus status;
@@ -426,7 +426,7 @@ void unit_watch_ask(UnitWatch *watch) {
                 send_question(watch);
 }
 
-/* --- the start ------------------------------------------------------------------------------- */
+/* --- the start --- */
 
 static int on_called(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const sd_bus_error *failed = sd_bus_message_get_error(message);
@@ -537,7 +537,7 @@ int unit_watch_start(
         return 0;
 }
 
-/* --- watches --------------------------------------------------------------------------------- */
+/* --- watches --- */
 
 int unit_watch_new(
                 SystemdBus *bus,

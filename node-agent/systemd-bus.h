@@ -27,7 +27,7 @@ void systemd_bus_reset_failed(SystemdBus *bus, const char *unit);
 void systemd_bus_free(SystemdBus *bus);
 DEFINE_AUTO(SystemdBus, systemd_bus_free)
 
-/* --- one unit -------------------------------------------------------------------------------- */
+/* --- one unit --- */
 
 typedef struct UnitFacts {
         UnitState state;

@@ -27,7 +27,7 @@ bool unit_is_excluded(const char *name) {
         return text_starts_with(name, "dcos-checks-poststart.");
 }
 
-/* --- order ----------------------------------------------------------------------------------- */
+/* --- order --- */
 
 /* Time is not a unit; Exhibitor refuses to start without it. */
 static size_t rank(const char *name) {
@@ -55,7 +55,7 @@ int unit_compare(const char *a, const char *b) {
         return strcmp(a, b);
 }
 
-/* --- one unit -------------------------------------------------------------------------------- */
+/* --- one unit --- */
 
 static bool has_timer(const UnitsInput *input, const char *service) {
         size_t length = (size_t) (suffix_of(service) - service);
@@ -154,7 +154,7 @@ UnitHealth unit_judge(const UnitsInput *input, const UnitStatus *unit, const cha
         return judge_once(input, unit, ret_why);
 }
 
-/* --- all of them ----------------------------------------------------------------------------- */
+/* --- all of them --- */
 
 typedef struct Tally {
         size_t bad, unsettled, old;

@@ -35,7 +35,7 @@ struct Units {
         void *userdata;
 };
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* --- names --- */
 
 static void auto_close_directory(DIR **directory) {
         if (*directory)
@@ -92,7 +92,7 @@ static int read_names(Units *units, const char *root, Error *error) {
         return 0;
 }
 
-/* --- answers --------------------------------------------------------------------------------- */
+/* --- answers --- */
 
 static void take_facts(UnitStatus *status, const UnitFacts *facts) {
         char name[UNIT_MAX];
@@ -150,7 +150,7 @@ static void ask_next(UnitAsk *ask) {
                 unit_watch_ask(ask->watch);
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
 int units_start(SystemdBus *bus,
                 const char *root,

@@ -31,7 +31,8 @@ class Observer:
     def judge(self, report):
         self._process.terminate()
         self._process.wait(5)
-        return judge.judge(judge.load(self._path)[1], self._masters, judge.steps_of(report))
+        steps = judge.steps_of(report) if report else None
+        return judge.judge(judge.load(self._path)[1], self._masters, steps)
 
 
 @pytest.fixture(name="make")
@@ -182,3 +183,99 @@ def test_pause_and_resume_do_what_they_say(slow_cluster):
     entries = cluster.ask("audit")["entries"]
     assert [e["verb"] for e in entries][-2:] == ["pause", "resume"]
     assert json.dumps(entries).count("lunch") >= 1
+
+
+def under_way(cluster):
+    """The master whose script runs now."""
+    return wait_for(
+        lambda: next((n["name"] for n in cluster.ask("status")["nodes"]
+                      if n.get("state") == "started"), None),
+        60, "a master to be under way",
+    )
+
+
+def swap_state(cluster, take, put):
+    """Kill the coordinator, put its present state aside as `put`, and go on from `take`."""
+    state = "/var/lib/rollpatch"
+    cluster.bootstrap.run(["systemctl", "kill", "--signal=KILL", "rollpatchd.service"], check=False)
+    cluster.bootstrap.run(["systemctl", "stop", "rollpatchd.service"])
+    cluster.bootstrap.run(["sh", "-c", f"mv {state} {put} && mv {take} {state}"])
+    cluster.bootstrap.run(["systemctl", "start", "rollpatchd.service"])
+    wait_for(lambda: cluster.cli("status").returncode == 0, 20, "rollpatchd to answer")
+
+
+def test_a_coordinator_restored_from_before_the_slot_and_the_old_one_back_cannot_overlap(
+        rig, slow_cluster, tmp_path):
+    cluster = slow_cluster
+    observer = Observer(rig, cluster, str(tmp_path / "samples"))
+    start(cluster)
+    assert cluster.cli("pause", "--reason", "to save a backup").returncode == 0
+    assert not [n for n in cluster.ask("status")["nodes"] if n.get("slot")]
+    cluster.bootstrap.run(["systemctl", "stop", "rollpatchd.service"])
+    cluster.bootstrap.run(["cp", "-a", "/var/lib/rollpatch", "/var/lib/before-slot"])
+    cluster.bootstrap.run(["systemctl", "start", "rollpatchd.service"])
+    wait_for(lambda: cluster.cli("resume").returncode == 0, 20, "resume")
+    first = under_way(cluster)
+
+    swap_state(cluster, take="/var/lib/before-slot", put="/var/lib/after-slot")
+    status = wait_for(
+        lambda: next((n for n in cluster.ask("status")["nodes"]
+                      if n["name"] == first and n.get("slot")), None),
+        30, "the restored coordinator to learn who is down",
+    )
+    assert status["state"] in ("started", "verifying")
+    wait_for(lambda: cluster.cli("resume").returncode == 0, 20, "resume")
+    wait_for(lambda: sum(map(cluster.executions, MASTERS)) == 2, 90, "the second master's turn")
+
+    swap_state(cluster, take="/var/lib/after-slot", put="/var/lib/restored")
+    run = wait_state(cluster, "finished", "halted", timeout=180)
+    assert all(cluster.executions(name) <= 1 for name in EVERYBODY)
+    assert run["state"] in ("finished", "halted")
+    verdict = observer.judge(None)
+    assert not verdict.overlaps, verdict.describe()
+
+
+def test_a_gate_that_flaps_does_not_open(cluster):
+    for name in MASTERS:
+        cluster.node(name).scenario(
+            {"after_patch": {"exhibitor": "flapping", "exhibitor_flap": 2}}
+        )
+    start(cluster, timeouts_master="25s", dwell_master="5s")
+    run = wait_state(cluster, "halted")
+    assert sum(map(cluster.executions, MASTERS)) == 1, run
+
+
+def test_exit_0_with_failing_checks_does_not_pass(cluster):
+    for name in MASTERS:
+        cluster.node(name).scenario({"after_patch": {"checks": {"xz": {"status": 2, "output": "xz: broken"}}}})
+    start(cluster, timeouts_master="20s")
+    run = wait_state(cluster, "halted")
+    assert "check-runner" in run["why"], run
+    report = cluster.ask("report")
+    failed = [step for step in report["steps"] if step["state"] == "failed"]
+    assert [step["exit_status"] for step in failed] == [0]
+    assert sum(map(cluster.executions, MASTERS)) == 1
+
+
+def test_a_node_cut_off_between_slot_and_start_does_not_start_on_an_old_gate(cluster):
+    """The link comes back long after the gate was judged: the gate is judged again, and is closed."""
+    first, other = [m for m in MASTERS if m != cluster.leader()]
+    cluster.node(first).host.write(
+        "/etc/systemd/system/rollpatch-agent.service.d/hold.conf",
+        "[Service]\nEnvironment=ROLLPATCH_CRASH_AT=start-received ROLLPATCH_CRASH_DIR=/crash\n",
+    )
+    cluster.node(first).host.run(["systemctl", "daemon-reload"])
+    cluster.node(first).host.run(["systemctl", "restart", "rollpatch-agent.service"])
+    start(cluster, masters=[first, other, cluster.leader()])
+    wait_for(lambda: os.path.exists(f"{cluster.node(first).count_dir}/start-received"), 60,
+             "the start order to arrive")
+    cluster.node(first).host.cut()
+    cluster.node(other).scenario({"exhibitor": "down"})
+    wait_for(lambda: node_of(cluster, first)["link"] != "fresh", 30, "the link to go stale")
+    open(f"{cluster.node(first).count_dir}/start-received.go", "w", encoding="utf-8").close()
+    cluster.node(first).host.heal()
+    wait_for(lambda: node_of(cluster, first)["link"] == "fresh", 60, "the link to come back")
+    wait_for(lambda: cluster.node(first).host.run(
+        ["sh", "-c", "journalctl -u rollpatch-agent | grep -c -i -E 'refused|declined'"],
+        check=False).stdout.strip() not in ("", "0"), 60, "the late order to be refused")
+    assert sum(map(cluster.executions, MASTERS)) == 0

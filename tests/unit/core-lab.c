@@ -253,7 +253,7 @@ void lab_hello(Lab *lab, const Hello *hello) {
                 lab_commit(lab, &event);
 
         facts_greet(&lab->facts, lab->state, hello, lab->now);
-        if (intake_epoch(lab->state, hello->name, hello->epoch, "0.1.0", &event) > 0)
+        if (intake_hello_epoch(lab->state, hello, "0.1.0", &event) > 0)
                 lab_commit(lab, &event);
 
         (void) lab_turn(lab);
@@ -279,7 +279,7 @@ void lab_claim(Lab *lab, const char *name, const StepBrief steps[], size_t count
 void lab_join(Lab *lab, const char *name, Role role, uint64_t master_count) {
         Hello hello = lab_hello_of(name, role, master_count);
 
-        hello.epoch = lab->state->epoch;
+        hello.epoch = lab->state->epoch - 1;
         lab_hello(lab, &hello);
         lab_claim(lab, name, NULL, 0);
 }

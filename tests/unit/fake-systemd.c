@@ -158,12 +158,13 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *use
 
 int fake_systemd_new(sd_event *event, const char *path, FakeSystemd **ret) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        FakeSystemd *fake = calloc(1, sizeof(*fake));
+        AUTO(FakeSystemd) *fake = calloc(1, sizeof(*fake));
         int r;
 
         if (!fake)
                 return -ENOMEM;
 
+        fake->fd = -EBADF;
         fake->event = event;
         fake->rules.unit = (FakeUnit) { .active = "inactive", .load = "not-found" };
         (void) text_copy(address.sun_path, sizeof(address.sun_path), path);
@@ -173,8 +174,11 @@ int fake_systemd_new(sd_event *event, const char *path, FakeSystemd **ret) {
                 return -errno;
 
         r = sd_event_add_io(event, &fake->io, fake->fd, EPOLLIN, on_client, fake);
-        *ret = fake;
-        return r;
+        if (r < 0)
+                return r;
+
+        *ret = TAKE(fake);
+        return 0;
 }
 
 FakeRules *fake_systemd_rules(FakeSystemd *fake) {

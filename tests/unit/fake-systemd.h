@@ -3,6 +3,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "common/cleanup.h"
 #include "common/macro.h"
 
 /* A systemd of a few lines behind a D-Bus of a few lines, in the event loop of the test: clients
@@ -39,3 +40,4 @@ void fake_systemd_hang_up(FakeSystemd *fake);
 void fake_systemd_signal(FakeSystemd *fake, const char *path);
 
 void fake_systemd_free(FakeSystemd *fake);
+DEFINE_AUTO(FakeSystemd, fake_systemd_free)

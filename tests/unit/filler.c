@@ -47,7 +47,7 @@ static void fill_member(const Field *field, char *record, Filling filling) {
                 memcpy(member, &number, sizeof(number));
                 break;
         case FIELD_BOOL:
-                *member = filling == FULL;
+                *member = (char) (filling == FULL);
                 break;
         case FIELD_ENUM:
                 fill_enum(field, member, filling);

@@ -53,11 +53,12 @@ typedef struct SimNode {
         char name[3];
         char version[VERSION_MAX];
         uint64_t epoch;
-        char journal;
-        char boot;
+        uint64_t journal; /* another one after each wipe */
+        uint64_t boot;
         SimStep steps[STEPS_EACH];
         size_t step_count;
-        usec_t up_at; /* the agent runs from then on; 0: it runs */
+        usec_t up_at;        /* the agent runs from then on; 0: it runs */
+        usec_t orphan_until; /* a unit runs that no file speaks of any more */
         uint64_t session;
         size_t served_by;
         usec_t beat_at;
@@ -78,6 +79,7 @@ static struct Sim {
         Lab *labs[COPIES]; /* the second one may be NULL */
         uint64_t sessions[COPIES][MASTERS];
         uint64_t session_count;
+        uint64_t journals;
         Packet packets[PACKETS];
         usec_t now;
         bool calm;
@@ -106,19 +108,27 @@ static usec_t soon(uint64_t most_seconds) {
 
 /* --- what must be true --- */
 
+static void check_down(const char **down, const char *what) {
+        if (*down)
+                fail_msg("%s and %s are under way", *down, what);
+
+        *down = what;
+}
+
 static void check_promises(void) {
-        const SimStep *down = NULL;
+        const char *down = NULL;
 
         for (size_t i = 0; i < MASTERS; i++) {
+                if (sim.nodes[i].orphan_until > sim.now)
+                        check_down(&down, sim.nodes[i].name);
+
                 for (size_t j = 0; j < sim.nodes[i].step_count; j++) {
                         const SimStep *step = &sim.nodes[i].steps[j];
 
                         if (step->starts > 1)
                                 fail_msg("%s was started twice", step->job.step);
-                        if (step->alive && down)
-                                fail_msg("%s and %s are under way", down->job.step, step->job.step);
                         if (step->alive)
-                                down = step;
+                                check_down(&down, step->job.step);
                 }
         }
 }
@@ -151,9 +161,8 @@ static void carry(bool to_node, size_t lab, size_t node, const Message *message)
 
 /* --- a node --- */
 
-static void fill(char id[static ID_TEXT_MAX], char digit) {
-        memset(id, digit, ID_TEXT_MAX - 1);
-        id[ID_TEXT_MAX - 1] = '\0';
+static void fill_number(char id[static ID_TEXT_MAX], uint64_t number) {
+        (void) text_format(id, ID_TEXT_MAX, "%032llx", (unsigned long long) number);
 }
 
 static size_t index_of(const SimNode *node) {
@@ -171,7 +180,7 @@ static void report(const SimNode *node, const SimStep *step) {
         said->state = step->job.state;
         said->fence = step->job.fence;
         said->exit_status = step->disk.result ? step->exit_status : 0;
-        fill(said->op, '1');
+        fill_number(said->op, 1);
         (void) text_copy(said->step, STEP_ID_MAX, step->job.step);
         (void) text_copy(said->dcos_version, VERSION_MAX, node->version);
         say(node, &message);
@@ -220,7 +229,7 @@ static void write_down(SimNode *node, SimStep *step, const JobInput *input, JobW
                 break;
         case JOB_WRITE_INTENT:
                 step->disk.intent_fence = step->job.fence;
-                fill(step->disk.intent_boot, node->boot);
+                fill_number(step->disk.intent_boot, node->boot);
                 break;
         case JOB_WRITE_DECLINED:
                 assert_false(step->alive);
@@ -268,7 +277,8 @@ static void act(SimNode *node, SimStep *step, JobAct what, const char *nonce) {
         report(node, step);
 }
 
-static void feed(SimNode *node, SimStep *step, JobInput *input) {
+static void feed(SimNode *node, SimStep *step, const JobInput *what) {
+        JobInput input = *what;
         char nonce[ID_TEXT_MAX];
         JobMove move;
 
@@ -276,13 +286,13 @@ static void feed(SimNode *node, SimStep *step, JobInput *input) {
                         nonce, sizeof(nonce), "%016llx%016llx",
                         (unsigned long long) draw(UINT64_MAX),
                         (unsigned long long) draw(UINT64_MAX));
-        input->now = sim.now;
-        if (input->event == JOB_EVENT_SLOT)
-                input->nonce = nonce;
-        if (input->event == JOB_EVENT_SLOT || input->event == JOB_EVENT_START)
-                input->busy = find_busy(node, step);
+        input.now = sim.now;
+        if (input.event == JOB_EVENT_SLOT)
+                input.nonce = nonce;
+        if (input.event == JOB_EVENT_SLOT || input.event == JOB_EVENT_START)
+                input.busy = find_busy(node, step);
 
-        switch (job_next(&step->job, input, &move)) {
+        switch (job_next(&step->job, &input, &move)) {
         case JOB_IGNORED:
                 return;
         case JOB_REFUSED:
@@ -292,13 +302,13 @@ static void feed(SimNode *node, SimStep *step, JobInput *input) {
                 break;
         }
 
-        write_down(node, step, input, move.write);
+        write_down(node, step, &input, move.write);
         if (happens(60)) {
                 kill_agent(node, draw(5) * USEC_PER_SEC); /* written, and not done */
                 return;
         }
 
-        job_apply(&step->job, input, &move);
+        job_apply(&step->job, &input, &move);
         act(node, step, move.act, nonce);
 }
 
@@ -315,7 +325,7 @@ static void recover(SimNode *node) {
         char boot[ID_TEXT_MAX];
 
         node->up_at = 0;
-        fill(boot, node->boot);
+        fill_number(boot, node->boot);
         for (size_t i = 0; i < node->step_count; i++) {
                 SimStep *step = &node->steps[i];
                 Finding finding = job_judge(&step->disk, boot, unit_of(step));
@@ -333,9 +343,19 @@ static void recover(SimNode *node) {
         }
 }
 
+static bool has_unit(const SimNode *node) {
+        for (size_t i = 0; i < node->step_count; i++) {
+                if (node->steps[i].alive)
+                        return true;
+        }
+
+        return node->orphan_until > sim.now;
+}
+
 /* The host goes down as if the plug was pulled. */
 static void reboot(SimNode *node) {
-        node->boot = node->boot == 'f' ? '0' : (char) (node->boot == '9' ? 'a' : node->boot + 1);
+        node->orphan_until = 0;
+        node->boot++;
         for (size_t i = 0; i < node->step_count; i++)
                 node->steps[i].alive = false;
 
@@ -349,7 +369,7 @@ static void run_unit(SimNode *node, SimStep *step) {
 
         if (step->disk.started_fence == 0) {
                 step->disk.started_fence = step->disk.intent_fence;
-                fill(step->disk.started_boot, node->boot);
+                fill_number(step->disk.started_boot, node->boot);
                 step->starts++;
                 step->act_at = sim.now + (5 + draw(60)) * USEC_PER_SEC;
                 check_promises();
@@ -378,7 +398,7 @@ static void follow(SimNode *node, SimStep *step) {
             (step->job.state != NODE_STEP_INTENT && step->job.state != NODE_STEP_RUNNING))
                 return;
 
-        fill(boot, node->boot);
+        fill_number(boot, node->boot);
         finding = job_judge(&step->disk, boot, unit_of(step));
         if (job_event_of(&step->job, &finding, &event))
                 feed_event(node, step, event);
@@ -406,8 +426,8 @@ static void say_hello(SimNode *node) {
         Hello hello = lab_hello_of(node->name, ROLE_MASTER, MASTERS);
 
         hello.epoch = node->epoch;
-        memset(hello.journal_id, node->journal, ID_TEXT_MAX - 1);
-        memset(hello.boot_id, node->boot, ID_TEXT_MAX - 1);
+        fill_number(hello.journal_id, node->journal);
+        fill_number(hello.boot_id, node->boot);
         (void) text_copy(hello.dcos_version, VERSION_MAX, node->version);
         for (size_t i = 0; i < node->step_count; i++)
                 hello.fence = MAX(hello.fence, node->steps[i].job.fence);
@@ -461,7 +481,7 @@ static void answer_claim(SimNode *node, const Claim *claim) {
         }
 
         claimed->epoch = node->epoch;
-        fill(claimed->journal_id, node->journal);
+        fill_number(claimed->journal_id, node->journal);
         for (size_t i = 0; i < node->step_count; i++) {
                 const SimStep *step = &node->steps[i];
                 StepBrief *brief = &claimed->steps[claimed->step_count++];
@@ -486,40 +506,57 @@ static SimStep *add_step(SimNode *node, const char *name) {
         return step;
 }
 
-static void obey(SimNode *node, const Message *order) {
-        JobInput input = {};
-        uint64_t epoch = order->stage.epoch; /* the first member of all four */
-        const char *name = order->kind == MESSAGE_STAGE   ? order->stage.step
-                           : order->kind == MESSAGE_SLOT  ? order->slot.step
-                           : order->kind == MESSAGE_START ? order->start.step
-                                                          : order->ask.step;
-        SimStep *step = find_step(node, name);
+typedef struct Order {
+        const char *step;
+        JobInput input;
+} Order;
+
+static Order read_order(const Message *message) {
+        if (message->kind == MESSAGE_STAGE)
+                return (Order) { message->stage.step, { .event = JOB_EVENT_STAGE } };
+        if (message->kind == MESSAGE_SLOT) {
+                return (Order) { message->slot.step,
+                                 { .event = JOB_EVENT_SLOT, .fence = message->slot.fence } };
+        }
+        if (message->kind == MESSAGE_ASK)
+                return (Order) { message->ask.step, { .event = JOB_EVENT_ASK } };
+
+        assert_int_equal(message->kind, MESSAGE_START);
+        return (Order) { message->start.step,
+                         { .event = JOB_EVENT_START,
+                           .fence = message->start.fence,
+                           .nonce = message->start.nonce } };
+}
+
+static void answer_absent(SimNode *node, const Order *order) {
         Message absent = { .kind = MESSAGE_REPORT };
 
+        if (order->input.event != JOB_EVENT_ASK) {
+                refuse(node, order->step, 0, REFUSAL_STATE);
+                return;
+        }
+
+        (void) text_copy(absent.report.step, STEP_ID_MAX, order->step);
+        say(node, &absent);
+}
+
+static void obey(SimNode *node, const Message *message) {
+        Order order = read_order(message);
+        uint64_t epoch = message->stage.epoch; /* the first member of all four */
+        SimStep *step = find_step(node, order.step);
+
         if (epoch != node->epoch) {
-                refuse(node, name, step ? step->job.fence : 0,
+                refuse(node, order.step, step ? step->job.fence : 0,
                        epoch < node->epoch ? REFUSAL_EPOCH : REFUSAL_UNCLAIMED);
                 return;
         }
-        if (!step && order->kind == MESSAGE_STAGE)
-                step = add_step(node, name);
-        if (!step && order->kind == MESSAGE_ASK) {
-                (void) text_copy(absent.report.step, STEP_ID_MAX, name);
-                say(node, &absent);
-                return;
+        if (!step && order.input.event == JOB_EVENT_STAGE)
+                step = add_step(node, order.step);
+        if (step) {
+                feed(node, step, &order.input);
+        } else {
+                answer_absent(node, &order);
         }
-        if (!step) {
-                refuse(node, name, 0, REFUSAL_STATE);
-                return;
-        }
-
-        input.event = order->kind == MESSAGE_STAGE   ? JOB_EVENT_STAGE
-                      : order->kind == MESSAGE_SLOT  ? JOB_EVENT_SLOT
-                      : order->kind == MESSAGE_START ? JOB_EVENT_START
-                                                     : JOB_EVENT_ASK;
-        input.fence = order->kind == MESSAGE_SLOT ? order->slot.fence : order->start.fence;
-        input.nonce = order->kind == MESSAGE_START ? order->start.nonce : NULL;
-        feed(node, step, &input);
 }
 
 static void tell_node(SimNode *node, const Message *message) {
@@ -608,7 +645,7 @@ static bool is_idle(const SimNode *node) {
                         return false;
         }
 
-        return node->up_at == 0;
+        return node->up_at == 0 && node->orphan_until <= sim.now;
 }
 
 /* And does not wait to be started either. */
@@ -737,22 +774,32 @@ static void operate(size_t which) {
  * ------------------------------------------------------------------------------------------------
  */
 
-static void do_harm(void) {
-        SimNode *node = &sim.nodes[draw(MASTERS)];
-        size_t lab = sim.labs[1] ? draw(COPIES) : 0;
+static void wipe(SimNode *node) {
+        node->orphan_until = has_unit(node) ? sim.now + 2 * USEC_PER_MINUTE : 0;
+        node->step_count = 0;
+        node->journal = ++sim.journals;
+        node->epoch = 0;
+        kill_agent(node, USEC_PER_SEC);
+}
 
+static void harm_node(SimNode *node) {
         if (happens(60))
                 kill_agent(node, draw(5) * USEC_PER_SEC);
         if (happens(400))
                 reboot(node);
-        if (happens(300) && is_idle(node)) {
-                node->step_count = 0;
-                node->journal = node->journal == 'a' ? 'd' : 'a';
-                node->epoch = 0;
-                kill_agent(node, USEC_PER_SEC);
-        }
+        if (happens(300))
+                wipe(node);
         if (happens(500))
                 kill_agent(node, (200 + draw(60)) * USEC_PER_SEC); /* lost */
+        if (happens(100))
+                node->session = 0;
+        if (happens(20) && sim.labs[1]) {
+                node->served_by = draw(COPIES);
+                node->session = 0;
+        }
+}
+
+static void harm_lab(size_t lab) {
         if (happens(60))
                 restart_lab(lab, 0);
         if (happens(60))
@@ -761,12 +808,6 @@ static void do_harm(void) {
                 restart_lab(lab, draw(30));
         if (happens(250) && !sim.labs[1])
                 copy_lab();
-        if (happens(20) && sim.labs[1]) {
-                node->served_by = draw(COPIES);
-                node->session = 0;
-        }
-        if (happens(100))
-                node->session = 0;
 }
 
 static void deliver(void) {
@@ -801,7 +842,8 @@ static void tick(unsigned number) {
                 return;
         }
 
-        do_harm();
+        harm_node(&sim.nodes[draw(MASTERS)]);
+        harm_lab(sim.labs[1] ? draw(COPIES) : 0);
         for (size_t i = 0; i < COPIES; i++) {
                 if (sim.labs[i])
                         lab_pass_silent(sim.labs[i], sim.now - sim.labs[i]->now);
@@ -842,9 +884,8 @@ static unsigned drill(uint64_t seed) {
         sim.labs[0] = lab_new();
         sim.labs[0]->watch = watch;
         for (size_t i = 0; i < MASTERS; i++) {
-                sim.nodes[i] = (SimNode) {
-                        .name = "m1", .version = LAB_FROM, .journal = 'a', .boot = '0'
-                };
+                sim.nodes[i] = (SimNode) { .name = "m1", .version = LAB_FROM };
+                sim.nodes[i].journal = ++sim.journals;
                 sim.nodes[i].name[1] = (char) ('1' + i);
         }
 

@@ -151,11 +151,56 @@ static void test_a_claim_that_was_complete_once_does_not_top_another_coordinator
         assert_int_equal(event.kind, EVENT_DEPOSED);
 }
 
+/* Two coordinators on copies of one log count alike. Each master belongs to whoever claimed it
+ * first; the other one hears of it when the master comes, so never do both have them all. */
+static void test_an_epoch_that_another_coordinator_has_claimed_under_our_number_is_topped(
+                void **state) {
+        AUTO(Lab) *first = lab_new();
+        AUTO(Lab) *second = lab_new();
+        Hello hello = lab_hello_of("m1", ROLE_MASTER, 1);
+        Event event;
+
+        lab_hello(first, &hello);
+        lab_claim(first, "m1", NULL, 0);
+        assert_true(state_claim_is_complete(first->state, NULL));
+
+        hello.epoch = 1;
+        lab_hello(second, &hello);
+        assert_int_equal(second->state->epoch, 2);
+        assert_int_equal(lab_last(second, EVENT_EPOCH)->epoch.epoch, 2);
+        assert_false(state_claim_is_complete(second->state, NULL));
+
+        /* The first knows that the number is its own. */
+        assert_int_equal(intake_hello_epoch(first->state, &hello, "x", &event), 0);
+        lab_claim(second, "m1", NULL, 0);
+        hello.epoch = 2;
+        assert_int_equal(intake_hello_epoch(first->state, &hello, "x", &event), 1);
+        assert_int_equal(event.kind, EVENT_DEPOSED);
+}
+
+/* Its answer was lost, or it comes late: no reason to stop. */
+static void test_an_agent_that_holds_our_epoch_unheard_is_claimed_again_after_the_claim(
+                void **state) {
+        AUTO(Lab) *lab = lab_new();
+        Hello hello = lab_hello_of("a1", ROLE_AGENT, 0);
+
+        lab_join_masters(lab, 1);
+        hello.epoch = 1;
+        lab_hello(lab, &hello);
+        assert_int_equal(lab->state->epoch, 1);
+        assert_int_equal(lab->state->deposed_by, 0);
+        lab_expect_order(lab, "a1", MESSAGE_CLAIM, NULL);
+}
+
 static void test_an_epoch_that_could_not_be_topped_is_ignored(void **state) {
         AUTO(Lab) *lab = lab_new();
         Event event;
 
+        Hello hello = lab_hello_of("m1", ROLE_MASTER, 1);
+
+        hello.epoch = EPOCH_MAX;
         assert_int_equal(intake_epoch(lab->state, "m1", EPOCH_MAX, "x", &event), 0);
+        assert_int_equal(intake_hello_epoch(lab->state, &hello, "x", &event), 0);
 }
 
 static void test_a_deposed_coordinator_that_is_started_again_claims_above_the_other(void **state) {
@@ -180,7 +225,7 @@ static void test_a_report_that_is_repeated_changes_nothing(void **state) {
         static const StepState ways[] = { STEP_STAGED, STEP_SLOTTED, STEP_STARTED, STEP_VERIFYING,
                                           STEP_DONE };
 
-        for (size_t way = 0; way < ELEMENTSOF(ways); way++)
+        for (size_t way = 0; way < ELEMENTSOF(ways); way++) {
                 for (unsigned said = 0; said < NODE_STEP_COUNT; said++) {
                         AUTO(Lab) *lab = lab_with_m1(ways[way]);
                         Step after;
@@ -193,6 +238,7 @@ static void test_a_report_that_is_repeated_changes_nothing(void **state) {
                                 assert_int_equal(lab_report(lab, "m1", (NodeStep) said, 1, 0), 0);
                         assert_memory_equal(&after, step_of(lab), sizeof(after));
                 }
+        }
 }
 
 static void test_a_decline_frees_the_slot_it_was_asked_for_and_no_later_one(void **state) {
@@ -351,7 +397,7 @@ static void test_a_restored_log_learns_from_the_node_how_far_it_is(void **state)
         };
         AUTO(Lab) *whole = lab_with_m1(STEP_STARTED);
 
-        for (size_t keep = 0; keep < whole->count; keep++)
+        for (size_t keep = 0; keep < whole->count; keep++) {
                 for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                         AUTO(Lab) *lab = lab_with_m1(STEP_STARTED);
                         StepBrief brief = { STEP_ONE, rows[i].said, 7, rows[i].status, 0 };
@@ -380,6 +426,7 @@ static void test_a_restored_log_learns_from_the_node_how_far_it_is(void **state)
                         assert_int_equal(node->step.fence, 7);
                         assert_int_equal(node->foreign_count, 0);
                 }
+        }
 }
 
 static void test_an_intent_that_a_restored_log_has_no_slot_for_can_still_be_declined(void **state) {
@@ -648,6 +695,10 @@ int main(void) {
                                 test_a_higher_epoch_is_topped_before_the_claim_is_complete_and_obeyed_after),
                 cmocka_unit_test(
                                 test_a_claim_that_was_complete_once_does_not_top_another_coordinator),
+                cmocka_unit_test(
+                                test_an_epoch_that_another_coordinator_has_claimed_under_our_number_is_topped),
+                cmocka_unit_test(
+                                test_an_agent_that_holds_our_epoch_unheard_is_claimed_again_after_the_claim),
                 cmocka_unit_test(test_an_epoch_that_could_not_be_topped_is_ignored),
                 cmocka_unit_test(
                                 test_a_deposed_coordinator_that_is_started_again_claims_above_the_other),

@@ -57,7 +57,7 @@ static void format_boot(unsigned boot, char buffer[static ID_TEXT_MAX]) {
         (void) text_format(buffer, ID_TEXT_MAX, "%032x", boot);
 }
 
-/* --- systemd and rollpatch-step --------------------------------------------------------------- */
+/* --- systemd and rollpatch-step --- */
 
 static void step_begins(World *w) {
         if (w->order != w->unit || w->order_boot != w->boot || w->disk.started_fence) {
@@ -109,7 +109,7 @@ static bool interrupted(World *w) {
         return true;
 }
 
-/* --- the shell -------------------------------------------------------------------------------- */
+/* --- the shell --- */
 
 static int write_intent(World *w) {
         if (draw(w, 8) == 0)

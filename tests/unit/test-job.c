@@ -20,7 +20,7 @@
 #define FENCE 5
 #define SINCE (100 * USEC_PER_SEC)
 
-/* --- every state, every event, every guard ---------------------------------------------------- */
+/* --- every state, every event, every guard --- */
 
 typedef struct Expected {
         JobVerdict verdict;
@@ -300,7 +300,7 @@ static void test_the_same_order_is_told_from_another_whoever_sends_it(void **sta
         assert_false(job_stage_is_same(&one, &other));
 }
 
-/* --- the table -------------------------------------------------------------------------------- */
+/* --- the table --- */
 
 static void test_what_is_told_as_done_is_written_first(void **state) {
         for (size_t i = 0; i < job_transition_count; i++) {

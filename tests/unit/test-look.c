@@ -167,7 +167,7 @@ static void assert_says(const char *text, const char *part) {
                 fail_msg("the look said '%s', want '%s'", text, part);
 }
 
-/* --- tests ------------------------------------------------------------------------------------ */
+/* --- tests --- */
 
 static void test_without_others_there_is_nothing_to_look_at(void **state) {
         Lab *lab = *state;

@@ -82,11 +82,18 @@ static void test_a_halt_reaches_every_state_that_is_under_way(void **state) {
         assert_null(run_next(RUN_HALTED, RUN_EVENT_PAUSED));
 }
 
+static void check_name(const EnumNames *names, unsigned value) {
+        const char *name = enum_name(names, value);
+
+        assert_non_null(name);
+        assert_int_equal(enum_value(names, name ? name : ""), value);
+}
+
 static void test_every_state_and_event_has_a_name(void **state) {
         for (unsigned i = 0; i < RUN_STATE_COUNT; i++)
-                assert_int_equal(enum_value(&run_state_names, enum_name(&run_state_names, i)), i);
+                check_name(&run_state_names, i);
         for (unsigned i = 0; i < RUN_EVENT_COUNT; i++)
-                assert_int_equal(enum_value(&run_event_names, enum_name(&run_event_names, i)), i);
+                check_name(&run_event_names, i);
 }
 
 int main(void) {

@@ -55,7 +55,7 @@ typedef struct Lab {
         bool link_is_down;
 } Lab;
 
-/* --- the lab ---------------------------------------------------------------------------------- */
+/* --- the lab --- */
 
 static int send_message(const Message *message, void *userdata) {
         Lab *lab = userdata;
@@ -158,7 +158,7 @@ static int teardown(void **state) {
         return 0;
 }
 
-/* --- looking at it ---------------------------------------------------------------------------- */
+/* --- looking at it --- */
 
 static const Message *last_sent(const Lab *lab, MessageKind kind) {
         size_t i = lab->sent_count;
@@ -263,7 +263,7 @@ static void assert_refused(const Lab *lab, const char *order, Refusal refusal, c
                 fail_msg("the reason is '%s', want '%s'", refused->reason, reason);
 }
 
-/* --- orders ----------------------------------------------------------------------------------- */
+/* --- orders --- */
 
 static void claim(Lab *lab, uint64_t epoch) {
         runner_handle(lab->runner,
@@ -329,7 +329,7 @@ static void acknowledge(Lab *lab, const char *op) {
         runner_handle(lab->runner, &message);
 }
 
-/* --- playing rollpatch-step ------------------------------------------------------------------- */
+/* --- playing rollpatch-step --- */
 
 static void path_of(const Lab *lab, const char *name, char path[static PATH_MAX]) {
         assert_true(text_format(path, PATH_MAX, "%s/steps/" STEP "/%s", lab->dir, name));
@@ -400,7 +400,7 @@ static void prepare_running(Lab *lab) {
         wait_report(lab, NODE_STEP_RUNNING);
 }
 
-/* --- a good day ------------------------------------------------------------------------------- */
+/* --- a good day --- */
 
 static void test_a_step_goes_from_stage_to_end(void **state) {
         Lab *lab = *state;
@@ -495,7 +495,7 @@ static void test_the_newest_step_that_is_not_over_is_in_the_heartbeat(void **sta
         assert_int_equal(runner_get_fence(lab->runner), 3);
 }
 
-/* --- who may order ---------------------------------------------------------------------------- */
+/* --- who may order --- */
 
 static void test_nobody_orders_who_has_not_claimed(void **state) {
         Lab *lab = *state;
@@ -597,7 +597,7 @@ static void test_a_step_that_is_not_here_is_absent(void **state) {
         assert_refused(lab, "slot", REFUSAL_STATE, "not in this node's journal");
 }
 
-/* --- starts that are not ---------------------------------------------------------------------- */
+/* --- starts that are not --- */
 
 static void test_a_start_order_is_valid_for_five_seconds(void **state) {
         Lab *lab = *state;
@@ -741,7 +741,7 @@ static void test_asked_again_it_says_what_it_has_done(void **state) {
         assert_int_equal(last_report(lab)->fence, 8);
 }
 
-/* --- leftovers and disks ---------------------------------------------------------------------- */
+/* --- leftovers and disks --- */
 
 static void prepare_leftover(Lab *lab, Role role, char path[static PATH_MAX]) {
         lab->role = role;
@@ -833,7 +833,7 @@ static void test_a_stage_that_fails_says_why_and_may_be_tried_again(void **state
         assert_int_equal(lab->sent_count, 1);
 }
 
-/* --- starting anew ---------------------------------------------------------------------------- */
+/* --- starting anew --- */
 
 static void test_after_a_restart_a_running_step_is_followed_to_its_end(void **state) {
         Lab *lab = *state;
@@ -950,7 +950,7 @@ static void test_a_damaged_step_is_unknown_and_blocks_others(void **state) {
         assert_refused(lab, "slot", REFUSAL_STATE, STEP " is in hand");
 }
 
-/* --- no answer is no answer ------------------------------------------------------------------- */
+/* --- no answer is no answer --- */
 
 static void test_a_lost_connection_is_unknown_and_not_an_end(void **state) {
         Lab *lab = *state;
@@ -1014,7 +1014,7 @@ static void test_a_step_that_takes_too_long_is_reported_and_goes_on(void **state
         assert_string_equal(last_report(lab)->reason, "");
 }
 
-/* --- sixty-four ------------------------------------------------------------------------------- */
+/* --- sixty-four --- */
 
 /* As if they had been staged, one after the other. */
 static void stage_many(Lab *lab, unsigned count) {

@@ -58,7 +58,7 @@ typedef struct Lab {
         bool link_is_down;
 } Lab;
 
-/* --- the lab ---------------------------------------------------------------------------------- */
+/* --- the lab --- */
 
 static int send_message(const Message *message, void *userdata) {
         Lab *lab = userdata;
@@ -199,7 +199,7 @@ static uint64_t number(const Sample *sample, const char *name) {
         return value;
 }
 
-/* --- programs --------------------------------------------------------------------------------- */
+/* --- programs --- */
 
 #define EXHIBITOR                                             \
         "{\"samples\":[{\"check\":\"exhibitor\",\"verdict\":" \
@@ -300,7 +300,7 @@ static void test_without_an_address_nobody_is_asked(void **state) {
         assert_int_equal(lab->sent[1].verdict, VERDICT_UNKNOWN);
 }
 
-/* --- watches ---------------------------------------------------------------------------------- */
+/* --- watches --- */
 
 static void test_a_question_under_way_goes_on_under_a_new_watch(void **state) {
         Lab *lab = *state;
@@ -382,7 +382,7 @@ static void test_a_reset_ends_all_questions(void **state) {
         assert_int_equal(lab->sent_count, 0);
 }
 
-/* --- without a program ------------------------------------------------------------------------ */
+/* --- without a program --- */
 
 static void test_the_version_is_compared_with_the_one_that_is_wanted(void **state) {
         Lab *lab = *state;

@@ -129,7 +129,7 @@ static void assert_refused(Lab *lab, const char *reason) {
 
 #define COPY "echo \"$*\" > arguments; cp served \"$5\"; echo '{\"ok\":true}'"
 
-/* --- fetching --------------------------------------------------------------------------------- */
+/* --- fetching --- */
 
 static void test_the_right_script_is_fetched_and_verified(void **state) {
         Lab *lab = *state;
@@ -226,7 +226,7 @@ static void test_a_script_that_is_too_big_is_not_even_fetched(void **state) {
         assert_int_equal(error.code, ERROR_TOO_BIG);
 }
 
-/* --- helpers ---------------------------------------------------------------------------------- */
+/* --- helpers --- */
 
 static void on_helper(
                 int status, const char *output, size_t size, const Error *error, void *userdata) {

@@ -544,10 +544,25 @@ static void test_no_second_master_gets_a_slot_by_any_decision_of_ours(void **unu
         /* What a node says has happened has happened, but nothing is added to it. */
         (void) lab_report(lab, "m2", NODE_STEP_ENDED, 0, 3);
         assert_true(lab_node(lab, "m2")->step.slot);
+        lab_step(lab, "m2", STEP_EVENT_RELEASED);
         event = lab_step_event(lab, "m2", STEP_EVENT_RECHECKED);
         assert_true(is_refused(lab, &event));
         lab_step(lab, "m1", STEP_EVENT_RELEASED);
         assert_false(is_refused(lab, &event));
+}
+
+/* A restored log has heard of two that were patched: each can be judged with the slot it has. */
+static void test_a_master_that_has_the_slot_is_judged_again_whoever_else_has_one(void **unused) {
+        AUTO(Lab) *lab = lab_new();
+
+        lab_join_masters(lab, 3);
+        lab_run(lab, three, 3, false);
+        (void) lab_report(lab, "m1", NODE_STEP_INTERRUPTED, 4, 0);
+        (void) lab_report(lab, "m2", NODE_STEP_INTERRUPTED, 5, 0);
+        assert_true(lab_node(lab, "m1")->step.slot);
+        lab_step(lab, "m2", STEP_EVENT_RECHECKED);
+        lab_step(lab, "m1", STEP_EVENT_RECHECKED);
+        assert_int_equal(lab_node(lab, "m1")->step.state, STEP_VERIFYING);
 }
 
 static void test_a_start_order_needs_its_slot(void **unused) {
@@ -731,6 +746,8 @@ int main(void) {
                 cmocka_unit_test(
                                 test_a_slot_needs_a_higher_fence_a_running_run_and_a_complete_claim),
                 cmocka_unit_test(test_no_second_master_gets_a_slot_by_any_decision_of_ours),
+                cmocka_unit_test(
+                                test_a_master_that_has_the_slot_is_judged_again_whoever_else_has_one),
                 cmocka_unit_test(test_a_start_order_needs_its_slot),
                 cmocka_unit_test(
                                 test_a_master_is_never_set_aside_and_a_run_never_finished_with_a_slot),

@@ -37,7 +37,7 @@ typedef struct Place {
         StepJournal *journal;
 } Place;
 
-/* --- the stage -------------------------------------------------------------------------------- */
+/* --- the stage --- */
 
 static StepJournal *open_journal(const char *dir) {
         StepJournal *journal = NULL;
@@ -179,7 +179,7 @@ static StepRecord read_good(const Place *place) {
         return record;
 }
 
-/* --- the journal itself ----------------------------------------------------------------------- */
+/* --- the journal itself --- */
 
 static void test_a_journal_keeps_its_id_until_it_is_wiped(void **state) {
         Place *place = *state;
@@ -247,7 +247,7 @@ static void test_a_damaged_id_or_epoch_is_not_guessed(void **state) {
         }
 }
 
-/* --- steps ------------------------------------------------------------------------------------ */
+/* --- steps --- */
 
 static void test_what_is_written_is_read(void **state) {
         Place *place = *state;
@@ -449,7 +449,7 @@ static void test_the_last_bytes_of_the_output_are_read(void **state) {
         assert_memory_equal(buffer, "abc", 3);
 }
 
-/* --- the start protocol ----------------------------------------------------------------------- */
+/* --- the start protocol --- */
 
 static void test_a_decline_withdraws_the_order_first(void **state) {
         Place *place = *state;
@@ -559,7 +559,7 @@ static void test_of_start_and_withdrawal_exactly_one_wins(void **state) {
         (void) munmap(race, sizeof(*race));
 }
 
-/* --- a full disk ------------------------------------------------------------------------------ */
+/* --- a full disk --- */
 
 static void fill_disk(const Place *place, int *ret_fd) {
         char block[4096] = {}, path[PATH_MAX];
@@ -627,7 +627,7 @@ static void test_a_disk_that_is_read_only_is_an_error(void **state) {
         assert_true(read_good(place).facts.stage);
 }
 
-/* --- all steps -------------------------------------------------------------------------------- */
+/* --- all steps --- */
 
 static void test_steps_are_listed_from_the_oldest(void **state) {
         static const char *const names[] = { "r1-c", "r2-a", "r3-b" };

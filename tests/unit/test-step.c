@@ -43,7 +43,7 @@ typedef struct Place {
         char program[PATH_MAX];
 } Place;
 
-/* --- the stage -------------------------------------------------------------------------------- */
+/* --- the stage --- */
 
 static void put(const Place *place, const char *name, const char *text, mode_t mode) {
         assert_int_equal(file_replace(place->fd, name, text, strlen(text), mode, NULL), 0);
@@ -123,7 +123,7 @@ static int teardown(void **state) {
         return 0;
 }
 
-/* --- running it ------------------------------------------------------------------------------- */
+/* --- running it --- */
 
 static pid_t start_with(const Place *place, const char *dir, const char *fence, int out) {
         pid_t pid = fork();
@@ -211,7 +211,7 @@ static uint64_t result_number(const Place *place, size_t key) {
         return number;
 }
 
-/* --- once ------------------------------------------------------------------------------------- */
+/* --- once --- */
 
 static void test_it_runs_the_script_and_says_how_it_ended(void **state) {
         const Place *place = *state;
@@ -364,7 +364,7 @@ static void test_told_to_end_before_the_start_it_does_not_start(void **state) {
         assert_not_started(place);
 }
 
-/* --- what the script sees --------------------------------------------------------------------- */
+/* --- what the script sees --- */
 
 static void test_the_script_gets_a_plain_environment_and_no_terminal(void **state) {
         const Place *place = *state;
@@ -398,7 +398,7 @@ static void test_both_streams_are_kept_and_passed_on(void **state) {
         assert_int_equal(strlen(output), 8);
 }
 
-/* --- how it may end --------------------------------------------------------------------------- */
+/* --- how it may end --- */
 
 static void test_a_failing_script_gives_its_status(void **state) {
         const Place *place = *state;
@@ -474,7 +474,7 @@ static void test_told_to_end_it_notes_that_and_lets_the_script_end(void **state)
         assert_false(is_there(place, "signalled"));
 }
 
-/* --- bounds ----------------------------------------------------------------------------------- */
+/* --- bounds --- */
 
 static void test_head_and_tail_of_a_long_output_are_kept(void **state) {
         const Place *place = *state;
@@ -529,7 +529,7 @@ static void test_a_journal_that_is_gone_does_not_kill_the_script(void **state) {
         (void) close(ends[1]);
 }
 
-/* --- a full disk ------------------------------------------------------------------------------ */
+/* --- a full disk --- */
 
 static void need_small_disk(Place *place, const char *size) {
         if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||

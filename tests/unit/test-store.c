@@ -314,7 +314,7 @@ static ssize_t slurp(const char *path, char *bytes, size_t space) {
         return fd < 0 ? -1 : read(fd, bytes, space);
 }
 
-#define FILE_SPACE (1024 * 1024)
+#define FILE_SPACE ((size_t) 1024 * 1024)
 
 typedef struct Bytes {
         ssize_t log_size;
@@ -489,7 +489,7 @@ static void fill_disk(const char *path) {
 
         assert_true(fd >= 0);
         while (write(fd, bytes, sizeof(bytes)) > 0)
-                continue;
+                ;
 }
 
 /* Appends until it fails. */
