@@ -259,7 +259,9 @@ def test_exit_0_with_failing_checks_does_not_pass(cluster):
 
 def test_a_node_cut_off_between_slot_and_start_does_not_start_on_an_old_gate(cluster):
     """The link comes back long after the gate was judged: the gate is judged again, and is closed."""
-    first, other = [m for m in MASTERS if m != cluster.leader()]
+    modes = cluster.zookeeper_modes()
+    first = next(m for m in MASTERS if m != cluster.leader() and modes[m] == "follower")
+    other = next(m for m in MASTERS if m not in (first, cluster.leader()))
     cluster.node(first).host.write(
         "/etc/systemd/system/rollpatch-agent.service.d/hold.conf",
         "[Service]\nEnvironment=ROLLPATCH_CRASH_AT=start-received ROLLPATCH_CRASH_DIR=/crash\n",

@@ -774,6 +774,33 @@ static void operate(size_t which) {
  * ------------------------------------------------------------------------------------------------
  */
 
+/* Whose files are wiped while its script runs is protected by what the log remembers of it. When
+ * that is gone at the same time nobody is left who could know: not tried here. */
+static bool is_remembered(const SimNode *node) {
+        char journal[ID_TEXT_MAX];
+
+        fill_number(journal, node->journal);
+        for (size_t i = 0; i < COPIES; i++) {
+                const Node *known =
+                                sim.labs[i] ? state_find_node_const(sim.labs[i]->state, node->name)
+                                            : NULL;
+
+                if (sim.labs[i] && (!known || strcmp(known->journal_id, journal) != 0))
+                        return false;
+        }
+
+        return true;
+}
+
+static bool has_orphan(void) {
+        for (size_t i = 0; i < MASTERS; i++) {
+                if (sim.nodes[i].orphan_until > sim.now)
+                        return true;
+        }
+
+        return false;
+}
+
 static void wipe(SimNode *node) {
         node->orphan_until = has_unit(node) ? sim.now + 2 * USEC_PER_MINUTE : 0;
         node->step_count = 0;
@@ -787,7 +814,7 @@ static void harm_node(SimNode *node) {
                 kill_agent(node, draw(5) * USEC_PER_SEC);
         if (happens(400))
                 reboot(node);
-        if (happens(300))
+        if (happens(300) && (is_remembered(node) || !has_unit(node)))
                 wipe(node);
         if (happens(500))
                 kill_agent(node, (200 + draw(60)) * USEC_PER_SEC); /* lost */
@@ -804,9 +831,9 @@ static void harm_lab(size_t lab) {
                 restart_lab(lab, 0);
         if (happens(60))
                 sim.crash_in = (unsigned) (1 + draw(4));
-        if (happens(250))
+        if (happens(250) && !has_orphan())
                 restart_lab(lab, draw(30));
-        if (happens(250) && !sim.labs[1])
+        if (happens(250) && !has_orphan() && !sim.labs[1])
                 copy_lab();
 }
 
