@@ -85,7 +85,10 @@ bool health_hear(
 
         health = make_health(&facts->nodes[subject]);
         *ret_subject = subject;
-        return health && window_add(&health->windows[row->id], sample, now);
+        return health && window_add(&health->windows[row->id], sample, now,
+                                    check_newest_max(
+                                                    row, state->nodes[subject].role,
+                                                    state_has_open_run(state)));
 }
 
 /* --- one answer of one node --- */

@@ -24,7 +24,7 @@ static bool is_continued(const Sample *was, const Sample *is) {
                same_text(was, is, "mode") && same_text(was, is, "id");
 }
 
-bool window_add(Window *window, const Sample *sample, usec_t now) {
+bool window_add(Window *window, const Sample *sample, usec_t now, usec_t gap_max) {
         usec_t at = span_sub(now, sample->age);
         bool first = window->newest == 0;
         bool differs = first || window->sample.verdict != sample->verdict;
@@ -32,7 +32,8 @@ bool window_add(Window *window, const Sample *sample, usec_t now) {
         if (sample->verdict != VERDICT_PASS) {
                 window->since = 0;
                 window->passes = 0;
-        } else if (window->since == 0 || !is_continued(&window->sample, sample)) {
+        } else if (window->since == 0 || span_sub(at, window->newest) > gap_max ||
+                   !is_continued(&window->sample, sample)) {
                 window->since = at;
                 window->passes = 1;
         } else {

@@ -18,9 +18,11 @@ typedef struct Window {
         uint64_t passes;
 } Window;
 
-/* Takes in a sample that was received at `now`. True when its verdict differs from the one before.
+/* Takes in a sample that was received at `now`. Silence of more than `gap_max` breaks the row:
+ * nobody knows what was true meanwhile (promise 2). True when its verdict differs from the one
+ * before.
  */
-bool window_add(Window *window, const Sample *sample, usec_t now);
+bool window_add(Window *window, const Sample *sample, usec_t now, usec_t gap_max);
 
 /* Forgets everything: what was seen before says nothing about what comes. */
 void window_reset(Window *window);
