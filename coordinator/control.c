@@ -17,8 +17,9 @@
 
 /* The server's half of the control socket. Whoever gets in may be slow, silent, hasty or broken;
  * none of that may cost the run a moment. So every descriptor is non-blocking, every client has one
- * timer, and there is a fixed number of clients. A client is either stating its request (`answer`
- * is NULL: we wait for input) or taking its answer (we wait for room); it never goes back.
+ * timer, and there is a fixed number of clients. A client is stating its request (`answer` is NULL:
+ * we wait for input), or waiting for an answer that others must give (`ticket` is set: we wait for
+ * nothing but its end), or taking its answer (we wait for room); it never goes back.
  *
  * The socket is bound under PATH.new and renamed to PATH once it listens. So a socket at PATH
  * always has, or had, somebody behind it: one that refuses connections is left over from a crash
@@ -34,6 +35,7 @@
 #ifndef CONTROL_REQUEST_TIME /* the tests are less patient */
 #        define CONTROL_REQUEST_TIME (10 * USEC_PER_SEC)
 #        define CONTROL_ANSWER_TIME  (30 * USEC_PER_SEC)
+#        define CONTROL_LATER_TIME   (60 * USEC_PER_SEC)
 #endif
 
 typedef struct Client Client;
@@ -45,6 +47,8 @@ struct Client {
         sd_event_source *io;
         sd_event_source *timer; /* for the request first, then for the answer */
         struct ucred credentials;
+        uint64_t ticket; /* 0: is not answered later */
+        char verb[VERB_TEXT_MAX];
         char *answer;
         size_t size;
         size_t sent;
@@ -61,6 +65,7 @@ struct Control {
         ino_t inode;
         Client *clients;
         size_t client_count;
+        uint64_t tickets; /* given so far */
         char request[CONTROL_REQUEST_MAX];
 };
 
@@ -120,6 +125,7 @@ static char *answer_print(const char *verb, int status, Json *answer, const Erro
         AUTO(Json) *document = json_new_object();
         bool good;
 
+        assert(answer || error);
         if (!document || !json_add_u64(document, "version", CONTROL_VERSION))
                 return NULL;
         if (verb && !json_add_string(document, "verb", verb))
@@ -156,11 +162,15 @@ static void client_free(Client *client) {
 }
 
 /* A name for the audit; an account that is gone, or a directory that is down, leaves the number. */
-static void peer_fill(const Client *client, const char *terminal, ControlPeer *ret) {
+static void peer_fill(Client *client, const char *terminal, ControlPeer *ret) {
         char record[USER_RECORD_MAX];
         struct passwd entry, *found = NULL;
 
-        *ret = (ControlPeer) { .uid = client->credentials.uid, .pid = client->credentials.pid };
+        *ret = (ControlPeer) {
+                .ticket = ++client->control->tickets,
+                .uid = client->credentials.uid,
+                .pid = client->credentials.pid,
+        };
         (void) text_copy(ret->terminal, sizeof(ret->terminal), terminal);
 
         if (getpwuid_r(client->credentials.uid, &entry, record, sizeof(record), &found) == 0 &&
@@ -183,8 +193,15 @@ static bool client_answer(Client *client, char *answer) {
                sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT) >= 0;
 }
 
-static bool client_refuse(Client *client, const char *verb, const Error *error) {
-        return client_answer(client, answer_print(verb, EXIT_USAGE, NULL, error));
+/* Until whoever has the ticket answers, only the client's end is waited for. */
+static bool client_wait(Client *client) {
+        return sd_event_source_set_io_events(client->io, 0) >= 0 &&
+               sd_event_source_set_time_relative(client->timer, CONTROL_LATER_TIME) >= 0 &&
+               sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT) >= 0;
+}
+
+static bool client_refuse(Client *client, int status, const char *verb, const Error *error) {
+        return client_answer(client, answer_print(verb, status, NULL, error));
 }
 
 static bool client_handle(Client *client, const char *text, size_t length) {
@@ -198,11 +215,18 @@ static bool client_handle(Client *client, const char *text, size_t length) {
 
         if (json_parse(text, length, &document, &error) < 0 ||
             request_read(document, &request, &error) < 0)
-                return client_refuse(client, request.verb, &error);
+                return client_refuse(client, EXIT_USAGE, request.verb, &error);
 
+        /* The ticket is good from now on: the answer may be there before the handler returns. */
         peer_fill(client, request.terminal, &peer);
+        client->ticket = peer.ticket;
+        (void) text_copy(client->verb, sizeof(client->verb), request.verb);
         status = control->handler(
                         request.verb, request.arguments, &peer, &answer, &error, control->userdata);
+        if (status == CONTROL_LATER)
+                return client->answer || client_wait(client);
+
+        client->ticket = 0;
         return client_answer(client, answer_print(request.verb, status, TAKE(answer), &error));
 }
 
@@ -222,7 +246,7 @@ static bool client_receive(Client *client) {
                 (void) error_setf(
                                 &error, ERROR_TOO_BIG, "request is %zd bytes, at most %zu", n,
                                 CONTROL_REQUEST_MAX);
-                return client_refuse(client, NULL, &error);
+                return client_refuse(client, EXIT_USAGE, NULL, &error);
         }
 
         return client_handle(client, control->request, (size_t) n);
@@ -247,7 +271,15 @@ static bool client_send(Client *client) {
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Client *client = ASSERT_PTR(userdata);
 
-        if (!(client->answer ? client_send(client) : client_receive(client)))
+        bool goes_on;
+
+        if (client->answer) {
+                goes_on = client_send(client);
+        } else {
+                goes_on = !client->ticket && client_receive(client); /* a waiting one hangs up */
+        }
+
+        if (!goes_on)
                 client_free(client);
 
         return 0;
@@ -255,13 +287,15 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 
 static int on_client_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         Client *client = ASSERT_PTR(userdata);
+        bool later = client->ticket != 0;
         char span[SPAN_TEXT_MAX];
         Error error = {};
 
         (void) error_setf(
-                        &error, ERROR_TIMEOUT, "no request came in %s",
-                        span_format(CONTROL_REQUEST_TIME, span));
-        if (client->answer || !client_refuse(client, NULL, &error))
+                        &error, ERROR_TIMEOUT, "no %s came in %s", later ? "answer" : "request",
+                        span_format(later ? CONTROL_LATER_TIME : CONTROL_REQUEST_TIME, span));
+        if (client->answer || !client_refuse(client, later ? EXIT_FAILED : EXIT_USAGE,
+                                             later ? client->verb : NULL, &error))
                 client_free(client);
 
         return 0;
@@ -458,6 +492,20 @@ int control_new(sd_event *event,
 
         *ret = TAKE(control);
         return 0;
+}
+
+void control_answer(
+                Control *control, uint64_t ticket, int status, Json *answer, const Error *error) {
+        Client *client = control->clients;
+
+        while (client && (client->ticket != ticket || client->answer))
+                client = client->next;
+
+        if (!client) {
+                json_free(answer);
+        } else if (!client_answer(client, answer_print(client->verb, status, answer, error))) {
+                client_free(client);
+        }
 }
 
 void control_free(Control *control) {

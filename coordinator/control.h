@@ -28,8 +28,12 @@ typedef enum ControlExit {
         EXIT_UNSAFE = 6,      /* refused as unsafe */
 } ControlExit;
 
+/* What a handler returns that will answer later, with control_answer(). */
+#define CONTROL_LATER (-1)
+
 /* Who asks, as the kernel says (SO_PEERCRED); `terminal` is what the client says, for the audit. */
 typedef struct ControlPeer {
+        uint64_t ticket; /* of this request, for control_answer(); never used twice */
         uint32_t uid;
         int32_t pid;
         char user[64];
@@ -38,8 +42,9 @@ typedef struct ControlPeer {
 
 typedef struct Control Control;
 
-/* Answers one request, at once. Returns the exit status. On EXIT_OK (or any exit with an answer)
- * gives `ret_answer` (an object, taken); otherwise fills `error`. */
+/* Answers one request. Returns the exit status. On EXIT_OK (or any exit with an answer) gives
+ * `ret_answer` (an object, taken); otherwise fills `error`. What other hosts must be asked for is
+ * answered CONTROL_LATER: then nothing is given, and the peer's ticket is kept. */
 typedef int (*ControlHandler)(
                 const char *verb,
                 const Json *arguments,
@@ -50,13 +55,18 @@ typedef int (*ControlHandler)(
 
 /* Makes the socket at `path` (mode 0660, its directory must exist), replacing a stale one; one that
  * is alive is refused. Only root and the socket's group get in. At most 64 clients at once, each at
- * most 10 s to state its request and 30 s to take its answer. */
+ * most 10 s to state its request, 60 s to be answered later, and 30 s to take its answer. */
 int control_new(sd_event *event,
                 const char *path,
                 ControlHandler handler,
                 void *userdata,
                 Control **ret,
                 Error *error);
+
+/* The answer to a request that was put off; of a client that is gone by now, nothing happens. Takes
+ * `answer`; NULL: `error` says why there is none. */
+void control_answer(
+                Control *control, uint64_t ticket, int status, Json *answer, const Error *error);
 
 void control_free(Control *control);
 DEFINE_AUTO(Control, control_free)

@@ -13,6 +13,7 @@
 /* Tests do not wait for half a minute; and they look into the server. */
 #define CONTROL_REQUEST_TIME (500 * USEC_PER_MSEC)
 #define CONTROL_ANSWER_TIME  (500 * USEC_PER_MSEC)
+#define CONTROL_LATER_TIME   (600 * USEC_PER_MSEC)
 #include "coordinator/control.c" // NOLINT(bugprone-suspicious-include): see above
 
 #include <fcntl.h>
@@ -44,6 +45,11 @@ static int on_request(
 
         f->calls++;
         f->peer = *peer;
+        if (strcmp(verb, "later") == 0 || strcmp(verb, "at-once") == 0) {
+                if (strcmp(verb, "at-once") == 0)
+                        control_answer(f->control, peer->ticket, EXIT_OK, json_new_object(), NULL);
+                return CONTROL_LATER;
+        }
         if (strcmp(verb, "refuse") == 0) {
                 (void) error_setf(error, ERROR_UNSAFE, "m2 is not well");
                 return EXIT_UNSAFE;
@@ -215,6 +221,75 @@ static void test_a_long_answer_arrives_whole_in_packets(void **state) {
         assert_int_equal(json_parse(text, strlen(text), &answer, NULL), 0);
         assert_string_equal(
                         json_string_value(json_find(json_find(answer, "answer"), "body")), f->body);
+}
+
+/* --- answers that are put off --- */
+
+#define LATER "{\"version\":1,\"verb\":\"later\"}"
+
+static void test_a_request_may_be_answered_later(void **state) {
+        Fixture *f = *state;
+        int fd = come(f);
+
+        say(f, fd, LATER, strlen(LATER));
+        assert_true(is_open(fd));
+        control_answer(f->control, f->peer.ticket, EXIT_PAUSED, json_new_object(), NULL);
+        assert_string_equal(
+                        hear(f, fd), "{\"version\":1,\"verb\":\"later\",\"exit\":5,\"answer\":{}}");
+        assert_int_equal(f->control->client_count, 0);
+}
+
+static void test_a_put_off_answer_may_come_before_the_handler_returns(void **state) {
+        Fixture *f = *state;
+
+        assert_string_equal(
+                        ask(f, "{\"version\":1,\"verb\":\"at-once\"}"),
+                        "{\"version\":1,\"verb\":\"at-once\",\"exit\":0,\"answer\":{}}");
+}
+
+static void test_each_later_answer_goes_to_the_client_with_its_ticket(void **state) {
+        Fixture *f = *state;
+        Error error = {};
+        uint64_t tickets[2];
+        int fds[2];
+
+        for (size_t i = 0; i < 2; i++) {
+                fds[i] = come(f);
+                say(f, fds[i], LATER, strlen(LATER));
+                tickets[i] = f->peer.ticket;
+        }
+        assert_int_not_equal(tickets[0], tickets[1]);
+
+        (void) error_setf(&error, ERROR_TIMEOUT, "m2 does not answer");
+        control_answer(f->control, tickets[0], EXIT_FAILED, NULL, &error);
+        assert_non_null(strstr(hear(f, fds[0]), "m2 does not answer"));
+        assert_true(is_open(fds[1]));
+        control_answer(f->control, tickets[1], EXIT_OK, json_new_object(), NULL);
+        assert_non_null(strstr(hear(f, fds[1]), "\"exit\":0"));
+}
+
+static void test_an_answer_to_a_client_that_has_left_goes_nowhere(void **state) {
+        Fixture *f = *state;
+        int fd = come(f);
+
+        say(f, fd, LATER, strlen(LATER));
+        (void) close(fd);
+        turn(f);
+        assert_int_equal(f->control->client_count, 0);
+        control_answer(f->control, f->peer.ticket, EXIT_OK, json_new_object(), NULL);
+        control_answer(f->control, f->peer.ticket + 1000, EXIT_OK, json_new_object(), NULL);
+}
+
+static void test_a_request_that_nobody_ever_answers_ends_with_an_error(void **state) {
+        Fixture *f = *state;
+        int fd = come(f);
+
+        say(f, fd, LATER, strlen(LATER));
+        turn_later(f);
+        assert_non_null(
+                        strstr(hear(f, fd),
+                               "\"verb\":\"later\",\"exit\":1,\"error\":{\"code\":\"timeout\""));
+        assert_int_equal(f->control->client_count, 0);
 }
 
 /* --- who asks --- */
@@ -530,6 +605,11 @@ int main(void) {
                 TEST(test_a_refusal_carries_code_and_text),
                 TEST(test_arguments_may_be_left_out),
                 TEST(test_a_long_answer_arrives_whole_in_packets),
+                TEST(test_a_request_may_be_answered_later),
+                TEST(test_a_put_off_answer_may_come_before_the_handler_returns),
+                TEST(test_each_later_answer_goes_to_the_client_with_its_ticket),
+                TEST(test_an_answer_to_a_client_that_has_left_goes_nowhere),
+                TEST(test_a_request_that_nobody_ever_answers_ends_with_an_error),
                 TEST(test_the_handler_is_told_who_asks_as_the_kernel_says),
                 TEST(test_a_terminal_name_is_cleaned_and_cut),
                 TEST(test_garbage_is_answered_with_an_error_and_exit_2),
