@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/answers.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -89,6 +91,14 @@ int answer_runs(const Coordinator *coordinator, Json **ret, Error *error) {
 
 /* --- report --- */
 
+/* The newest verdict on one check of one node. */
+typedef struct Checked {
+        char node[NAME_TEXT_MAX];
+        char check[CHECK_NAME_MAX];
+        Verdict verdict;
+        char reason[REASON_MAX];
+} Checked;
+
 typedef struct ReportReader {
         uint64_t number; /* of the run that is asked for */
         bool inside;
@@ -96,6 +106,8 @@ typedef struct ReportReader {
         Json *run;
         Json *events;
         Json *steps;
+        Checked *checked; /* owned */
+        size_t checked_count;
         usec_t ended;
 } ReportReader;
 
@@ -117,6 +129,37 @@ static void report_line(ReportReader *reader, const Event *event) {
         if (event->kind == EVENT_STEP && event->step.tail[0])
                 (void) json_add_string(row, "tail", event->step.tail);
         (void) json_append(reader->events, row);
+}
+
+static Checked *find_checked(const ReportReader *reader, const EventCheck *check) {
+        for (size_t i = 0; i < reader->checked_count; i++) {
+                Checked *checked = &reader->checked[i];
+
+                if (strcmp(checked->node, check->node) == 0 &&
+                    strcmp(checked->check, check->check) == 0)
+                        return checked;
+        }
+
+        return NULL;
+}
+
+static int note_check(ReportReader *reader, const EventCheck *check) {
+        Checked *checked = find_checked(reader, check);
+
+        if (!checked) {
+                checked = reallocarray(reader->checked, reader->checked_count + 1, sizeof(Checked));
+                if (!checked)
+                        return -ENOMEM;
+
+                reader->checked = checked;
+                checked = &reader->checked[reader->checked_count++];
+                (void) text_copy(checked->node, sizeof(checked->node), check->node);
+                (void) text_copy(checked->check, sizeof(checked->check), check->check);
+        }
+
+        checked->verdict = check->verdict;
+        (void) text_copy(checked->reason, sizeof(checked->reason), check->reason);
+        return 0;
 }
 
 /* The attempt that ends here, as one row: asked when another begins, and at the end. */
@@ -149,7 +192,7 @@ static void report_step(ReportReader *reader, const Node *node) {
         (void) json_append(reader->steps, row);
 }
 
-static void report_event(ReportReader *reader, const Event *event) {
+static int report_event(ReportReader *reader, const Event *event) {
         if (event->kind == EVENT_RUN_MADE) {
                 reader->inside = event->run_made.number == reader->number;
                 if (reader->inside)
@@ -157,7 +200,7 @@ static void report_event(ReportReader *reader, const Event *event) {
         }
 
         if (!reader->inside)
-                return;
+                return 0;
 
         if (event->kind == EVENT_STEP && (event->step.event == STEP_EVENT_RETRIED ||
                                           event->step.event == STEP_EVENT_UNQUARANTINED))
@@ -165,6 +208,8 @@ static void report_event(ReportReader *reader, const Event *event) {
 
         if (event->kind != EVENT_RUN_NODE && event->kind != EVENT_CLAIMED)
                 report_line(reader, event);
+
+        return event->kind == EVENT_CHECK ? note_check(reader, &event->check) : 0;
 }
 
 static int on_report(const Event *event, void *userdata, Error *error) {
@@ -175,7 +220,9 @@ static int on_report(const Event *event, void *userdata, Error *error) {
         if (was_inside && event->kind == EVENT_RUN_MADE)
                 return 1;
 
-        report_event(reader, event);
+        if (report_event(reader, event) < 0)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
         if (reader->inside && event->kind == EVENT_RUN &&
             (event->run.event == RUN_EVENT_FINISHED || event->run.event == RUN_EVENT_ABORTED))
                 reader->ended = event->at;
@@ -202,6 +249,47 @@ static Json *list_left(const State *state) {
         }
 
         return left;
+}
+
+static bool is_untouched(const Node *node) {
+        const uint32_t before = IN(STEP_WAITING) | IN(STEP_STAGING) | IN(STEP_STAGED) |
+                                IN(STEP_SLOTTED) | IN(STEP_QUARANTINED);
+
+        return IN(node->step.state) & before;
+}
+
+/* Of a node that was patched: what was asked of it last and could not be compared with anything. A
+ * node that was not patched was not checked at all. */
+static Json *list_not_checked(const ReportReader *reader) {
+        Json *list = json_new_array();
+        char text[REASON_MAX + NAME_TEXT_MAX + CHECK_NAME_MAX];
+
+        for (size_t i = 0; i < reader->checked_count; i++) {
+                const Checked *checked = &reader->checked[i];
+                const Node *node = state_find_node_const(reader->state, checked->node);
+
+                if (checked->verdict != VERDICT_NOT_APPLICABLE || !node || is_untouched(node))
+                        continue;
+
+                (void) text_format(
+                                text, sizeof(text), "%s on %s: %s", checked->check, checked->node,
+                                checked->reason);
+                (void) json_append(list, json_new_string(text));
+        }
+
+        for (size_t i = 0; i < reader->state->node_count; i++) {
+                const Node *node = &reader->state->nodes[i];
+
+                if (!node->step.id[0] || !is_untouched(node))
+                        continue;
+
+                (void) text_format(
+                                text, sizeof(text), "%s: was not patched (%s)", node->name,
+                                enum_name(&step_state_names, node->step.state));
+                (void) json_append(list, json_new_string(text));
+        }
+
+        return list;
 }
 
 /* As they went down; those that did not, in the order of the plan. */
@@ -245,7 +333,7 @@ static Json *finish_report(ReportReader *reader) {
         (void) json_add(json, "run", TAKE(reader->run));
         (void) json_add(json, "steps", TAKE(reader->steps));
         (void) json_add(json, "events", TAKE(reader->events));
-        (void) json_add(json, "not_checked", json_new_array());
+        (void) json_add(json, "not_checked", list_not_checked(reader));
         (void) json_add(json, "left_to_you", list_left(reader->state));
         return json;
 }
@@ -274,6 +362,7 @@ int answer_report(const Coordinator *coordinator, uint64_t number, Json **ret, E
         json_free(reader.run);
         json_free(reader.events);
         json_free(reader.steps);
+        free(reader.checked);
         return r < 0 ? r : 0;
 }
 

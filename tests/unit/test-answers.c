@@ -184,6 +184,46 @@ static void test_a_report_tells_an_older_run_to_its_end_and_no_further(void **st
         compare("report-older", report_of(c, 1));
 }
 
+static void hear_check(Lab *lab, const char *node, const char *check, Verdict verdict) {
+        Event event = { .kind = EVENT_CHECK, .check = { .verdict = verdict } };
+
+        (void) text_copy(event.check.node, NAME_TEXT_MAX, node);
+        (void) text_copy(event.check.check, CHECK_NAME_MAX, check);
+        (void) text_copy(
+                        event.check.reason, REASON_MAX,
+                        verdict == VERDICT_NOT_APPLICABLE ? "no version is wanted" : "");
+        lab_commit(lab, &event);
+}
+
+/* What was once not comparable and has been compared since is checked. */
+static void test_a_report_lists_what_was_not_checked_at_the_end(void **state) {
+        Lab *lab = lab_new();
+        AUTO(Coordinator) *c = NULL;
+        AUTO(Json) *json = NULL;
+        const Json *list;
+
+        lab_join_masters(lab, 1);
+        lab_join(lab, "a1", ROLE_AGENT, 0);
+        lab_run(lab, (const char *const[]) { "m1", "a1" }, 2, true);
+        hear_check(lab, "m1", "version", VERDICT_NOT_APPLICABLE);
+        hear_check(lab, "m1", "check-runner", VERDICT_PASS);
+        lab_lead(lab, "m1", STEP_VERIFYING);
+        hear_check(lab, "m1", "version", VERDICT_PASS);
+        hear_check(lab, "m1", "check-runner", VERDICT_NOT_APPLICABLE);
+        hear_check(lab, "a1", "units", VERDICT_NOT_APPLICABLE);
+        c = fake_coordinator_new(lab);
+
+        json = report_of(c, 1);
+        list = json_find(json, "not_checked");
+        assert_int_equal(json_size(list), 2);
+        assert_string_equal(
+                        json_string_value(json_first(list)),
+                        "check-runner on m1: no version is wanted");
+        assert_string_equal(
+                        json_string_value(json_next(json_first(list))),
+                        "a1: was not patched (staging)");
+}
+
 static void test_a_report_without_a_number_is_of_the_newest_run(void **state) {
         AUTO(Coordinator) *c = coordinator_after_two_runs();
         auto_free char *by_number = NULL;
@@ -252,6 +292,7 @@ int main(void) {
                 cmocka_unit_test(test_status_can_be_asked_of_single_nodes),
                 cmocka_unit_test(test_nodes_lists_all_that_have_ever_reported),
                 cmocka_unit_test(test_a_report_tells_an_older_run_to_its_end_and_no_further),
+                cmocka_unit_test(test_a_report_lists_what_was_not_checked_at_the_end),
                 cmocka_unit_test(test_a_report_without_a_number_is_of_the_newest_run),
                 cmocka_unit_test(test_a_report_of_a_run_that_never_was_is_not_found),
                 cmocka_unit_test(test_a_report_without_any_run_is_not_found),
