@@ -62,6 +62,7 @@ static bool is_empty(const Field *field, const void *record) {
 
         switch (field->type) {
         case FIELD_TEXT:
+        case FIELD_BASE64:
         case FIELD_NAME:
         case FIELD_ID:
                 return member[0] == '\0';
@@ -79,6 +80,15 @@ static bool is_empty(const Field *field, const void *record) {
 
         assert(false);
         return false;
+}
+
+static bool base64_is_valid(const char *text, size_t length) {
+        size_t digits =
+                        strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                     "0123456789+/");
+
+        return length % 4 == 0 && length - digits <= 2 &&
+               strspn(text + digits, "=") == length - digits;
 }
 
 /* Both ways the same bounds: what is refused when it is read must not be written. */
@@ -106,6 +116,11 @@ static int check_text(const Field *field, const char *text, size_t length, Error
         if (field->type == FIELD_NAME && !name_is_valid(text)) {
                 return error_setf(
                                 error, ERROR_INVALID, "'%s' is '%s', want a node name", field->key,
+                                shown);
+        }
+        if (field->type == FIELD_BASE64 && !base64_is_valid(text, length)) {
+                return error_setf(
+                                error, ERROR_INVALID, "'%s' is '%s', want base64", field->key,
                                 shown);
         }
         if (field->type == FIELD_ID && !hex_is_valid(text, field->size - 1)) {
@@ -236,6 +251,7 @@ static int encode(const Field *field, const char *record, Json *object, Error *e
 
         switch (field->type) {
         case FIELD_TEXT:
+        case FIELD_BASE64:
         case FIELD_NAME:
         case FIELD_ID:
                 return encode_text(field, member, object, error);
@@ -385,6 +401,7 @@ static int decode(const Field *field, const Json *object, char *record, Error *e
 
         switch (field->type) {
         case FIELD_TEXT:
+        case FIELD_BASE64:
         case FIELD_NAME:
         case FIELD_ID:
                 return decode_text(field, object, member, error);

@@ -19,6 +19,7 @@
 typedef enum FieldType {
         FIELD_TEXT,   /* char[size], any UTF-8 without control characters but \n and \t */
         FIELD_NAME,   /* char[size], a node name (common/parse.h) */
+        FIELD_BASE64, /* char[size], base64 with padding, in one line */
         FIELD_ID,     /* char[size], lower-case hex digits, exactly size - 1 */
         FIELD_U64,    /* uint64_t, min..max */
         FIELD_BOOL,   /* bool */
@@ -47,6 +48,11 @@ struct Field {
         {                                                                               \
                 .key = #member, .type = FIELD_TEXT, .offset = offsetof(record, member), \
                 .size = MEMBER_SIZE(record, member), ##__VA_ARGS__                      \
+        }
+#define F_BASE64(record, member, ...)                                                     \
+        {                                                                                 \
+                .key = #member, .type = FIELD_BASE64, .offset = offsetof(record, member), \
+                .size = MEMBER_SIZE(record, member), ##__VA_ARGS__                        \
         }
 #define F_NAME(record, member, ...)                                                     \
         {                                                                               \

@@ -450,7 +450,11 @@ static Json *split_lines(const char *text) {
         return lines;
 }
 
-int answer_logs(const Coordinator *coordinator, const char *node, Json **ret, Error *error) {
+int answer_logs(const Coordinator *coordinator,
+                const char *node,
+                const char *why,
+                Json **ret,
+                Error *error) {
         LogsReader reader = { .node = node };
         char at[TIMESTAMP_TEXT_MAX];
         char text[REASON_MAX];
@@ -464,17 +468,18 @@ int answer_logs(const Coordinator *coordinator, const char *node, Json **ret, Er
         if (reader.at) {
                 (void) text_format(
                                 text, sizeof(text),
-                                "%s: last lines of step %s, reported %s; all of them: journalctl -u %s (on the node)",
-                                node, reader.newest.step, timestamp_format(reader.at, at),
+                                "%s: %s; these are the last lines of step %s, as reported %s; all of them: journalctl -u %s (on the node)",
+                                node, why, reader.newest.step, timestamp_format(reader.at, at),
                                 reader.newest.unit);
         } else {
                 (void) text_format(
-                                text, sizeof(text), "%s has reported no output of a step yet",
-                                node);
+                                text, sizeof(text),
+                                "%s: %s, and it has reported no output of a step", node, why);
         }
 
         json = json_new_object();
         (void) json_add_string(json, "text", text);
+        (void) json_add_string(json, "source", "log");
         (void) json_add(json, "lines", split_lines(reader.newest.tail));
         *ret = json;
         return 0;

@@ -13,7 +13,12 @@ Json *answer_nodes(const Coordinator *coordinator);
 
 /* From the log. `number` 0: the newest run. */
 int answer_report(const Coordinator *coordinator, uint64_t number, Json **ret, Error *error);
-int answer_logs(const Coordinator *coordinator, const char *node, Json **ret, Error *error);
+/* The last lines that the node has reported; `why` they come from the log and not from the node. */
+int answer_logs(const Coordinator *coordinator,
+                const char *node,
+                const char *why,
+                Json **ret,
+                Error *error);
 int answer_runs(const Coordinator *coordinator, Json **ret, Error *error);
 int answer_audit(const Coordinator *coordinator, usec_t since, Json **ret, Error *error);
 

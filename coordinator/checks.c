@@ -128,14 +128,15 @@ static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
                                      numbers->dwell_master)
                       : OUTSIDE_RUN);
 
-        for (size_t i = 0; open && i < state->node_count; i++) {
+        for (size_t i = 0; i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
 
                 if (node->role != ROLE_MASTER && node->address[0] &&
                     agent_is_looked_at(state, facts, i)) {
                         add_item(watch, &check_rows[CHECK_MEMBER], node->address,
-                                 check_period(&check_rows[CHECK_MEMBER], node->role,
-                                              numbers->dwell_agent));
+                                 open ? check_period(&check_rows[CHECK_MEMBER], node->role,
+                                                     numbers->dwell_agent)
+                                      : OUTSIDE_RUN);
                 }
         }
 }
@@ -162,8 +163,9 @@ void checks_watch(const State *state, const Facts *facts, size_t index, usec_t n
         if (watch.masters > MASTERS_MAX)
                 watch.masters = 0;
 
-        if (node->role == ROLE_MASTER ||
-            (state_has_open_run(state) && agent_is_looked_at(state, facts, index)))
+        watch.refresh = facts->nodes[index].refresh;
+
+        if (node->role == ROLE_MASTER || agent_is_looked_at(state, facts, index))
                 watch_node(state, node, &watch);
         if (node->role == ROLE_MASTER && health_leader(state, facts, now) == index)
                 watch_leader(state, facts, &watch);

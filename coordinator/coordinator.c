@@ -15,6 +15,7 @@
 #include "coordinator/endpoint.h"
 #include "coordinator/health.h"
 #include "coordinator/intake.h"
+#include "coordinator/later.h"
 #include "coordinator/operator.h"
 #include "coordinator/orders.h"
 #include "coordinator/store.h"
@@ -35,6 +36,7 @@ struct Coordinator {
         Facts facts;
         Endpoint *endpoint;
         Control *control;
+        Later *later;
         Why why;
         Error log_problem; /* ERROR_NONE: the log can be written */
         usec_t log_problem_since;
@@ -223,6 +225,7 @@ void coordinator_turn(Coordinator *c) {
         }
 
         send_orders(c);
+        later_turn(c, clock_boottime());
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -362,6 +365,9 @@ static void on_message(const char *name, const Message *message, void *userdata)
         case MESSAGE_SAMPLE:
                 hear_sample(c, index, &message->sample, now);
                 break;
+        case MESSAGE_CHUNK:
+                later_hear(c, index, &message->chunk);
+                return; /* nothing to decide */
         case MESSAGE_HELLO:
         case MESSAGE_WELCOME:
         case MESSAGE_CLAIM:
@@ -371,6 +377,7 @@ static void on_message(const char *name, const Message *message, void *userdata)
         case MESSAGE_ASK:
         case MESSAGE_ACK:
         case MESSAGE_WATCH:
+        case MESSAGE_READ:
                 log_debug("%s: ignored '%s'", name, enum_name(&message_kind_names, message->kind));
                 return;
         }
@@ -457,6 +464,10 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         if (r < 0)
                 return r;
 
+        c->later = later_new();
+        if (!c->later)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
         r = control_new(event, config->control, operator_answer, c, &c->control, error);
         if (r < 0)
                 return r;
@@ -490,6 +501,30 @@ Store *coordinator_get_store(const Coordinator *c) {
         return c->store;
 }
 
+Later *coordinator_get_later(Coordinator *c) {
+        return c->later;
+}
+
+uint64_t coordinator_wish(Coordinator *c, const size_t nodes[], size_t count) {
+        usec_t now = clock_boottime();
+
+        c->facts.wishes++;
+        for (size_t i = 0; i < count; i++)
+                facts_wish(&c->facts, nodes[i], c->facts.wishes, now);
+
+        return c->facts.wishes;
+}
+
+void coordinator_send(Coordinator *c, size_t node, const Message *message) {
+        /* Whoever sends it asks again when there is no answer. */
+        (void) endpoint_send(c->endpoint, c->state->nodes[node].name, message);
+}
+
+void coordinator_answer(
+                Coordinator *c, uint64_t ticket, int status, Json *answer, const Error *error) {
+        control_answer(c->control, ticket, status, answer, error);
+}
+
 const char *coordinator_get_log_problem(const Coordinator *c, usec_t *ret_since) {
         *ret_since = c->log_problem_since;
         return c->log_problem.code == ERROR_NONE ? NULL : c->log_problem.text;
@@ -500,6 +535,7 @@ void coordinator_free(Coordinator *c) {
                 return;
 
         control_free(c->control);
+        later_free(c->later);
         endpoint_free(c->endpoint);
         (void) sd_event_source_disable_unref(c->tick);
         store_free(c->store);

@@ -3,6 +3,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "common/json.h"
 #include "coordinator/config.h"
 #include "coordinator/decide.h"
 
@@ -25,6 +26,18 @@ const State *coordinator_get_state(const Coordinator *coordinator);
 const Facts *coordinator_get_facts(const Coordinator *coordinator);
 const Why *coordinator_get_why(const Coordinator *coordinator);
 struct Store *coordinator_get_store(const Coordinator *coordinator);
+
+/* For requests that only nodes can answer (later.h). A wish: these nodes are asked at once; its
+ * number is what they answer with. */
+struct Later *coordinator_get_later(Coordinator *coordinator);
+uint64_t coordinator_wish(Coordinator *coordinator, const size_t nodes[], size_t count);
+void coordinator_send(Coordinator *coordinator, size_t node, const Message *message);
+void coordinator_answer(
+                Coordinator *coordinator,
+                uint64_t ticket,
+                int status,
+                Json *answer,
+                const Error *error);
 
 /* Why the log cannot be written now, and since when (boot time); NULL: it can. */
 const char *coordinator_get_log_problem(const Coordinator *coordinator, usec_t *ret_since);

@@ -102,6 +102,7 @@ void facts_greet(Facts *facts, const State *state, const Hello *hello, usec_t no
         known->quiet_until = 0;
         known->reported_at = 0;
         known->watch = known->watching = 0;
+        known->refreshed = 0;
         drop_nonce(known);
         facts->fence_heard = MAX(facts->fence_heard, hello->fence);
 }
@@ -129,6 +130,7 @@ void facts_hear_heartbeat(
         hear_state(&facts->nodes[node], &state->nodes[node], heartbeat->step, heartbeat->state,
                    now);
         facts->nodes[node].watching = heartbeat->watch;
+        facts->nodes[node].refreshed = heartbeat->refreshed;
 }
 
 void facts_hear_report(
@@ -172,8 +174,16 @@ void facts_hear_refused(Facts *facts, size_t node, const Refused *refused, usec_
                         refused->reason);
 }
 
+void facts_wish(Facts *facts, size_t node, uint64_t number, usec_t now) {
+        facts->nodes[node].refresh = number;
+        facts->nodes[node].refresh_since = now;
+}
+
 void facts_expire(NodeFacts *facts, usec_t now) {
         usec_t since = facts->ordered ? facts->ordered_at : facts->nonce_since;
+
+        if (span_sub(now, facts->refresh_since) > REFRESH_LIFE)
+                facts->refresh = 0;
 
         if (facts->nonce[0] && span_sub(now, since) > START_ORDER_LIFE + USEC_PER_SEC)
                 drop_nonce(facts);

@@ -28,6 +28,9 @@ typedef struct NodeFacts {
         usec_t told_at;    /* when it was last told how often to speak */
         uint64_t watch;    /* serial of the newest list of questions sent to it */
         uint64_t watching; /* serial that it says it has */
+        uint64_t refresh; /* the newest wish of a person to have it asked at once; 0: none lately */
+        usec_t refresh_since;
+        uint64_t refreshed; /* the newest wish that it says it has granted, in this session */
 
         NodeStep reported;  /* what it said of its present step last */
         usec_t reported_at; /* boot time; 0: nothing in this session, or since the newest transition
@@ -57,6 +60,7 @@ typedef struct Facts {
         size_t count;
         usec_t started;       /* when this process began to listen */
         uint64_t fence_heard; /* highest fence any node has named */
+        uint64_t wishes;      /* of persons to have nodes asked at once, so far */
         size_t elected;       /* the leading Mesos master; SIZE_MAX: nobody can say */
         size_t zookeeper;     /* the master that leads ZooKeeper; SIZE_MAX: nobody can say */
         bool cluster_well;    /* the masters together are of one mind */
@@ -91,8 +95,13 @@ void facts_hear_refused(Facts *facts, size_t node, const Refused *refused, usec_
 #define START_ORDER_LIFE (5 * USEC_PER_SEC) /* on the node's own clock, from its nonce on */
 #define REFUSED_PAUSE    (2 * USEC_PER_SEC) /* so that a full disk is not asked at full speed */
 
+#define REFRESH_LIFE USEC_PER_MINUTE /* so long a node is asked, also outside a run */
+
+/* A person wants this node to be asked at once; `number` is of facts->wishes. */
+void facts_wish(Facts *facts, size_t node, uint64_t number, usec_t now);
+
 /* A nonce that is too old to start anything, and a start order that was not taken in its life, are
- * void: the node is asked for a new nonce. */
+ * void: the node is asked for a new nonce. And a person's wish is forgotten after a while. */
 void facts_expire(NodeFacts *facts, usec_t now);
 
 #define LINK_LOST (3 * USEC_PER_MINUTE)

@@ -367,8 +367,11 @@ bool agent_is_looked_at(const State *state, const Facts *facts, size_t index) {
         const Node *node = &state->nodes[index];
         size_t ahead = 0;
 
-        (void) facts;
-        if (node->role == ROLE_MASTER || !node->step.id[0])
+        if (node->role == ROLE_MASTER)
+                return false;
+        if (facts->nodes[index].refresh)
+                return true;
+        if (!state_has_open_run(state) || !node->step.id[0])
                 return false;
         if (node->step.slot || node->step.state == STEP_VERIFYING)
                 return true;

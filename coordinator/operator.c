@@ -9,20 +9,10 @@
 #include "common/id.h"
 #include "common/text.h"
 #include "coordinator/answers.h"
+#include "coordinator/operator-request.h"
 #include "coordinator/plan.h"
 
-typedef struct Request {
-        Coordinator *coordinator;
-        const State *state;
-        const Json *arguments;
-        const ControlPeer *peer;
-        const char *verb;
-        Json **answer;
-        Error *error;
-} Request;
-
-/* The exit status that goes with a refusal. */
-static int exit_for(ErrorCode code) {
+int request_exit(ErrorCode code) {
         if (code == ERROR_INVALID || code == ERROR_TOO_BIG)
                 return EXIT_USAGE;
         if (code == ERROR_UNSAFE)
@@ -33,14 +23,13 @@ static int exit_for(ErrorCode code) {
         return EXIT_FAILED;
 }
 
-static int refuse(Request *request, ErrorCode code, const char *format, ...) PRINTF(3, 4);
-static int refuse(Request *request, ErrorCode code, const char *format, ...) {
+int refuse(Request *request, ErrorCode code, const char *format, ...) {
         va_list arguments;
 
         va_start(arguments, format);
         (void) error_setv(request->error, code, format, arguments);
         va_end(arguments);
-        return exit_for(code);
+        return request_exit(code);
 }
 
 static int answer_text(Request *request, const char *format, ...) PRINTF(2, 3);
@@ -107,8 +96,7 @@ static int get_reason(Request *request, char reason[static REASON_MAX]) {
         return r;
 }
 
-/* One that may be absent: then `ret` stays as it is. */
-static int get_number(
+int request_number(
                 const Request *request,
                 const char *key,
                 uint64_t min,
@@ -120,84 +108,10 @@ static int get_number(
         return json_get_u64(request->arguments, key, min, max, ret, request->error);
 }
 
-static bool get_flag(const Request *request, const char *key) {
+bool request_flag(const Request *request, const char *key) {
         const Json *flag = json_find(request->arguments, key);
 
         return flag && json_bool_value(flag);
-}
-
-/* --- looking --- */
-
-static int verb_status(Request *request) {
-        const Json *nodes = json_find(request->arguments, "nodes");
-        size_t count = nodes && json_is_array(nodes) ? json_size(nodes) : 0;
-        auto_free const char **names = calloc(count + 1, sizeof(char *));
-        size_t i = 0;
-
-        if (!names)
-                return refuse(request, ERROR_MEMORY, "out of memory");
-
-        for (const Json *item = count ? json_first(nodes) : NULL; item; item = json_next(item)) {
-                names[i] = json_string_value(item);
-                if (!names[i] || !state_find_node_const(request->state, names[i])) {
-                        return refuse(request, ERROR_NOT_FOUND,
-                                      "no node '%s' has reported here; rollpatch nodes lists those that have",
-                                      names[i] ? names[i] : "?");
-                }
-                i++;
-        }
-
-        *request->answer = answer_status(request->coordinator, names, count);
-        return EXIT_OK;
-}
-
-static int verb_nodes(Request *request) {
-        *request->answer = answer_nodes(request->coordinator);
-        return EXIT_OK;
-}
-
-static int verb_report(Request *request) {
-        uint64_t number = 0;
-
-        if (get_number(request, "run", 1, JSON_NUMBER_MAX, &number) < 0)
-                return EXIT_USAGE;
-
-        if (answer_report(request->coordinator, number, request->answer, request->error) < 0)
-                return exit_for(request->error->code);
-
-        return EXIT_OK;
-}
-
-static int verb_logs(Request *request) {
-        char name[NAME_TEXT_MAX];
-
-        if (json_get_string(request->arguments, "node", name, sizeof(name), request->error) < 0)
-                return EXIT_USAGE;
-        if (!state_find_node_const(request->state, name))
-                return refuse(request, ERROR_NOT_FOUND, "no node '%s' has reported here", name);
-        if (answer_logs(request->coordinator, name, request->answer, request->error) < 0)
-                return exit_for(request->error->code);
-
-        return EXIT_OK;
-}
-
-static int verb_runs(Request *request) {
-        if (answer_runs(request->coordinator, request->answer, request->error) < 0)
-                return exit_for(request->error->code);
-
-        return EXIT_OK;
-}
-
-static int verb_audit(Request *request) {
-        uint64_t since = 0;
-
-        if (get_number(request, "since", 0, JSON_NUMBER_MAX, &since) < 0)
-                return EXIT_USAGE;
-
-        if (answer_audit(request->coordinator, since, request->answer, request->error) < 0)
-                return exit_for(request->error->code);
-
-        return EXIT_OK;
 }
 
 /* --- run --- */
@@ -260,12 +174,12 @@ static int verb_plan(Request *request) {
 
         count = plan_check(
                         plan, request->state, coordinator_get_config(request->coordinator)->cluster,
-                        get_flag(request, "accept_downtime"), findings);
+                        request_flag(request, "accept_downtime"), findings);
         *request->answer = describe_plan(request, plan, findings, count);
 
         for (size_t i = 0; i < count; i++) {
                 if (findings[i].blocks)
-                        return exit_for(findings[i].code);
+                        return request_exit(findings[i].code);
         }
 
         return EXIT_OK;
@@ -300,7 +214,7 @@ static void fill_run(const Request *request, const Plan *plan, Event *events, co
         made->number = request->state->run.made.number + 1;
         if (plan_is_below_floors(made))
                 (void) text_copy(made->waived, sizeof(made->waived), request->state->waiver);
-        made->accept_downtime = get_flag(request, "accept_downtime");
+        made->accept_downtime = request_flag(request, "accept_downtime");
         id_random(made->id);
         (void) text_copy(made->user, sizeof(made->user), request->peer->user);
 
@@ -331,7 +245,7 @@ static int make_run(Request *request, const Plan *plan) {
                         plan->node_count);
         fill_run(request, plan, events, outcome);
         if (coordinator_commit(request->coordinator, events, count, request->error) < 0)
-                return exit_for(request->error->code);
+                return request_exit(request->error->code);
 
         coordinator_turn(request->coordinator);
         run = json_new_object();
@@ -344,7 +258,7 @@ static int make_run(Request *request, const Plan *plan) {
 static int check_confirmation(Request *request) {
         char cluster[NAME_TEXT_MAX] = "";
 
-        if (!get_flag(request, "yes"))
+        if (!request_flag(request, "yes"))
                 return refuse(request, ERROR_INVALID, "a run changes the cluster: say --yes");
 
         if (request->state->run.made.number > 0)
@@ -382,7 +296,7 @@ static int verb_run(Request *request) {
 
         count = plan_check(
                         plan, request->state, coordinator_get_config(request->coordinator)->cluster,
-                        get_flag(request, "accept_downtime"), findings);
+                        request_flag(request, "accept_downtime"), findings);
         for (size_t i = 0; i < count; i++) {
                 if (findings[i].blocks) {
                         return refuse(request, findings[i].code, "%s%s%s", findings[i].text,
@@ -422,7 +336,7 @@ static int verb_pause(Request *request) {
                               "run %" PRIu64 " is %s and starts no further node anyway",
                               run->made.number, enum_name(&run_state_names, run->state));
         }
-        if (get_number(request, "for", USEC_PER_SEC, 365 * USEC_PER_DAY, &span) < 0)
+        if (request_number(request, "for", USEC_PER_SEC, 365 * USEC_PER_DAY, &span) < 0)
                 return EXIT_USAGE;
 
         event = make_run_event(RUN_EVENT_PAUSED, reason);
@@ -644,19 +558,19 @@ static const struct {
         int (*answer)(Request *request);
 } verbs[] = {
         { "abort",        verb_abort        },
-        { "audit",        verb_audit        },
-        { "logs",         verb_logs         },
-        { "nodes",        verb_nodes        },
+        { "audit",        operator_audit        },
+        { "logs",         operator_logs         },
+        { "nodes",        operator_nodes        },
         { "pause",        verb_pause        },
         { "plan",         verb_plan         },
         { "quarantine",   verb_quarantine   },
         { "release",      verb_release      },
-        { "report",       verb_report       },
+        { "report",       operator_report       },
         { "resume",       verb_resume       },
         { "retry",        verb_retry        },
         { "run",          verb_run          },
-        { "runs",         verb_runs         },
-        { "status",       verb_status       },
+        { "runs",         operator_runs         },
+        { "status",       operator_status       },
         { "unquarantine", verb_unquarantine },
         { "waive",        verb_waive        },
 };

@@ -63,6 +63,7 @@ static void send_heartbeat(Agent *agent, usec_t now) {
 
         runner_fill_heartbeat(agent->runner, &message.heartbeat);
         message.heartbeat.watch = sampler_get_serial(agent->sampler);
+        message.heartbeat.refreshed = sampler_get_refreshed(agent->sampler);
         if (link_send(agent->link, &message) < 0)
                 return;
 
@@ -135,6 +136,10 @@ static int send_message(const Message *message, void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
 
         return agent->link ? link_send(agent->link, message) : -ENOTCONN;
+}
+
+static void on_refreshed(void *userdata) {
+        send_heartbeat(userdata, clock_boottime());
 }
 
 static void dial(Agent *agent, usec_t spread) {
@@ -248,6 +253,7 @@ static int make_parts(Agent *agent, Error *error) {
                 .probe = agent->config.probe,
                 .step = agent->config.step,
         };
+        static const SamplerHandlers sampler_handlers = { send_message, on_refreshed };
         AskerOptions asker_options = {
                 .role = agent->role,
                 .root = agent->config.root,
@@ -273,7 +279,8 @@ static int make_parts(Agent *agent, Error *error) {
         asker_options.journal = agent->journal;
         asker_options.bus = agent->bus;
         return sampler_new(
-                        agent->event, &asker_options, send_message, agent, &agent->sampler, error);
+                        agent->event, &asker_options, &sampler_handlers, agent, &agent->sampler,
+                        error);
 }
 
 static int add_timers(Agent *agent) {

@@ -80,3 +80,4 @@ void entry_report(Entry *entry);
 void entry_say(Entry *entry, const char *reason); /* and report, if it is new */
 void entry_acknowledge(Entry *entry, const char *op);
 void runner_report_absent(Runner *runner, const char *step);
+void runner_send_chunk(Runner *runner, const Read *read);

@@ -330,6 +330,9 @@ void runner_handle(Runner *runner, const Message *order) {
                 for (size_t i = 0; i < runner->entry_count; i++)
                         entry_acknowledge(runner->entries[i], order->ack.op);
                 return;
+        case MESSAGE_READ: /* changes nothing: any coordinator that has a session may read */
+                runner_send_chunk(runner, &order->read);
+                return;
         case MESSAGE_HELLO:
         case MESSAGE_WELCOME:
         case MESSAGE_CLAIMED:
@@ -339,6 +342,7 @@ void runner_handle(Runner *runner, const Message *order) {
         case MESSAGE_REFUSED:
         case MESSAGE_WATCH: /* about checks, not about a step */
         case MESSAGE_SAMPLE:
+        case MESSAGE_CHUNK:
                 return; /* not an order */
         }
 }

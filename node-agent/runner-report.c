@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "common/base64.h"
 #include "common/clock.h"
 #include "common/crash.h"
 #include "common/log.h"
@@ -117,6 +118,30 @@ void runner_report_absent(Runner *runner, const char *step) {
         id_random(message.report.op);
         (void) text_copy(message.report.step, sizeof(message.report.step), step);
         identity_read_version(runner->options.root, message.report.dcos_version);
+        (void) runner->options.send(&message, runner->options.userdata);
+}
+
+/* Not repeated either: a lost piece is asked for again. */
+void runner_send_chunk(Runner *runner, const Read *read) {
+        char data[CHUNK_BYTES_MAX];
+        Message message = { .kind = MESSAGE_CHUNK, .chunk = { .request = read->request } };
+        Chunk *chunk = &message.chunk;
+        OutputPiece piece = {};
+
+        static_assert(BASE64_TEXT_MAX(CHUNK_BYTES_MAX) <= sizeof(chunk->data), "too much for it");
+        (void) text_copy(chunk->step, sizeof(chunk->step), read->step);
+        if (step_journal_read_output(
+                            runner->options.journal, read->step, read->offset, read->from_end, data,
+                            sizeof(data), &piece)) {
+                chunk->offset = piece.offset;
+                chunk->total = piece.total;
+                base64_encode(data, piece.size, chunk->data);
+        } else {
+                (void) text_copy(
+                                chunk->reason, sizeof(chunk->reason),
+                                "no output of this step is on the node");
+        }
+
         (void) runner->options.send(&message, runner->options.userdata);
 }
 

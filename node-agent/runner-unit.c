@@ -52,14 +52,15 @@ static void on_called(const Error *error, void *userdata) {
 
 void entry_keep_last_lines(Entry *entry) {
         char output[2 * TAIL_MAX];
-        size_t size;
+        OutputPiece piece = {};
 
         /* The journal may drop lines, and those of a unit that has just ended may still be on their
          * way: `output` is better, when there is one. */
-        size = step_journal_read_output(
-                        entry->runner->options.journal, entry->job.step, output, sizeof(output));
-        if (size > 0) {
-                tail_clean(entry->last_lines, sizeof(entry->last_lines), output, size);
+        if (step_journal_read_output(
+                            entry->runner->options.journal, entry->job.step, sizeof(output), true,
+                            output, sizeof(output), &piece) &&
+            piece.size > 0) {
+                tail_clean(entry->last_lines, sizeof(entry->last_lines), output, piece.size);
         } else if (entry->tail) {
                 journal_tail_get(entry->tail, entry->last_lines);
         }

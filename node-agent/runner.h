@@ -35,7 +35,7 @@ typedef struct RunnerOptions {
  * as the runner lives. */
 int runner_new(sd_event *event, const RunnerOptions *options, Runner **ret, Error *error);
 
-/* CLAIM, STAGE, SLOT, START, ASK, ACK. Anything else is ignored. */
+/* CLAIM, STAGE, SLOT, START, ASK, ACK, READ. Anything else is ignored. */
 void runner_handle(Runner *runner, const Message *order);
 
 /* Whether an order that is about no step may be carried out; false: it was answered with REFUSED.

@@ -17,7 +17,9 @@ struct Sampler {
         Schedule schedule;
         uint64_t serial;
         sd_event_source *timer;
-        SamplerSend send;
+        uint64_t refresh;   /* the newest wish to be asked at once */
+        uint64_t refreshed; /* the newest one that is granted */
+        const SamplerHandlers *handlers;
         void *userdata;
 };
 
@@ -34,11 +36,20 @@ static void send_sample(Sampler *sampler, const Sample *sample) {
         int r;
 
         message.sample = *sample;
-        r = sampler->send(&message, sampler->userdata);
+        r = sampler->handlers->send(&message, sampler->userdata);
         if (r == -ENOTCONN) {
                 log_debug("No link: the watch is over.");
                 sampler_reset(sampler);
         }
+}
+
+/* Said once; the heartbeats repeat it. */
+static void note_refreshed(Sampler *sampler) {
+        if (sampler->refreshed == sampler->refresh || schedule_is_hurried(&sampler->schedule))
+                return;
+
+        sampler->refreshed = sampler->refresh;
+        sampler->handlers->on_refreshed(sampler->userdata);
 }
 
 /* The first that cannot be sent ends the watch, and with it this. */
@@ -52,6 +63,7 @@ static void on_answer(Question *question, const Sample samples[], size_t count, 
                 send_sample(sampler, &samples[i]);
 
         question_free(question);
+        note_refreshed(sampler);
         arm(sampler);
 }
 
@@ -95,6 +107,10 @@ static void replace(Sampler *sampler, const Watch *watch) {
 
         asker_set_watch(sampler->asker, watch);
         sampler->serial = watch->serial;
+        if (watch->refresh > sampler->refresh) {
+                sampler->refresh = watch->refresh;
+                schedule_hurry(&sampler->schedule, clock_boottime());
+        }
         arm(sampler);
 }
 
@@ -105,6 +121,7 @@ void sampler_watch(Sampler *sampler, const Watch *watch) {
 
         log_debug("A watch of %zu items.", watch->item_count);
         replace(sampler, watch);
+        note_refreshed(sampler); /* there may be nothing to ask */
 }
 
 void sampler_reset(Sampler *sampler) {
@@ -112,15 +129,21 @@ void sampler_reset(Sampler *sampler) {
 
         if (sampler->serial != 0)
                 replace(sampler, &none);
+
+        sampler->refresh = sampler->refreshed = 0;
 }
 
 uint64_t sampler_get_serial(const Sampler *sampler) {
         return sampler->serial;
 }
 
+uint64_t sampler_get_refreshed(const Sampler *sampler) {
+        return sampler->refreshed;
+}
+
 int sampler_new(sd_event *event,
                 const AskerOptions *options,
-                SamplerSend send,
+                const SamplerHandlers *handlers,
                 void *userdata,
                 Sampler **ret,
                 Error *error) {
@@ -131,7 +154,7 @@ int sampler_new(sd_event *event,
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
         sampler->event = event;
-        sampler->send = send;
+        sampler->handlers = handlers;
         sampler->userdata = userdata;
         sampler->asker = asker_new(event, options);
         if (!sampler->asker)

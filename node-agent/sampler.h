@@ -9,13 +9,17 @@
 
 typedef struct Sampler Sampler;
 
-/* Hands a message to the link. -ENOTCONN: there is none now. */
-typedef int (*SamplerSend)(const Message *message, void *userdata);
+typedef struct SamplerHandlers {
+        /* Hands a message to the link. -ENOTCONN: there is none now. */
+        int (*send)(const Message *message, void *userdata);
+        /* What sampler_get_refreshed() says is new: the coordinator waits for it. */
+        void (*on_refreshed)(void *userdata);
+} SamplerHandlers;
 
-/* What `options` points to is borrowed for as long as the sampler lives. */
+/* What `options` points to, and `handlers`, is borrowed for as long as the sampler lives. */
 int sampler_new(sd_event *event,
                 const AskerOptions *options,
-                SamplerSend send,
+                const SamplerHandlers *handlers,
                 void *userdata,
                 Sampler **ret,
                 Error *error);
@@ -27,6 +31,9 @@ void sampler_watch(Sampler *sampler, const Watch *watch);
 void sampler_reset(Sampler *sampler);
 
 uint64_t sampler_get_serial(const Sampler *sampler); /* 0: no watch */
+
+/* The newest `refresh` of a watch of which all answers have been sent; 0: none in this session. */
+uint64_t sampler_get_refreshed(const Sampler *sampler);
 
 void sampler_free(Sampler *sampler);
 DEFINE_AUTO(Sampler, sampler_free)

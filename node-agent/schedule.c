@@ -49,6 +49,7 @@ static void take_over(Task *task, Task *old) {
         task->question = old->question;
         task->started = old->started;
         task->due = MIN(old->due, task->due + task->period);
+        task->hurried = old->hurried;
         old->question = NULL;
 }
 
@@ -127,7 +128,29 @@ void schedule_begin(Task *task, void *question, usec_t now) {
 
 void schedule_end(Task *task, usec_t now) {
         task->question = NULL;
+        if (task->hurried > task->started) {
+                task->due = now;
+                return;
+        }
+
+        task->hurried = 0;
         task->due = MAX(task->started + task->period, now + task->period / 4);
+}
+
+void schedule_hurry(Schedule *schedule, usec_t now) {
+        for (size_t i = 0; i < schedule->count; i++) {
+                schedule->tasks[i].hurried = now;
+                schedule->tasks[i].due = MIN(schedule->tasks[i].due, now);
+        }
+}
+
+bool schedule_is_hurried(const Schedule *schedule) {
+        for (size_t i = 0; i < schedule->count; i++) {
+                if (schedule->tasks[i].hurried)
+                        return true;
+        }
+
+        return false;
 }
 
 usec_t schedule_wake(const Schedule *schedule) {

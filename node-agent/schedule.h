@@ -18,6 +18,8 @@ typedef struct Task {
         usec_t due;     /* boot time */
         usec_t started; /* boot time, of the question under way */
         void *question; /* under way, or NULL; what it is only the shell knows */
+        usec_t hurried; /* boot time: an answer to a question since then is wanted at once; 0: none
+                         */
 } Task;
 
 typedef struct Schedule {
@@ -43,6 +45,13 @@ void schedule_begin(Task *task, void *question, usec_t now);
 /* Its question is over; it is due one period after that began, but not at once when that took
  * longer. */
 void schedule_end(Task *task, usec_t now);
+
+/* Somebody wants to know now: every task is due at once. One whose question is under way is asked
+ * again after it, because that answer may be older than the wish. */
+void schedule_hurry(Schedule *schedule, usec_t now);
+
+/* Whether a task still owes an answer to the newest hurry. */
+bool schedule_is_hurried(const Schedule *schedule);
 
 /* When to pick next; USEC_INFINITY: not before a question ends, or ever. */
 usec_t schedule_wake(const Schedule *schedule);

@@ -391,22 +391,38 @@ void step_journal_read(const StepJournal *journal, const char *step, StepRecord 
         *ret = record;
 }
 
-size_t step_journal_read_output(
-                const StepJournal *journal, const char *step, char *buffer, size_t size) {
+bool step_journal_read_output(
+                const StepJournal *journal,
+                const char *step,
+                uint64_t offset,
+                bool from_end,
+                char *buffer,
+                size_t size,
+                OutputPiece *ret) {
         auto_close int dir_fd = open_step(journal, step, NULL);
         auto_close int fd = -EBADF;
         struct stat st = {};
+        uint64_t total;
         ssize_t n;
 
         if (dir_fd < 0)
-                return 0;
+                return false;
 
         fd = openat(dir_fd, "output", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-                return 0;
+                return false;
 
-        n = pread(fd, buffer, size, st.st_size > (off_t) size ? st.st_size - (off_t) size : 0);
-        return n < 0 ? 0 : (size_t) n;
+        total = (uint64_t) st.st_size;
+        if (from_end)
+                offset = total > offset ? total - offset : 0;
+        offset = MIN(offset, total);
+
+        n = pread(fd, buffer, size, (off_t) offset);
+        if (n < 0)
+                return false;
+
+        *ret = (OutputPiece) { .offset = offset, .total = total, .size = (size_t) n };
+        return true;
 }
 
 int step_journal_step_path(

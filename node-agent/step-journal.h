@@ -67,9 +67,23 @@ int step_journal_decline(
                 const char *reason,
                 Error *error);
 
-/* The last bytes of `output`; 0 when there is none. */
-size_t step_journal_read_output(
-                const StepJournal *journal, const char *step, char *buffer, size_t size);
+/* A piece of `output`. */
+typedef struct OutputPiece {
+        uint64_t offset; /* of the piece, from the beginning */
+        uint64_t total;  /* bytes there are now; more may follow while the script runs */
+        size_t size;     /* bytes of the piece */
+} OutputPiece;
+
+/* At most `size` bytes from `offset` on; with `from_end` from so far back from the end, or from the
+ * beginning when there are less. False: the script has printed nothing that was kept. */
+bool step_journal_read_output(
+                const StepJournal *journal,
+                const char *step,
+                uint64_t offset,
+                bool from_end,
+                char *buffer,
+                size_t size,
+                OutputPiece *ret);
 
 /* The directory of a step, for what others read or write there. */
 int step_journal_step_path(

@@ -118,6 +118,7 @@ static const Field heartbeat_fields[] = {
         F_TEXT(Heartbeat, step, .optional = true),
         F_ENUM(Heartbeat, state, node_step_names),
         F_U64(Heartbeat, watch, 0, JSON_NUMBER_MAX, .optional = true),
+        F_U64(Heartbeat, refreshed, 0, JSON_NUMBER_MAX, .optional = true),
         F_END
 };
 
@@ -170,6 +171,7 @@ static const Field watch_fields[] = {
         F_TEXT(Watch, step, .optional = true),
         F_TEXT(Watch, version, .optional = true),
         F_U64(Watch, masters, 0, MASTERS_MAX, .optional = true),
+        F_U64(Watch, refresh, 0, JSON_NUMBER_MAX, .optional = true),
         F_LIST(Watch, items, item_count, watch_item_fields, .optional = true),
         F_END
 };
@@ -199,6 +201,24 @@ static const Field sample_fields[] = {
         F_END
 };
 
+static const Field read_fields[] = {
+        F_U64(Read, request, 1, JSON_NUMBER_MAX),
+        F_TEXT(Read, step),
+        F_U64(Read, offset, 0, JSON_NUMBER_MAX),
+        F_BOOL(Read, from_end),
+        F_END
+};
+
+static const Field chunk_fields[] = {
+        F_U64(Chunk, request, 1, JSON_NUMBER_MAX),
+        F_TEXT(Chunk, step),
+        F_U64(Chunk, offset, 0, JSON_NUMBER_MAX),
+        F_U64(Chunk, total, 0, JSON_NUMBER_MAX),
+        F_BASE64(Chunk, data, .optional = true),
+        F_TEXT(Chunk, reason, .optional = true),
+        F_END
+};
+
 static const struct {
         const Field *fields;
         size_t size;
@@ -218,6 +238,8 @@ static const struct {
         [MESSAGE_REFUSED]   = { refused_fields,   sizeof(Refused)   },
         [MESSAGE_WATCH]     = { watch_fields,     sizeof(Watch)     },
         [MESSAGE_SAMPLE]    = { sample_fields,    sizeof(Sample)    },
+        [MESSAGE_READ]      = { read_fields,      sizeof(Read)      },
+        [MESSAGE_CHUNK]     = { chunk_fields,     sizeof(Chunk)     },
 };
 // clang-format on
 static_assert(ELEMENTSOF(kinds) == MESSAGE_KIND_COUNT, "a kind of message has no members");

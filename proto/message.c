@@ -54,6 +54,8 @@ static const char *const message_kind_table[] = {
         [MESSAGE_REFUSED]   = "refused",
         [MESSAGE_WATCH]     = "watch",
         [MESSAGE_SAMPLE]    = "sample",
+        [MESSAGE_READ]      = "read",
+        [MESSAGE_CHUNK]     = "chunk",
 };
 
 static const char *const verdict_table[] = {
@@ -91,6 +93,7 @@ static Speaker speaker(MessageKind kind) {
         case MESSAGE_ASK:
         case MESSAGE_ACK:
         case MESSAGE_WATCH:
+        case MESSAGE_READ:
                 return SPEAKER_COORDINATOR;
 
         case MESSAGE_CLAIMED:
@@ -99,6 +102,7 @@ static Speaker speaker(MessageKind kind) {
         case MESSAGE_REPORT:
         case MESSAGE_REFUSED:
         case MESSAGE_SAMPLE:
+        case MESSAGE_CHUNK:
                 return SPEAKER_NODE;
         }
 

@@ -144,7 +144,8 @@ typedef struct Heartbeat {
         uint64_t epoch;
         char step[STEP_ID_MAX]; /* the newest step that is not resolved, or empty */
         NodeStep state;
-        uint64_t watch; /* serial of the newest Watch, 0: none */
+        uint64_t watch;     /* serial of the newest Watch, 0: none */
+        uint64_t refreshed; /* `refresh` of the newest Watch, once all its answers are sent */
 } Heartbeat;
 
 typedef struct Ready {
@@ -201,13 +202,15 @@ typedef struct WatchItem {
 } WatchItem;
 
 /* coordinator -> node: what to ask from now on, in place of what was asked before; repeated until
- * the node's heartbeat names its `serial`. A new session begins with an empty one. */
+ * the node's heartbeat names its `serial`. A new session begins with an empty one. A `refresh` that
+ * is new wants every item to be asked at once, whenever it was asked last. */
 typedef struct Watch {
         uint64_t epoch;
         uint64_t serial;           /* of this list */
         char step[STEP_ID_MAX];    /* what `units`, `journal` and `version` look from; or empty */
         char version[VERSION_MAX]; /* what `version` wants; or empty */
         uint64_t masters;          /* how many masters there are; 0: not known */
+        uint64_t refresh;          /* number of a person's wish to see it now; 0: none */
         WatchItem items[WATCH_MAX];
         size_t item_count;
 } Watch;
@@ -244,6 +247,30 @@ typedef struct Sample {
 bool sample_number(const Sample *sample, const char *name, uint64_t *ret);
 const char *sample_text(const Sample *sample, const char *name); /* NULL: does not say */
 
+/* --- bulk --- */
+
+/* coordinator -> node: a piece of what a step's script has printed. One piece is under way at a
+ * time, each asked for by itself, so that bulk never stands before anything else; a lost one is
+ * asked for again. */
+typedef struct Read {
+        uint64_t request; /* repeated in the answer */
+        char step[STEP_ID_MAX];
+        uint64_t offset; /* bytes from the beginning; with `from_end` back from the end, or 0 if
+                            there are less */
+        bool from_end;
+} Read;
+
+/* node -> coordinator: `data` is base64 of at most CHUNK_BYTES_MAX bytes. Less than that, or
+ * nothing, only where the output ends for now. */
+typedef struct Chunk {
+        uint64_t request;
+        char step[STEP_ID_MAX];
+        uint64_t offset; /* of `data`, from the beginning */
+        uint64_t total;  /* bytes there are now */
+        char data[CHUNK_TEXT_MAX];
+        char reason[REASON_MAX]; /* why there is nothing; empty: there is */
+} Chunk;
+
 typedef enum MessageKind {
         MESSAGE_HELLO,
         MESSAGE_WELCOME,
@@ -260,8 +287,10 @@ typedef enum MessageKind {
         MESSAGE_REFUSED,
         MESSAGE_WATCH,
         MESSAGE_SAMPLE,
+        MESSAGE_READ,
+        MESSAGE_CHUNK,
 } MessageKind;
-#define MESSAGE_KIND_COUNT (MESSAGE_SAMPLE + 1)
+#define MESSAGE_KIND_COUNT (MESSAGE_CHUNK + 1)
 extern const EnumNames message_kind_names; /* "hello", ... */
 
 /* What a node may say in a session; all else is the coordinator's, and HELLO is neither's. */
@@ -292,6 +321,8 @@ typedef struct Message {
                 Refused refused;
                 Watch watch;
                 Sample sample;
+                Read read;
+                Chunk chunk;
         };
 } Message;
 

@@ -14,6 +14,12 @@ Client ask_client(const CliOptions *options) {
         };
 }
 
+bool ask_add_wait(const CliOptions *options, Json *arguments) {
+        usec_t wait = MIN(options->timeout / 5 * 4, 50 * USEC_PER_SEC);
+
+        return json_add_u64(arguments, "wait", MAX(wait, USEC_PER_MSEC));
+}
+
 static void say_error(const Error *error) {
         char clean[ERROR_TEXT_MAX];
 

@@ -10,6 +10,10 @@
  * there is nothing left to show. Takes `arguments`; NULL: none. */
 int ask(const CliOptions *options, const char *verb, Json *arguments, Reply **ret);
 
+/* For verbs that nodes must answer: how long rollpatchd is to wait for them, somewhat less than we
+ * wait for rollpatchd. False: out of memory. */
+bool ask_add_wait(const CliOptions *options, Json *arguments);
+
 /* As `ask` does it, for those who ask with client_ask() themselves. */
 Client ask_client(const CliOptions *options);
 void ask_print_json(const CliOptions *options, const Reply *reply);

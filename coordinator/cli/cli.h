@@ -22,6 +22,9 @@ typedef struct CliOptions {
         const char *control;
         usec_t timeout; /* for each question to rollpatchd */
         bool watch;
+        bool refresh;
+        bool all;
+        const char *lines;
         bool wait;
         bool yes;
         bool accept_downtime;

@@ -15,6 +15,9 @@
 
 enum {
         WATCH,
+        REFRESH,
+        LINES,
+        ALL,
         YES,
         CLUSTER,
         ACCEPT_DOWNTIME,
@@ -35,6 +38,12 @@ DEFINE_ENUM_NAMES(json_mode, json_mode_texts, JSON_MODE_COUNT);
 static const Option options[] = {
         { "watch",           NULL,     OPTION_FLAG, IN(WATCH),           PLACE(watch),
           "Go on showing it, until the run is over" },
+        { "refresh",         NULL,     OPTION_FLAG, IN(REFRESH),         PLACE(refresh),
+          "Have the nodes asked anew, and wait for it" },
+        { "lines",           "N",      OPTION_TEXT, IN(LINES),           PLACE(lines),
+          "How many of the last lines, else 200" },
+        { "all",             NULL,     OPTION_FLAG, IN(ALL),             PLACE(all),
+          "All that the node has kept" },
         { "yes",             NULL,     OPTION_FLAG, IN(YES),             PLACE(yes),
           "Act; without it only the plan is shown" },
         { "cluster",         "NAME",   OPTION_TEXT, IN(CLUSTER),         PLACE(cluster),
@@ -61,7 +70,7 @@ static const Option options[] = {
 };
 
 static const Verb verbs[] = {
-        { "status",       "[NODE...]", 0, ANY_ARGS, IN(WATCH), 0,       verb_status,
+        { "status",       "[NODE...]", 0, ANY_ARGS, IN(WATCH) | IN(REFRESH), 0, verb_status,
           "Show where the run stands" },
         { "nodes",        "",     0, 0, 0, 0,                           verb_nodes,
           "List the nodes and their links" },
@@ -75,8 +84,8 @@ static const Verb verbs[] = {
           "Tell what a run did, and what it left to you" },
         { "audit",        "",     0, 0, IN(SINCE), 0,                   verb_audit,
           "List who did what, when and why" },
-        { "logs",         "NODE", 1, 1, 0, 0,                           verb_logs,
-          "Show the newest output of a node's step" },
+        { "logs",         "NODE", 1, 1, IN(LINES) | IN(ALL), 0,          verb_logs,
+          "Show what a node's step has printed" },
         { "pause",        "",     0, 0, IN(FOR), IN(REASON),            verb_act,
           "Start no further node; let running ones end" },
         { "resume",       "",     0, 0, 0, 0,                           verb_act,

@@ -316,12 +316,18 @@ static void show_fact(const Show *show, const char *name, const char *value) {
                 show_line(show, STYLE_PLAIN, "  %-10s  %s", name, value);
 }
 
+/* For people: whole seconds, or tenths of the first one. */
+static usec_t rounded(usec_t age) {
+        return age - age % (age < USEC_PER_SEC ? USEC_PER_SEC / 10 : USEC_PER_SEC);
+}
+
 static void show_checks(const Show *show, const Json *answer, const Json *node) {
         // clang-format off
         static const TableColumn columns[] = {
                 { .title = "CHECK",    .key = "id"                    },
                 { .title = "VERDICT",  .key = "verdict"               },
                 { .title = "SINCE",    .key = "since",  .right = true },
+                { .title = "ASKED",    .key = "age",    .right = true },
                 { .title = "EVIDENCE", .key = "evidence"              },
                 {},
         };
@@ -338,6 +344,7 @@ static void show_checks(const Show *show, const Json *answer, const Json *node) 
                 table_add(table, show_style(verdict), verdict);
                 table_add(table, STYLE_PLAIN,
                           show_age(doc_number(answer, "now"), doc_number(one, "since"), age));
+                table_add(table, STYLE_DIM, span_format(rounded(doc_number(one, "age")), age));
                 table_add(table, STYLE_PLAIN, doc_text(one, "evidence"));
         }
 
@@ -373,4 +380,24 @@ void show_status_node(const Show *show, const Json *answer, const Json *node) {
                         show_span(now, doc_number(node, "seen"), since));
         show_fact(show, "link", strcmp(doc_text(node, "link"), "never") == 0 ? "never seen" : text);
         show_checks(show, answer, node);
+}
+
+/* Who has been asked anew and has not answered: of those the rest is as old as it says. */
+void show_refresh(const Show *show, const Json *answer) {
+        const Json *refresh = doc_object(answer, "refresh");
+        const Json *missing = refresh ? doc_list(refresh, "missing") : NULL;
+
+        if (!refresh)
+                return;
+
+        if (!missing || json_size(missing) == 0) {
+                show_line(show, STYLE_PLAIN, "asked anew: all %" PRIu64 " nodes have answered",
+                          doc_number(refresh, "asked"));
+                return;
+        }
+
+        for (const Json *one = json_first(missing); one; one = json_next(one)) {
+                show_line(show, STYLE_BAD, "asked anew: %s has no new answer: %s",
+                          doc_text(one, "node"), doc_text(one, "why"));
+        }
 }

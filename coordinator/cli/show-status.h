@@ -11,6 +11,9 @@ void show_status(const Show *show, const Json *answer);
 /* Everything known of one node of that answer, one check a row. */
 void show_status_node(const Show *show, const Json *answer, const Json *node);
 
+/* Whether all who were asked anew have answered; nothing when nobody was. */
+void show_refresh(const Show *show, const Json *answer);
+
 /* The node of that name in `answer`, or NULL. */
 const Json *show_find_node(const Json *answer, const char *name);
 

@@ -10,6 +10,7 @@
 
 /* NULL: out of memory. */
 static Json *arguments_of(const VerbCall *call) {
+        const CliOptions *options = call->options;
         AUTO(Json) *arguments = json_new_object();
         AUTO(Json) *nodes = json_new_array();
 
@@ -21,6 +22,9 @@ static Json *arguments_of(const VerbCall *call) {
                         return NULL;
         }
         if (call->count > 0 && !json_add(arguments, "nodes", TAKE(nodes)))
+                return NULL;
+        if (options->refresh &&
+            (!json_add_bool(arguments, "refresh", true) || !ask_add_wait(options, arguments)))
                 return NULL;
 
         return TAKE(arguments);
@@ -51,18 +55,23 @@ int verb_status(const VerbCall *call) {
         AUTO(Reply) *reply = NULL;
         int status;
 
-        if (options->watch && call->count > 0) {
-                (void) fprintf(stderr, "rollpatch: --watch shows all nodes, not single ones\n");
+        if (options->watch && (call->count > 0 || options->refresh)) {
+                (void) fprintf(stderr, "rollpatch: --watch shows all nodes as they are known, %s\n",
+                               options->refresh ? "it does not go with --refresh"
+                                                : "not single ones");
                 return EXIT_USAGE;
         }
         if (options->watch)
                 return watch_run(options, show.look.width ? WATCH_SCREEN : WATCH_LINES, 0);
 
         status = ask(options, "status", arguments_of(call), &reply);
-        if (reply && call->count > 0)
-                return show_nodes(call, &show, reply->answer, status);
-        if (reply)
+        if (reply && call->count > 0) {
+                status = show_nodes(call, &show, reply->answer, status);
+        } else if (reply) {
                 show_status(&show, reply->answer);
+        }
+        if (reply)
+                show_refresh(&show, reply->answer);
 
         return status;
 }

@@ -39,12 +39,14 @@ def checks():
             "id": "units",
             "verdict": "pass",
             "since": NOW - 9 * MINUTE,
+            "age": 300000,
             "evidence": "33 units active",
         },
         {
             "id": "exhibitor.serving",
             "verdict": "fail",
             "since": NOW - 8 * MINUTE,
+            "age": 8 * SECOND,
             "evidence": 'm2 is "down", 2 of 3 serving',
         },
         {

@@ -51,6 +51,34 @@ def test_of_many_agents_only_those_in_trouble_are_listed(cli, daemon, golden):
     golden("status-big", cli.run("status")[1])
 
 
+def test_a_refresh_waits_a_little_less_than_the_command_and_names_who_did_not_answer(cli, daemon):
+    missing = [{"node": "m2", "why": "it is not heard now"}]
+    daemon.answers["status"] = documents.status(1, refresh={"asked": 3, "missing": missing})
+    status, stdout, _ = cli.run("status", "--refresh", "--timeout", "5s")
+    assert status == 1
+    assert stdout.splitlines()[-1] == "asked anew: m2 has no new answer: it is not heard now"
+    assert daemon.requests[-1]["arguments"] == {"refresh": True, "wait": 4_000_000}
+
+
+def test_a_refresh_that_everybody_answered_says_so(cli, daemon):
+    daemon.answers["status"] = documents.status(refresh={"asked": 6, "missing": []})
+    status, stdout, _ = cli.run("status", "--refresh")
+    assert (status, stdout.splitlines()[-1]) == (0, "asked anew: all 6 nodes have answered")
+
+
+def test_logs_asks_for_the_last_200_lines_unless_told_otherwise(cli, daemon):
+    daemon.answers["logs"] = documents.answer("logs", {"text": "", "lines": []})
+    for arguments, lines in (([], 200), (["--lines", "5"], 5), (["--all"], None)):
+        assert cli.run("logs", "m2", *arguments)[0] == 0
+        assert daemon.requests[-1]["arguments"].get("lines") == lines
+
+
+def test_logs_refuses_a_number_of_lines_that_is_none(cli):
+    for arguments in (["--lines", "0"], ["--lines", "x"], ["--lines", "5", "--all"]):
+        status, _, stderr = cli.run("logs", "m2", *arguments)
+        assert status == 2 and "--lines wants a number" in stderr
+
+
 def test_status_of_a_node_has_a_check_a_row(cli, daemon, golden):
     daemon.answers["status"] = documents.status()
     golden("status-node", cli.run("status", "m2")[1])

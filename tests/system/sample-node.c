@@ -51,6 +51,7 @@ static int run(char *arguments[], Error *error) {
         AUTO(StepJournal) *journal = NULL;
         AUTO(SystemdBus) *bus = NULL;
         AUTO(Sampler) *sampler = NULL;
+        static const SamplerHandlers handlers = { .send = print_sample };
         AskerOptions options = { .role = ROLE_MASTER,
                                  .root = "/",
                                  .probe = "/usr/local/bin/rollpatch-probe" };
@@ -71,7 +72,7 @@ static int run(char *arguments[], Error *error) {
         options.journal = journal;
         options.bus = bus;
         options.address = arguments[1];
-        r = sampler_new(service_event(service), &options, print_sample, NULL, &sampler, error);
+        r = sampler_new(service_event(service), &options, &handlers, NULL, &sampler, error);
         if (r < 0)
                 return r;
 

@@ -37,6 +37,8 @@ Coordinator *fake_coordinator_new(Lab *lab) {
         if (store_open(c->dir, &c->store, &error) < 0)
                 fail_msg("%s", error.text);
 
+        c->later = later_new();
+        assert_non_null(c->later);
         fake_coordinator_store(c);
         return c;
 }
@@ -52,6 +54,8 @@ void coordinator_free(Coordinator *c) {
         }
         assert_int_equal(rmdir(c->dir), 0);
         lab_free(c->lab);
+        later_free(c->later);
+        json_free(c->answer);
         free(c);
 }
 
@@ -107,6 +111,33 @@ const Why *coordinator_get_why(const Coordinator *c) {
 
 Store *coordinator_get_store(const Coordinator *c) {
         return c->store;
+}
+
+Later *coordinator_get_later(Coordinator *c) {
+        return c->later;
+}
+
+uint64_t coordinator_wish(Coordinator *c, const size_t nodes[], size_t count) {
+        c->lab->facts.wishes++;
+        for (size_t i = 0; i < count; i++)
+                facts_wish(&c->lab->facts, nodes[i], c->lab->facts.wishes, c->lab->now);
+
+        return c->lab->facts.wishes;
+}
+
+void coordinator_send(Coordinator *c, size_t node, const Message *message) {
+        c->sent_to = node;
+        c->sent = *message;
+        c->sent_count++;
+}
+
+void coordinator_answer(
+                Coordinator *c, uint64_t ticket, int status, Json *answer, const Error *error) {
+        json_free(c->answer);
+        c->answered = ticket;
+        c->status = status;
+        c->answer = answer;
+        c->error = error ? *error : (Error) {};
 }
 
 const char *coordinator_get_log_problem(const Coordinator *c, usec_t *ret_since) {

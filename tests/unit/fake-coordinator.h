@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coordinator/coordinator.h"
+#include "coordinator/later.h"
 #include "coordinator/store.h"
 #include "tests/unit/core-lab.h"
 
@@ -16,6 +17,15 @@ struct Coordinator {
         uint64_t stored; /* events of the lab that are in the store */
         const char *log_problem;
         unsigned turns;
+
+        struct Later *later;
+        size_t sent_to; /* what coordinator_send() was given last */
+        Message sent;
+        unsigned sent_count;
+        uint64_t answered; /* ticket of the newest answer that was put off */
+        int status;
+        Json *answer;
+        Error error;
 };
 
 /* Takes the lab; coordinator_free() ends it all. */

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+static bool is_never_empty(const Field *field) {
+        return field->type == FIELD_NAME ||
+               (field->type == FIELD_TEXT && strcmp(field->key, "step") == 0);
+}
+
 static void fill_text(const Field *field, char *text, Filling filling) {
         size_t length = field->size - 1;
         char letter = 'a';
@@ -10,18 +15,25 @@ static void fill_text(const Field *field, char *text, Filling filling) {
         if (filling == MINIMAL && field->optional)
                 return;
         if (filling == MINIMAL && field->type != FIELD_ID)
-                length = field->type == FIELD_NAME ? 1 : field->min;
+                length = is_never_empty(field) ? 1 : field->min;
         if (field->type == FIELD_TEXT && strcmp(field->key, "step") != 0)
                 letter = '"';
+        if (field->type == FIELD_BASE64)
+                length -= length % 4;
 
         memset(text, letter, length);
         text[length] = '\0';
 }
 
 static void fill_enum(const Field *field, char *member, Filling filling) {
-        unsigned value = filling == FULL ? field->names->count - 1 : 0;
+        unsigned longest = 0;
 
-        memcpy(member, &value, sizeof(value));
+        for (unsigned i = 1; filling == FULL && i < field->names->count; i++) {
+                if (strlen(field->names->names[i]) > strlen(field->names->names[longest]))
+                        longest = i;
+        }
+
+        memcpy(member, &longest, sizeof(longest));
 }
 
 static void fill_list(const Field *field, char *record, Filling filling) {
@@ -39,6 +51,7 @@ static void fill_member(const Field *field, char *record, Filling filling) {
 
         switch (field->type) {
         case FIELD_TEXT:
+        case FIELD_BASE64:
         case FIELD_NAME:
         case FIELD_ID:
                 fill_text(field, member, filling);

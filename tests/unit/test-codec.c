@@ -14,93 +14,17 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "tests/unit/filler.h"
 
 /* Most tests know nothing of the single messages: they walk the same tables as the codec, fill each
  * member to its bound or leave out what may be left out, and look at what comes back. */
-
-typedef enum Filling {
-        MINIMAL, /* the least that may be sent */
-        FULL,    /* every member at its bound, every byte of text one that must be escaped */
-} Filling;
-
-static void fill(const Field *fields, char *record, Filling filling);
-
-static void fill_text(const Field *field, char *text, Filling filling) {
-        size_t length = field->size - 1;
-        char letter = 'a';
-
-        if (filling == MINIMAL && field->optional)
-                return;
-
-        if (field->type != FIELD_ID && filling == MINIMAL)
-                length = 1;
-
-        if (field->type == FIELD_TEXT && strcmp(field->key, "step") != 0)
-                letter = '"';
-
-        memset(text, letter, length);
-        text[length] = '\0';
-}
-
-static void fill_enum(const Field *field, char *member, Filling filling) {
-        unsigned longest = 0;
-
-        for (unsigned i = 1; filling == FULL && i < field->names->count; i++) {
-                if (strlen(field->names->names[i]) > strlen(field->names->names[longest]))
-                        longest = i;
-        }
-
-        memcpy(member, &longest, sizeof(longest));
-}
-
-static void fill_list(const Field *field, char *record, Filling filling) {
-        size_t count = filling == FULL ? field->max : field->min;
-
-        for (size_t i = 0; i < count; i++)
-                fill(field->fields, record + field->offset + i * field->size, filling);
-
-        memcpy(record + field->count_offset, &count, sizeof(count));
-}
-
-static void fill_member(const Field *field, char *record, Filling filling) {
-        char *member = record + field->offset;
-        uint64_t number = filling == FULL ? field->max : field->min;
-
-        switch (field->type) {
-        case FIELD_TEXT:
-        case FIELD_NAME:
-        case FIELD_ID:
-                fill_text(field, member, filling);
-                break;
-        case FIELD_U64:
-                memcpy(member, &number, sizeof(number));
-                break;
-        case FIELD_BOOL:
-                *(bool *) member = filling == FULL;
-                break;
-        case FIELD_ENUM:
-                fill_enum(field, member, filling);
-                break;
-        case FIELD_LIST:
-                fill_list(field, record, filling);
-                break;
-        case FIELD_OBJECT:
-                fill(field->fields, member, filling);
-                break;
-        }
-}
-
-static void fill(const Field *fields, char *record, Filling filling) {
-        for (const Field *field = fields; field->key; field++)
-                fill_member(field, record, filling);
-}
 
 static Message filled(MessageKind kind, Filling filling) {
         Message message;
 
         memset(&message, 0, sizeof(message)); /* padding too: messages are compared as bytes */
         message.kind = kind;
-        fill(message_fields(kind), (char *) &message.hello, filling);
+        filler_fill(message_fields(kind), &message.hello, filling);
         return message;
 }
 

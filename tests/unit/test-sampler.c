@@ -55,6 +55,7 @@ typedef struct Lab {
         Watch watch;
         Sample sent[SENT_MAX];
         size_t sent_count;
+        unsigned refreshes;
         bool link_is_down;
 } Lab;
 
@@ -91,7 +92,14 @@ static char *get(const Lab *lab, const char *name) {
         return file_read(AT_FDCWD, path, 65536, &text, NULL, NULL) < 0 ? strdup("") : text;
 }
 
+static void on_refreshed(void *userdata) {
+        Lab *lab = userdata;
+
+        lab->refreshes++;
+}
+
 static void start_parts(Lab *lab) {
+        static const SamplerHandlers handlers = { send_message, on_refreshed };
         AskerOptions options = {
                 .role = ROLE_MASTER,
                 .root = lab->top,
@@ -110,7 +118,7 @@ static void start_parts(Lab *lab) {
         options.journal = lab->journal;
         options.bus = lab->bus;
         if (r == 0)
-                r = sampler_new(lab->event, &options, send_message, lab, &lab->sampler, &error);
+                r = sampler_new(lab->event, &options, &handlers, lab, &lab->sampler, &error);
         if (r < 0)
                 fail_msg("%s", error.text);
 }
@@ -341,6 +349,42 @@ static void test_a_question_under_way_goes_on_under_a_new_watch(void **state) {
         assert_int_equal(lab->sent_count, 0);
 }
 
+static void test_a_wish_to_see_it_now_is_granted_once_every_check_has_answered(void **state) {
+        Lab *lab = *state;
+        usec_t end;
+
+        put(lab, "answer-exhibitor", EXHIBITOR, 0644);
+        add(lab, "exhibitor", "");
+        add(lab, "units", "");
+        lab->watch.items[0].period = lab->watch.items[1].period = USEC_PER_HOUR;
+        sampler_watch(lab->sampler, &lab->watch);
+        wait_samples(lab, 2);
+        assert_int_equal(sampler_get_refreshed(lab->sampler), 0);
+
+        lab->watch.serial = 2;
+        lab->watch.refresh = 5;
+        sampler_watch(lab->sampler, &lab->watch);
+        sampler_watch(lab->sampler, &lab->watch); /* repeated, as long as no heartbeat names it */
+        end = clock_boottime() + PATIENCE;
+        while (sampler_get_refreshed(lab->sampler) != 5 && clock_boottime() < end)
+                assert_true(sd_event_run(lab->event, 20 * USEC_PER_MSEC) >= 0);
+
+        assert_int_equal(sampler_get_refreshed(lab->sampler), 5);
+        assert_int_equal(lab->refreshes, 1);
+        assert_int_equal(lab->sent_count, 4); /* each once more, before it was said */
+}
+
+static void test_a_wish_with_nothing_to_ask_is_granted_at_once(void **state) {
+        Lab *lab = *state;
+
+        lab->watch.refresh = 9;
+        sampler_watch(lab->sampler, &lab->watch);
+        assert_int_equal(sampler_get_refreshed(lab->sampler), 9);
+        assert_int_equal(lab->refreshes, 1);
+        sampler_reset(lab->sampler);
+        assert_int_equal(sampler_get_refreshed(lab->sampler), 0); /* a new session begins anew */
+}
+
 static void test_the_same_watch_again_changes_nothing(void **state) {
         Lab *lab = *state;
 
@@ -495,6 +539,8 @@ int main(void) {
                 TEST(test_a_verb_of_the_probe_that_is_no_check_is_not_run),
                 TEST(test_without_an_address_nobody_is_asked),
                 TEST(test_a_question_under_way_goes_on_under_a_new_watch),
+                TEST(test_a_wish_to_see_it_now_is_granted_once_every_check_has_answered),
+                TEST(test_a_wish_with_nothing_to_ask_is_granted_at_once),
                 TEST(test_the_same_watch_again_changes_nothing),
                 TEST(test_without_a_link_nothing_is_kept_and_the_watch_is_over),
                 TEST(test_a_reset_ends_all_questions),

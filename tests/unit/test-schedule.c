@@ -206,6 +206,65 @@ static void test_a_full_watch_fits_and_is_spread(void **state) {
         assert_in_range(last, 100 * S, 100 * S + S / 10);
 }
 
+static void test_somebody_in_a_hurry_has_every_task_asked_at_once(void **state) {
+        Lab *lab = *state;
+
+        add(&lab->watch, "units", "", 30 * S);
+        add(&lab->watch, "journal", "", 30 * S);
+        replace(lab, 100 * S);
+        for (unsigned i = 0; i < 2; i++) {
+                Task *task = schedule_pick(&lab->schedule, 101 * S);
+
+                schedule_begin(task, lab, 101 * S);
+                schedule_end(task, 101 * S);
+        }
+        assert_null(schedule_pick(&lab->schedule, 102 * S));
+        assert_false(schedule_is_hurried(&lab->schedule));
+
+        schedule_hurry(&lab->schedule, 102 * S);
+        for (unsigned i = 0; i < 2; i++) {
+                Task *task = schedule_pick(&lab->schedule, 102 * S);
+
+                assert_non_null(task);
+                assert_true(schedule_is_hurried(&lab->schedule));
+                schedule_begin(task, lab, 102 * S);
+                schedule_end(task, 102 * S + 1);
+        }
+        assert_false(schedule_is_hurried(&lab->schedule));
+        assert_null(schedule_pick(&lab->schedule, 103 * S));
+        assert_in_range(schedule_wake(&lab->schedule), 131 * S, 132 * S); /* as before */
+}
+
+static void test_an_answer_that_was_under_way_does_not_satisfy_a_hurry(void **state) {
+        Lab *lab = *state;
+        Task *task;
+
+        add(&lab->watch, "units", "", 30 * S);
+        replace(lab, 100 * S);
+        task = schedule_pick(&lab->schedule, 101 * S);
+        schedule_begin(task, lab, 101 * S);
+        schedule_hurry(&lab->schedule, 102 * S);
+        assert_null(schedule_pick(&lab->schedule, 102 * S));
+        schedule_end(task, 103 * S);
+        assert_true(schedule_is_hurried(&lab->schedule));
+
+        assert_ptr_equal(schedule_pick(&lab->schedule, 103 * S), task);
+        schedule_begin(task, lab, 103 * S);
+        schedule_end(task, 104 * S);
+        assert_false(schedule_is_hurried(&lab->schedule));
+}
+
+static void test_a_hurry_outlives_a_new_watch(void **state) {
+        Lab *lab = *state;
+
+        add(&lab->watch, "units", "", 30 * S);
+        replace(lab, 100 * S);
+        schedule_hurry(&lab->schedule, 100 * S);
+        add(&lab->watch, "journal", "", 30 * S);
+        replace(lab, 100 * S);
+        assert_true(schedule_is_hurried(&lab->schedule));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -220,6 +279,9 @@ int main(void) {
                 TEST(test_a_shorter_period_holds_at_once),
                 TEST(test_a_question_has_ten_seconds_or_three_periods),
                 TEST(test_a_full_watch_fits_and_is_spread),
+                TEST(test_somebody_in_a_hurry_has_every_task_asked_at_once),
+                TEST(test_an_answer_that_was_under_way_does_not_satisfy_a_hurry),
+                TEST(test_a_hurry_outlives_a_new_watch),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

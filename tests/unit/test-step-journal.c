@@ -435,18 +435,55 @@ static void test_a_script_that_was_changed_is_noticed(void **state) {
         assert_true(step_journal_check_script(place->journal, &stage, NULL) < 0);
 }
 
+static OutputPiece read_output(
+                const Place *place, uint64_t offset, bool from_end, char buffer[static 8]) {
+        OutputPiece piece = {};
+
+        assert_true(step_journal_read_output(
+                        place->journal, STEP, offset, from_end, buffer, 8, &piece));
+        return piece;
+}
+
 static void test_the_last_bytes_of_the_output_are_read(void **state) {
         Place *place = *state;
+        OutputPiece piece;
         char buffer[8];
 
         put_stage(place, STEP);
-        assert_int_equal(step_journal_read_output(place->journal, STEP, buffer, sizeof(buffer)), 0);
+        assert_false(step_journal_read_output(
+                        place->journal, STEP, 8, true, buffer, sizeof(buffer), &piece));
+        assert_false(step_journal_read_output(
+                        place->journal, "other", 8, true, buffer, sizeof(buffer), &piece));
+
         put_file(place, "output", "0123456789");
-        assert_int_equal(step_journal_read_output(place->journal, STEP, buffer, sizeof(buffer)), 8);
+        piece = read_output(place, 8, true, buffer);
+        assert_int_equal(piece.size, 8);
+        assert_int_equal(piece.offset, 2);
+        assert_int_equal(piece.total, 10);
         assert_memory_equal(buffer, "23456789", 8);
+
         put_file(place, "output", "abc");
-        assert_int_equal(step_journal_read_output(place->journal, STEP, buffer, sizeof(buffer)), 3);
+        piece = read_output(place, 8, true, buffer);
+        assert_int_equal(piece.size, 3);
+        assert_int_equal(piece.offset, 0);
         assert_memory_equal(buffer, "abc", 3);
+}
+
+static void test_the_output_is_read_piece_by_piece_up_to_its_end(void **state) {
+        Place *place = *state;
+        OutputPiece piece;
+        char buffer[8];
+
+        put_stage(place, STEP);
+        put_file(place, "output", "0123456789");
+        piece = read_output(place, 0, false, buffer);
+        assert_int_equal(piece.size, 8);
+        piece = read_output(place, 8, false, buffer);
+        assert_int_equal(piece.size, 2);
+        assert_memory_equal(buffer, "89", 2);
+        piece = read_output(place, UINT64_MAX, false, buffer);
+        assert_int_equal(piece.size, 0);
+        assert_int_equal(piece.offset, 10);
 }
 
 /* --- the start protocol --- */
@@ -707,6 +744,7 @@ int main(void) {
                 JOURNAL_TEST(test_files_that_contradict_each_other_are_damage),
                 JOURNAL_TEST(test_a_script_that_was_changed_is_noticed),
                 JOURNAL_TEST(test_the_last_bytes_of_the_output_are_read),
+                JOURNAL_TEST(test_the_output_is_read_piece_by_piece_up_to_its_end),
                 JOURNAL_TEST(test_a_decline_withdraws_the_order_first),
                 JOURNAL_TEST(test_what_was_started_cannot_be_declined),
                 JOURNAL_TEST(test_of_start_and_withdrawal_exactly_one_wins),

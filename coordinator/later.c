@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/later.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base64.h"
+#include "common/clock.h"
+#include "common/text.h"
+#include "coordinator/answers.h"
+#include "coordinator/control.h"
+
+#define READ_REPEAT (2 * USEC_PER_SEC) /* a piece that has not come is asked for again */
+#define SHOWN_MAX   2048               /* bytes of a line of output */
+
+/* What is wanted of the nodes. */
+typedef enum Want {
+        WANT_CHECKS,
+        WANT_OUTPUT,
+} Want;
+
+typedef struct Pending {
+        uint64_t ticket; /* 0: free */
+        Want want;
+        usec_t deadline; /* boot time */
+
+        /* WANT_CHECKS */
+        size_t *nodes; /* indices of those that are asked, owned */
+        size_t node_count;
+        size_t named;     /* the first of them were asked for by name; 0: all were wanted */
+        uint64_t refresh; /* number of the wish */
+
+        /* WANT_OUTPUT */
+        size_t node;
+        char step[STEP_ID_MAX];
+        uint64_t request;
+        bool has_end;
+        uint64_t next; /* offset of the next piece */
+        uint64_t end;  /* as it was when the first piece came */
+        uint64_t bytes;
+        uint64_t lines;
+        usec_t asked; /* boot time */
+        char *data;   /* owned, `size` bytes */
+        size_t size;
+        size_t capacity;
+} Pending;
+
+struct Later {
+        Pending pending[LATER_MAX];
+        uint64_t requests; /* given so far */
+};
+
+Later *later_new(void) {
+        return calloc(1, sizeof(Later));
+}
+
+static void pending_done(Pending *pending) {
+        free(pending->nodes);
+        free(pending->data);
+        *pending = (Pending) {};
+}
+
+void later_free(Later *later) {
+        for (size_t i = 0; later && i < LATER_MAX; i++)
+                pending_done(&later->pending[i]);
+
+        free(later);
+}
+
+/* Tickets that nobody waits for any more end with their deadline, so there is room soon. */
+static Pending *pending_new(Coordinator *coordinator, uint64_t ticket, usec_t wait, Error *error) {
+        Later *later = coordinator_get_later(coordinator);
+
+        for (size_t i = 0; i < LATER_MAX; i++) {
+                Pending *pending = &later->pending[i];
+
+                if (pending->ticket)
+                        continue;
+
+                *pending = (Pending) { .ticket = ticket };
+                pending->deadline = span_add(clock_boottime(), MIN(wait, LATER_WAIT_MAX));
+                return pending;
+        }
+
+        (void) error_setf(
+                        error, ERROR_BLOCKED,
+                        "%d requests wait for nodes already; ask again in some seconds", LATER_MAX);
+        return NULL;
+}
+
+/* --- status --refresh --- */
+
+static bool is_named(const Node *node, const char *const names[], size_t count) {
+        for (size_t i = 0; i < count; i++) {
+                if (strcmp(names[i], node->name) == 0)
+                        return true;
+        }
+
+        return count == 0;
+}
+
+/* The nodes themselves; and for agents the leading master too, whose word of them counts. */
+static int choose_nodes(
+                Pending *pending,
+                const State *state,
+                const Facts *facts,
+                const char *const names[],
+                size_t count) {
+        bool agents = false;
+        bool leader = false;
+
+        pending->nodes = calloc(state->node_count + 1, sizeof(size_t));
+        if (!pending->nodes)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                if (!is_named(&state->nodes[i], names, count))
+                        continue;
+
+                pending->nodes[pending->node_count++] = i;
+                agents = agents || state->nodes[i].role != ROLE_MASTER;
+                leader = leader || i == facts->elected;
+        }
+
+        pending->named = count == 0 ? 0 : pending->node_count;
+        if (agents && !leader && facts->elected < state->node_count)
+                pending->nodes[pending->node_count++] = facts->elected;
+
+        return 0;
+}
+
+int later_refresh(
+                Coordinator *coordinator,
+                uint64_t ticket,
+                const char *const names[],
+                size_t count,
+                usec_t wait,
+                Error *error) {
+        Pending *pending = pending_new(coordinator, ticket, wait, error);
+
+        if (!pending)
+                return -EBUSY;
+
+        pending->want = WANT_CHECKS;
+        if (choose_nodes(pending, coordinator_get_state(coordinator),
+                         coordinator_get_facts(coordinator), names, count) < 0) {
+                pending_done(pending);
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+        }
+
+        pending->refresh = coordinator_wish(coordinator, pending->nodes, pending->node_count);
+        return 0;
+}
+
+/* Why this node has not answered; NULL: it has. */
+static const char *what_is_owed(
+                const Coordinator *coordinator, const Pending *pending, size_t index, usec_t now) {
+        const State *state = coordinator_get_state(coordinator);
+        const Facts *facts = coordinator_get_facts(coordinator);
+
+        if (facts->nodes[index].refreshed >= pending->refresh)
+                return NULL;
+        if (node_link(state, facts, index, now) != LINK_FRESH)
+                return "it is not heard now";
+        if (state->nodes[index].epoch != state->epoch)
+                return "it has not acknowledged this coordinator";
+
+        return "it has not answered every question in time";
+}
+
+/* Whether somebody who can answer still owes an answer. */
+static bool is_waited_for(
+                const Coordinator *coordinator, const Pending *pending, size_t index, usec_t now) {
+        const State *state = coordinator_get_state(coordinator);
+        const Facts *facts = coordinator_get_facts(coordinator);
+
+        return facts->nodes[index].refreshed < pending->refresh &&
+               node_link(state, facts, index, now) == LINK_FRESH &&
+               state->nodes[index].epoch == state->epoch;
+}
+
+static Json *describe_refresh(
+                const Coordinator *coordinator, const Pending *pending, usec_t now, bool *ret_all) {
+        const State *state = coordinator_get_state(coordinator);
+        Json *json = json_new_object();
+        Json *missing = json_new_array();
+
+        *ret_all = true;
+        for (size_t i = 0; i < pending->node_count; i++) {
+                const char *owed = what_is_owed(coordinator, pending, pending->nodes[i], now);
+                Json *row;
+
+                if (!owed)
+                        continue;
+
+                *ret_all = false;
+                row = json_new_object();
+                (void) json_add_string(row, "node", state->nodes[pending->nodes[i]].name);
+                (void) json_add_string(row, "why", owed);
+                (void) json_append(missing, row);
+        }
+
+        (void) json_add_u64(json, "asked", pending->node_count);
+        (void) json_add(json, "missing", missing);
+        return json;
+}
+
+/* As if it had been asked for now. NULL: out of memory. */
+static Json *make_status(const Coordinator *coordinator, const Pending *pending) {
+        const State *state = coordinator_get_state(coordinator);
+        auto_free const char **names = calloc(pending->named + 1, sizeof(char *));
+
+        for (size_t i = 0; names && i < pending->named; i++)
+                names[i] = state->nodes[pending->nodes[i]].name;
+
+        return names ? answer_status(coordinator, names, pending->named) : NULL;
+}
+
+static bool finish_checks(Coordinator *coordinator, Pending *pending, usec_t now) {
+        Error error = {};
+        Json *refresh;
+        Json *answer;
+        bool all;
+
+        for (size_t i = 0; i < pending->node_count && now < pending->deadline; i++) {
+                if (is_waited_for(coordinator, pending, pending->nodes[i], now))
+                        return false;
+        }
+
+        refresh = describe_refresh(coordinator, pending, now, &all);
+        answer = make_status(coordinator, pending);
+        if (answer)
+                (void) json_add(answer, "refresh", TAKE(refresh));
+        json_free(refresh);
+        (void) error_setf(&error, ERROR_MEMORY, "out of memory");
+        coordinator_answer(
+                        coordinator, pending->ticket, all && answer ? EXIT_OK : EXIT_FAILED, answer,
+                        &error);
+        return true;
+}
+
+/* --- logs --- */
+
+static void ask_for_piece(Coordinator *coordinator, Pending *pending, usec_t now) {
+        Message message = { .kind = MESSAGE_READ };
+        Read *read = &message.read;
+
+        read->request = pending->request;
+        read->offset = pending->has_end ? pending->next : pending->bytes;
+        read->from_end = !pending->has_end;
+        (void) text_copy(read->step, sizeof(read->step), pending->step);
+        pending->asked = now;
+        coordinator_send(coordinator, pending->node, &message);
+}
+
+int later_logs(Coordinator *coordinator,
+               uint64_t ticket,
+               const Node *node,
+               uint64_t bytes,
+               uint64_t lines,
+               usec_t wait,
+               Error *error) {
+        Pending *pending = pending_new(coordinator, ticket, wait, error);
+
+        if (!pending)
+                return -EBUSY;
+
+        pending->want = WANT_OUTPUT;
+        pending->node = (size_t) (node - coordinator_get_state(coordinator)->nodes);
+        pending->request = ++coordinator_get_later(coordinator)->requests;
+        pending->bytes = bytes;
+        pending->lines = lines;
+        (void) text_copy(pending->step, sizeof(pending->step), node->step.id);
+        ask_for_piece(coordinator, pending, clock_boottime());
+        return 0;
+}
+
+static Pending *find_request(Later *later, size_t node, const Chunk *chunk) {
+        for (size_t i = 0; i < LATER_MAX; i++) {
+                Pending *pending = &later->pending[i];
+
+                if (pending->ticket && pending->want == WANT_OUTPUT && pending->node == node &&
+                    pending->request == chunk->request && strcmp(pending->step, chunk->step) == 0)
+                        return pending;
+        }
+
+        return NULL;
+}
+
+static bool make_room(Pending *pending, size_t more) {
+        size_t capacity = MAX(2 * pending->capacity, pending->size + more + 1);
+        char *data;
+
+        if (pending->size + more + 1 <= pending->capacity)
+                return true;
+
+        data = realloc(pending->data, capacity);
+        if (!data)
+                return false;
+
+        pending->data = data;
+        pending->capacity = capacity;
+        return true;
+}
+
+/* Lines of foreign text, fit for a terminal: of at most `count` lines the last ones. */
+static Json *split_lines(const Pending *pending) {
+        Json *lines = json_new_array();
+        const char *end = pending->data + pending->size;
+        const char *at = pending->data;
+        char line[SHOWN_MAX], shown[SHOWN_MAX];
+        uint64_t found = 0;
+
+        for (const char *back = end; pending->lines && back > at; back--) {
+                if (back < end && back[-1] == '\n' && ++found == pending->lines) {
+                        at = back;
+                        break;
+                }
+        }
+
+        while (at < end) {
+                const char *stop = memchr(at, '\n', (size_t) (end - at));
+                size_t length = (size_t) ((stop ? stop : end) - at);
+                size_t kept = MIN(length, sizeof(line) - 1);
+
+                memcpy(line, at, kept);
+                line[kept] = '\0';
+                for (char *none = line; (none = memchr(none, '\0', (size_t) (line + kept - none)));)
+                        *none = '?';
+
+                text_ellipsize(shown, sizeof(shown), line);
+                (void) json_append(lines, json_new_string(shown));
+                at += length + 1;
+        }
+
+        return lines;
+}
+
+static void finish_output(Coordinator *coordinator, Pending *pending) {
+        const Node *node = &coordinator_get_state(coordinator)->nodes[pending->node];
+        Json *answer = json_new_object();
+        char unit[UNIT_MAX] = "";
+        char text[REASON_MAX];
+
+        (void) step_unit_format(unit, pending->step);
+        if (pending->end == 0) {
+                (void) text_format(
+                                text, sizeof(text), "%s: step %s has printed nothing", node->name,
+                                pending->step);
+        } else {
+                (void) text_format(
+                                text, sizeof(text),
+                                "%s: step %s, %" PRIu64 " of %" PRIu64
+                                " bytes of its output; its journal: journalctl -u %s (on the node)",
+                                node->name, pending->step, (uint64_t) pending->size, pending->end,
+                                unit);
+        }
+
+        (void) json_add_string(answer, "text", text);
+        (void) json_add_string(answer, "source", "node");
+        (void) json_add_string(answer, "step", pending->step);
+        (void) json_add_u64(answer, "total", pending->end);
+        (void) json_add(answer, "lines", split_lines(pending));
+        coordinator_answer(coordinator, pending->ticket, EXIT_OK, answer, NULL);
+        pending_done(pending);
+}
+
+/* The node cannot say: what it has reported is in the log. */
+static void fall_back(Coordinator *coordinator, Pending *pending, const char *why) {
+        const Node *node = &coordinator_get_state(coordinator)->nodes[pending->node];
+        Json *answer = NULL;
+        Error error = {};
+
+        if (answer_logs(coordinator, node->name, why, &answer, &error) < 0) {
+                coordinator_answer(coordinator, pending->ticket, EXIT_FAILED, NULL, &error);
+        } else {
+                coordinator_answer(coordinator, pending->ticket, EXIT_OK, answer, NULL);
+        }
+
+        pending_done(pending);
+}
+
+/* The first piece says where the output ends; what is printed meanwhile is another question's. */
+static void take_piece(Coordinator *coordinator, Pending *pending, const Chunk *chunk) {
+        size_t size = 0;
+
+        if (!pending->has_end) {
+                pending->has_end = true;
+                pending->next = chunk->offset;
+                pending->end = chunk->total;
+        } else if (chunk->offset != pending->next) {
+                return; /* an answer to a repeated question */
+        }
+
+        if (!make_room(pending, CHUNK_BYTES_MAX)) {
+                fall_back(coordinator, pending, "out of memory");
+                return;
+        }
+
+        (void) base64_decode(chunk->data, pending->data + pending->size, CHUNK_BYTES_MAX, &size);
+        size = (size_t) MIN((uint64_t) size, span_sub(pending->end, pending->next));
+        pending->size += size;
+        pending->next += size;
+
+        if (size == 0 || pending->next >= pending->end || pending->size > LOGS_BYTES_ALL) {
+                finish_output(coordinator, pending);
+        } else {
+                ask_for_piece(coordinator, pending, clock_boottime());
+        }
+}
+
+void later_hear(Coordinator *coordinator, size_t node, const Chunk *chunk) {
+        Pending *pending = find_request(coordinator_get_later(coordinator), node, chunk);
+
+        if (!pending)
+                return;
+
+        if (chunk->reason[0]) {
+                fall_back(coordinator, pending, chunk->reason);
+        } else {
+                take_piece(coordinator, pending, chunk);
+        }
+}
+
+static void continue_output(Coordinator *coordinator, Pending *pending, usec_t now) {
+        const State *state = coordinator_get_state(coordinator);
+        const Facts *facts = coordinator_get_facts(coordinator);
+
+        if (node_link(state, facts, pending->node, now) != LINK_FRESH) {
+                fall_back(coordinator, pending, "it is not heard now");
+        } else if (now >= pending->deadline) {
+                fall_back(coordinator, pending, "it does not answer");
+        } else if (span_sub(now, pending->asked) >= READ_REPEAT) {
+                ask_for_piece(coordinator, pending, now);
+        }
+}
+
+void later_turn(Coordinator *coordinator, usec_t now) {
+        Later *later = coordinator_get_later(coordinator);
+
+        for (size_t i = 0; i < LATER_MAX; i++) {
+                Pending *pending = &later->pending[i];
+
+                if (!pending->ticket)
+                        continue;
+
+                if (pending->want == WANT_OUTPUT) {
+                        continue_output(coordinator, pending, now);
+                } else if (finish_checks(coordinator, pending, now)) {
+                        pending_done(pending);
+                }
+        }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "coordinator/control.h"
+#include "coordinator/coordinator.h"
+
+/* Shared by operator*.c and nobody else: one request of an operator, and how verbs read it and
+ * refuse it. operator.c acts, operator-look.c only looks. */
+
+typedef struct Request {
+        Coordinator *coordinator;
+        const State *state;
+        const Json *arguments;
+        const ControlPeer *peer;
+        const char *verb;
+        Json **answer;
+        Error *error;
+} Request;
+
+/* The exit status that goes with a refusal. */
+int request_exit(ErrorCode code);
+int refuse(Request *request, ErrorCode code, const char *format, ...) PRINTF(3, 4);
+
+/* A member that may be absent: then `ret` stays as it is. */
+int request_number(
+                const Request *request, const char *key, uint64_t min, uint64_t max, uint64_t *ret);
+bool request_flag(const Request *request, const char *key); /* absent: false */
+
+/* operator-look.c */
+int operator_audit(Request *request);
+int operator_logs(Request *request);
+int operator_nodes(Request *request);
+int operator_report(Request *request);
+int operator_runs(Request *request);
+int operator_status(Request *request);
