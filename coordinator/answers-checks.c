@@ -29,6 +29,7 @@ static Json *describe_check(const CheckRow *row, const Window *window, usec_t no
         (void) json_add_string(json, "verdict", enum_name(&verdict_names, window->sample.verdict));
         (void) json_add_u64(json, "since", span_sub(wall, span_sub(now, window->changed)));
         (void) json_add_u64(json, "age", span_sub(now, window->newest));
+        (void) json_add_u64(json, "took", window->sample.took);
         if (window->since)
                 (void) json_add_u64(json, "passing_for", span_sub(window->newest, window->since));
         (void) json_add_string(json, "reason", window->sample.reason);

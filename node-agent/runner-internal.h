@@ -21,6 +21,7 @@ typedef struct Entry {
         size_t script_size;
 
         Look *look; /* while looking */
+        usec_t look_began;
 
         UnitWatch *watch; /* while the unit is followed, with the three below */
         JournalTail *tail;

@@ -245,8 +245,13 @@ static void handle_slot(Runner *runner, const Slot *slot) {
 static void on_looked(const Error *error, void *userdata) {
         Entry *entry = ASSERT_PTR(userdata);
         Error result = *error;
+        usec_t took = span_sub(clock_boottime(), entry->look_began);
 
         look_free(TAKE(entry->look));
+        log_message(LOG_NOTICE, &(LogContext) { .step = entry->job.step },
+                    "%s: the last look took %" PRIu64 ".%" PRIu64 "ms%s%s.", entry->job.step,
+                    took / USEC_PER_MSEC, took % USEC_PER_MSEC / 100,
+                    error->code == ERROR_NONE ? "" : ": ", error->text);
         entry_looked(entry, &result);
 }
 
@@ -270,6 +275,7 @@ static void handle_start(Runner *runner, const Start *start) {
             entry->look)
                 return;
 
+        entry->look_began = input.now;
         if (look_start(runner->event, start->look, start->look_count, on_looked, entry,
                        &entry->look, &error) < 0)
                 entry_looked(entry, &error);

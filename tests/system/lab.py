@@ -31,7 +31,7 @@ if [ -e /crash/hold-script ]; then
     until [ -e /crash/script-running.go ]; do sleep 0.02; done
 fi
 sed -i 's/"version": "{start}"/"version": "{target}"/' /opt/mesosphere/etc/dcos-version.json
-systemctl restart dcos-mesos-master.service
+systemctl restart 'dcos-mesos-*.service'
 {more}
 """
 
@@ -39,15 +39,20 @@ CHECK_RUNNER = """#!/bin/sh
 echo '{"status": 0, "checks": {"xz": {"output": "", "status": 0}}}'
 """
 
-# All that this master runs; the script restarts it, as activation restarts everything.
+# All that a node runs; the script restarts it, as activation restarts everything.
 UNIT = """
 [Unit]
-Description=stand-in of a lone master
+Description=stand-in of all that a node runs
 [Service]
-ExecStart=/usr/bin/python3 -S /opt/standin/standin_single.py {address}
+ExecStart=/usr/bin/python3 -S /opt/standin/standin_single.py {address} {masters}
 Restart=always
 RestartSec=1
 """
+
+UNITS = {
+    "master": "dcos-mesos-master.service", "slave": "dcos-mesos-slave.service",
+    "slave_public": "dcos-mesos-slave-public.service",
+}
 
 PLAN = """
 cluster: lab
@@ -70,7 +75,8 @@ dwell:
 class Node:
     """A host with the face of a DC/OS node and `rollpatch-agent` on it."""
 
-    def __init__(self, lab, name, address, role="master", masters=1):
+    def __init__(self, lab, name, address, role="master", masters=None):
+        masters = masters or [address]
         self.lab = lab
         self.name = name
         self.crash_dir = product.make_count_dir(f"{lab.dir}/crash-{name}")
@@ -80,18 +86,20 @@ class Node:
         host = self.host
         host.write(f"/etc/mesosphere/roles/{role}", "")
         host.write("/opt/mesosphere/etc/dcos-version.json", f'{{\n  "version": "{FROM}"\n}}\n')
-        host.write("/opt/mesosphere/etc/master_count", f"{masters}\n")
+        host.write("/opt/mesosphere/etc/master_count", f"{len(masters)}\n")
         host.write("/opt/mesosphere/bin/detect_ip", f"#!/bin/sh\necho {address}\n", 0o755)
-        self._add_services(address)
+        self._add_services(address, role, masters)
         product.install_node_agent(host, ADDRESS, name)
 
-    def _add_services(self, address):
+    def _add_services(self, address, role, masters):
+        unit = UNITS[role]
+        text = UNIT.format(address=address, masters=",".join(masters))
         with open(f"{os.path.dirname(__file__)}/standin_single.py", encoding="utf-8") as file:
             self.host.write("/opt/standin/standin_single.py", file.read())
-        self.host.write("/etc/systemd/system/dcos-mesos-master.service", UNIT.format(address=address))
-        self.host.write("/etc/systemd/system/dcos.target.wants/dcos-mesos-master.service", UNIT.format(address=address))
+        self.host.write(f"/etc/systemd/system/{unit}", text)
+        self.host.write(f"/etc/systemd/system/dcos.target.wants/{unit}", text)
         self.host.write("/opt/mesosphere/bin/dcos-check-runner", CHECK_RUNNER, 0o755)
-        self.host.enable("dcos-mesos-master.service")
+        self.host.enable(unit)
 
     def crash_at(self, point):
         """Before the boot: node agent and rollpatch-step stop at `point`, once."""
@@ -157,7 +165,7 @@ class Lab(product.Client):
             self.rig.remove_host(node.name)
         shutil.rmtree(f"{self.dir}/state", ignore_errors=True)
 
-    def add_node(self, name, address, role="master", masters=1):
+    def add_node(self, name, address, role="master", masters=None):
         node = Node(self, name, address, role, masters)
         self.nodes[name] = node
         return node

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The smallest healthy DC/OS master that is alone in its cluster: ZooKeeper's `srvr`, Exhibitor's status
-and the Mesos endpoints that the gate asks, all answered by one process. For tests about something else
-than health; clusters of real services are in tests/cluster/dcos.py."""
+"""The smallest healthy DC/OS cluster, one process a node: on a master ZooKeeper's `srvr`, Exhibitor's status
+and the Mesos endpoints that the gate asks, on an agent those of a Mesos agent. For tests about something
+else than health, and for benches; clusters of real services are in tests/cluster/dcos.py.
+
+    standin_single.py ADDRESS [MASTERS]     addresses, separated by commas; the last one leads everything
+"""
 
 import asyncio
 import json
@@ -9,29 +12,67 @@ import sys
 import time
 
 ADDRESS = sys.argv[1]
+MASTERS = sys.argv[2].split(",") if len(sys.argv) > 2 else [ADDRESS]
+LEADER = MASTERS[-1]
 HEALTH = {"type": "GET_HEALTH", "get_health": {"healthy": True}}
 STARTED = time.monotonic()
-EXHIBITOR = [{"code": 3, "description": "serving", "hostname": ADDRESS, "isLeader": True}]
+REGISTER_EVERY = 0.02  # seconds
+agents = {}  # on the leader: address -> (start of its process as it says, when it registered)
 
 
-def metrics():
+def exhibitor():
+    return [{"code": 3, "description": "serving", "hostname": master, "isLeader": master == LEADER}
+            for master in MASTERS]
+
+
+def master_metrics():
     return {
-        "registrar/log/recovered": 1.0, "registrar/log/ensemble_size": 1.0, "master/elected": 1.0,
-        "master/uptime_secs": time.monotonic() - STARTED, "registrar/state_fetch_ms": 1.5,
-        "master/slaves_active": 0.0, "master/slaves_connected": 0.0, "master/slaves_disconnected": 0.0,
+        "registrar/log/recovered": 1.0, "registrar/log/ensemble_size": float(len(MASTERS)),
+        "master/elected": float(ADDRESS == LEADER), "master/uptime_secs": time.monotonic() - STARTED,
+        "registrar/state_fetch_ms": 1.5, "master/slaves_active": float(len(agents)),
+        "master/slaves_connected": float(len(agents)), "master/slaves_disconnected": 0.0,
         "master/slaves_inactive": 0.0, "master/slaves_unreachable": 0.0, "master/tasks_running": 0.0,
     }
 
 
+def agent_metrics():
+    return {
+        "slave/registered": 1.0, "slave/uptime_secs": time.monotonic() - STARTED,
+        "slave/recovery_time_secs": 0.1, "slave/recovery_errors": 0.0, "slave/tasks_running": 0.0,
+    }
+
+
+def slaves():
+    return {"recovered_slaves": [], "slaves": [
+        {"id": f"S-{address}", "pid": f"slave(1)@{address}:5051", "hostname": address, "active": True,
+         "deactivated": False, "registered_time": since, "reregistered_time": since}
+        for address, (_, since) in sorted(agents.items())]}
+
+
+def summary():
+    return {"slaves": [
+        {"id": f"S-{address}", "pid": f"slave(1)@{address}:5051", "hostname": address,
+         **{f"TASK_{state}": 0 for state in ("STAGING", "STARTING", "RUNNING", "KILLING")}}
+        for address in sorted(agents)]}
+
+
+def register(words):
+    address, _, start = words.partition(",")
+    if agents.get(address, ("",))[0] != start:
+        agents[address] = (start, time.time())
+
+
 def answer(path):
     """Status, extra header lines, body."""
-    path = path.split("?")[0]
+    path, _, words = path.partition("?")
     if path == "/redirect":
-        return "307 Temporary Redirect", f"Location: //{ADDRESS}:5050\r\n", ""
+        return "307 Temporary Redirect", f"Location: //{LEADER}:5050\r\n", ""
     bodies = {
-        "/metrics/snapshot": metrics, "/version": lambda: {"version": "1.10.1"}, "/api/v1": lambda: HEALTH,
-        "/slaves": lambda: {"slaves": [], "recovered_slaves": []}, "/health": dict,
-        "/exhibitor/v1/cluster/status": lambda: EXHIBITOR,
+        "/metrics/snapshot": master_metrics if ADDRESS in MASTERS else agent_metrics,
+        "/version": lambda: {"version": "1.10.1"}, "/api/v1": lambda: HEALTH, "/health": dict,
+        "/slaves": slaves, "/state-summary": summary, "/exhibitor/v1/cluster/status": exhibitor,
+        "/state": lambda: {"id": f"S-{ADDRESS}", "frameworks": [], "completed_frameworks": []},
+        "/standin/register": lambda: register(words),
     }
     if path not in bodies:
         return "404 Not Found", "", ""
@@ -39,7 +80,11 @@ def answer(path):
 
 
 async def http(reader, writer):
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    except asyncio.IncompleteReadError:
+        writer.close()
+        return
     status, more, body = answer(head.split(" ")[1])
     writer.write((
         f"HTTP/1.1 {status}\r\n{more}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
@@ -49,13 +94,31 @@ async def http(reader, writer):
 
 
 async def zookeeper(reader, writer):
+    mode = "leader" if ADDRESS == LEADER else "follower"
     if await reader.read(4) == b"srvr":
-        writer.write(b"Zookeeper version: 3.4.14\nMode: standalone\nNode count: 5\n")
+        mode = mode if len(MASTERS) > 1 else "standalone"
+        writer.write(f"Zookeeper version: 3.4.14\nMode: {mode}\nNode count: 5\n".encode())
         await writer.drain()
     writer.close()
 
 
+async def keep_registered():
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(LEADER, 5050)
+            writer.write(
+                f"GET /standin/register?{ADDRESS},{STARTED} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            await writer.drain()
+            writer.close()
+        except OSError:
+            pass
+        await asyncio.sleep(REGISTER_EVERY)
+
+
 async def main():
+    if ADDRESS not in MASTERS:
+        await asyncio.start_server(http, ADDRESS, 5051)
+        await keep_registered()
     await asyncio.start_server(zookeeper, "0.0.0.0", 2181)
     await asyncio.start_server(http, "0.0.0.0", 8181)
     await asyncio.start_server(http, ADDRESS, 5050)
