@@ -2,6 +2,7 @@
 #include "common/service.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 #include "common/log.h"
 #include "common/text.h"
 
-#define STATUS_MAX 256
+#define STATUS_MAX     256
+#define HEAP_BLOCK_MAX (64 * 1024)
 
 // clang-format off
 static const struct { int number; const char *name; } stops[] = {
@@ -72,9 +74,20 @@ static int add_signals(Service *service) {
         return 0;
 }
 
+/* A daemon on every node gives back what it needs only now and then. Without this the C library
+ * raises its limits with the largest block that was ever freed, and keeps as much; and the second
+ * thread (nanomsg's) gets a heap of its own. */
+static void keep_heap_small(void) {
+        (void) mallopt(M_MMAP_THRESHOLD, HEAP_BLOCK_MAX);
+        (void) mallopt(M_TRIM_THRESHOLD, HEAP_BLOCK_MAX);
+        (void) mallopt(M_ARENA_MAX, 1);
+}
+
 int service_new(Service **ret, Error *error) {
         AUTO(Service) *service = NULL;
         int r;
+
+        keep_heap_small();
 
         r = block_signals();
         if (r < 0)

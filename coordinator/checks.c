@@ -12,6 +12,7 @@
 #define SLOW           (10 * USEC_PER_SEC)
 #define FASTEST_COSTLY (2 * USEC_PER_SEC)
 #define FASTEST        (100 * USEC_PER_MSEC)
+#define SHORT_DWELL    (10 * USEC_PER_SEC)
 #define OUTSIDE_RUN    (30 * USEC_PER_SEC) /* masters, when no run is open */
 
 // clang-format off
@@ -67,7 +68,8 @@ usec_t check_period(const CheckRow *row, Role role, usec_t dwell) {
         if (row->id == CHECK_MESOS_LEADER || row->id == CHECK_MEMBER)
                 period = FAST_MASTER;
 
-        period = MIN(period, check_dwell(row, dwell) / 4);
+        dwell = check_dwell(row, dwell);
+        period = MIN(period, dwell / (dwell < SHORT_DWELL ? 8 : 4));
         return MAX(period, FASTEST);
 }
 
@@ -118,6 +120,18 @@ static void watch_node(const State *state, const Node *node, Watch *watch) {
         }
 }
 
+/* What the leading master says of a Mesos agent. */
+static void add_member(Watch *watch, const State *state, size_t index) {
+        const CheckRow *row = &check_rows[CHECK_MEMBER];
+        const Node *node = &state->nodes[index];
+        usec_t period = OUTSIDE_RUN;
+
+        if (state_has_open_run(state))
+                period = check_period(row, node->role, state->run.made.numbers.dwell_agent);
+        if (node->address[0])
+                add_item(watch, row, node->address, period);
+}
+
 /* One asker of the leader: the node agent on the leading master itself. */
 static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
         const RunNumbers *numbers = &state->run.made.numbers;
@@ -129,15 +143,12 @@ static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
                       : OUTSIDE_RUN);
 
         for (size_t i = 0; i < state->node_count; i++) {
-                const Node *node = &state->nodes[i];
-
-                if (node->role != ROLE_MASTER && node->address[0] &&
-                    agent_is_looked_at(state, facts, i)) {
-                        add_item(watch, &check_rows[CHECK_MEMBER], node->address,
-                                 open ? check_period(&check_rows[CHECK_MEMBER], node->role,
-                                                     numbers->dwell_agent)
-                                      : OUTSIDE_RUN);
-                }
+                if (agent_is_looked_at(state, i))
+                        add_member(watch, state, i);
+        }
+        for (size_t i = 0; i < state->node_count; i++) {
+                if (!agent_is_looked_at(state, i) && agent_is_wished_for(state, facts, i))
+                        add_member(watch, state, i);
         }
 }
 
@@ -165,7 +176,8 @@ void checks_watch(const State *state, const Facts *facts, size_t index, usec_t n
 
         watch.refresh = facts->nodes[index].refresh;
 
-        if (node->role == ROLE_MASTER || agent_is_looked_at(state, facts, index))
+        if (node->role == ROLE_MASTER || agent_is_looked_at(state, index) ||
+            agent_is_wished_for(state, facts, index))
                 watch_node(state, node, &watch);
         if (node->role == ROLE_MASTER && health_leader(state, facts, now) == index)
                 watch_leader(state, facts, &watch);

@@ -38,8 +38,8 @@ extern const CheckRow check_rows[CHECK_COUNT];
 const CheckRow *check_find(const Sample *sample);
 
 /* How often, and how old the newest may be, when `dwell` is to be spanned: at least four samples
- * fit into a dwell, so short ones of tests and demos are sampled faster (design 8 has the
- * standard). */
+ * fit into a dwell, eight into a short one of tests and demos, which are sampled faster (design 8
+ * has the standard). */
 usec_t check_period(const CheckRow *row, Role role, usec_t dwell);
 usec_t check_newest_max(const CheckRow *row, Role role, bool in_run);
 

@@ -47,6 +47,24 @@ void health_note(const State *state, Facts *facts, const Event *event, usec_t no
         } else if (node && (proves_anew || booted)) {
                 forget(&facts->nodes[node - state->nodes]);
         }
+
+        /* What was asked before says nothing now: no need to wait for the next turn of slow ones.
+         */
+        if (node && proves_anew)
+                facts_wish(facts, (size_t) (node - state->nodes), ++facts->wishes, now);
+}
+
+/* Asked before the node's script was known to have ended: about what is no more. */
+static bool is_outdated(
+                const State *state,
+                const Facts *facts,
+                size_t node,
+                const Sample *sample,
+                usec_t now) {
+        usec_t asked = span_sub(now, span_add(sample->age, sample->took));
+
+        return state->nodes[node].step.state == STEP_VERIFYING &&
+               asked < facts->nodes[node].changed;
 }
 
 static size_t find_by_address(const State *state, const char *address) {
@@ -80,7 +98,8 @@ bool health_hear(
                         subject = find_by_address(state, sample->subject);
         }
 
-        if (subject == SIZE_MAX || !(row->roles & IN(state->nodes[subject].role)))
+        if (subject == SIZE_MAX || !(row->roles & IN(state->nodes[subject].role)) ||
+            is_outdated(state, facts, subject, sample, now))
                 return false;
 
         health = make_health(&facts->nodes[subject]);
@@ -363,15 +382,15 @@ bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now
         return cluster_is_well(state, facts, SIZE_MAX, now, ret_why);
 }
 
-bool agent_is_looked_at(const State *state, const Facts *facts, size_t index) {
+bool agent_is_wished_for(const State *state, const Facts *facts, size_t index) {
+        return state->nodes[index].role != ROLE_MASTER && facts->nodes[index].refresh;
+}
+
+bool agent_is_looked_at(const State *state, size_t index) {
         const Node *node = &state->nodes[index];
         size_t ahead = 0;
 
-        if (node->role == ROLE_MASTER)
-                return false;
-        if (facts->nodes[index].refresh)
-                return true;
-        if (!state_has_open_run(state) || !node->step.id[0])
+        if (node->role == ROLE_MASTER || !state_has_open_run(state) || !node->step.id[0])
                 return false;
         if (node->step.slot || node->step.state == STEP_VERIFYING)
                 return true;

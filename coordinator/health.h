@@ -57,8 +57,11 @@ bool cluster_is_well(
                 const State *state, const Facts *facts, size_t except, usec_t now, Why *ret_why);
 
 /* A Mesos agent that is asked, and that the leading master is asked about: it is next, or being
- * patched, or being proven; or a person wants to know now. */
-bool agent_is_looked_at(const State *state, const Facts *facts, size_t node);
+ * patched, or being proven. */
+bool agent_is_looked_at(const State *state, size_t node);
+
+/* The same because a person wants to know now: after the others, if there is room. */
+bool agent_is_wished_for(const State *state, const Facts *facts, size_t node);
 
 /* The leading master's word for this agent, fresh: listed once, active, and when it registered last
  * (ms, leader's clock). */

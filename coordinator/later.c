@@ -15,11 +15,19 @@
 #define READ_REPEAT (2 * USEC_PER_SEC) /* a piece that has not come is asked for again */
 #define SHOWN_MAX   2048               /* bytes of a line of output */
 
+static const char OWES_ANSWER[] = "it has not answered every question in time";
+
 /* What is wanted of the nodes. */
 typedef enum Want {
         WANT_CHECKS,
         WANT_OUTPUT,
 } Want;
+
+/* A node that is asked, and the number that its heartbeat will name. */
+typedef struct Asked {
+        size_t node;
+        uint64_t number;
+} Asked;
 
 typedef struct Pending {
         uint64_t ticket; /* 0: free */
@@ -27,10 +35,10 @@ typedef struct Pending {
         usec_t deadline; /* boot time */
 
         /* WANT_CHECKS */
-        size_t *nodes; /* indices of those that are asked, owned */
-        size_t node_count;
-        size_t named;     /* the first of them were asked for by name; 0: all were wanted */
-        uint64_t refresh; /* number of the wish */
+        Asked *asked; /* owned */
+        size_t asked_count;
+        size_t named;      /* the first of them were asked for by name; 0: all were wanted */
+        bool wants_leader; /* there are agents among them, and the leading master is not */
 
         /* WANT_OUTPUT */
         size_t node;
@@ -41,8 +49,8 @@ typedef struct Pending {
         uint64_t end;  /* as it was when the first piece came */
         uint64_t bytes;
         uint64_t lines;
-        usec_t asked; /* boot time */
-        char *data;   /* owned, `size` bytes */
+        usec_t read_at; /* boot time; when the piece was asked for */
+        char *data;     /* owned, `size` bytes */
         size_t size;
         size_t capacity;
 } Pending;
@@ -57,7 +65,7 @@ Later *later_new(void) {
 }
 
 static void pending_done(Pending *pending) {
-        free(pending->nodes);
+        free(pending->asked);
         free(pending->data);
         *pending = (Pending) {};
 }
@@ -101,34 +109,46 @@ static bool is_named(const Node *node, const char *const names[], size_t count) 
         return count == 0;
 }
 
-/* The nodes themselves; and for agents the leading master too, whose word of them counts. */
 static int choose_nodes(
-                Pending *pending,
-                const State *state,
-                const Facts *facts,
-                const char *const names[],
-                size_t count) {
-        bool agents = false;
-        bool leader = false;
-
-        pending->nodes = calloc(state->node_count + 1, sizeof(size_t));
-        if (!pending->nodes)
+                Pending *pending, const State *state, const char *const names[], size_t count) {
+        /* Room for the leading master too. */
+        pending->asked = calloc(state->node_count + 1, sizeof(Asked));
+        if (!pending->asked)
                 return -ENOMEM;
 
         for (size_t i = 0; i < state->node_count; i++) {
                 if (!is_named(&state->nodes[i], names, count))
                         continue;
 
-                pending->nodes[pending->node_count++] = i;
-                agents = agents || state->nodes[i].role != ROLE_MASTER;
-                leader = leader || i == facts->elected;
+                pending->asked[pending->asked_count++].node = i;
+                pending->wants_leader =
+                                pending->wants_leader || state->nodes[i].role != ROLE_MASTER;
         }
 
-        pending->named = count == 0 ? 0 : pending->node_count;
-        if (agents && !leader && facts->elected < state->node_count)
-                pending->nodes[pending->node_count++] = facts->elected;
-
+        pending->named = count == 0 ? 0 : pending->asked_count;
         return 0;
+}
+
+/* For agents the leading master's word counts too. Who that is may be known only when the masters
+ * have answered. */
+static void ask_leader(Coordinator *coordinator, Pending *pending) {
+        size_t leader = coordinator_get_facts(coordinator)->elected;
+        Asked *asked = &pending->asked[pending->asked_count];
+
+        if (!pending->wants_leader || leader == SIZE_MAX)
+                return;
+
+        pending->wants_leader = false;
+        for (size_t i = 0; i < pending->asked_count; i++) {
+                if (pending->asked[i].node == leader)
+                        asked = &pending->asked[i];
+        }
+
+        if (asked == &pending->asked[pending->asked_count])
+                pending->asked_count++;
+
+        asked->node = leader;
+        asked->number = coordinator_wish(coordinator, &leader, 1);
 }
 
 int later_refresh(
@@ -144,41 +164,41 @@ int later_refresh(
                 return -EBUSY;
 
         pending->want = WANT_CHECKS;
-        if (choose_nodes(pending, coordinator_get_state(coordinator),
-                         coordinator_get_facts(coordinator), names, count) < 0) {
+        if (choose_nodes(pending, coordinator_get_state(coordinator), names, count) < 0) {
                 pending_done(pending);
                 return error_setf(error, ERROR_MEMORY, "out of memory");
         }
 
-        pending->refresh = coordinator_wish(coordinator, pending->nodes, pending->node_count);
+        for (size_t i = 0; i < pending->asked_count; i++)
+                pending->asked[i].number =
+                                coordinator_wish(coordinator, &pending->asked[i].node, 1);
+
+        ask_leader(coordinator, pending);
         return 0;
 }
 
-/* Why this node has not answered; NULL: it has. */
-static const char *what_is_owed(
-                const Coordinator *coordinator, const Pending *pending, size_t index, usec_t now) {
+/* Why this node owes an answer; NULL: it does not. */
+static const char *what_is_owed(const Coordinator *coordinator, const Asked *asked, usec_t now) {
         const State *state = coordinator_get_state(coordinator);
         const Facts *facts = coordinator_get_facts(coordinator);
 
-        if (facts->nodes[index].refreshed >= pending->refresh)
+        if (facts->nodes[asked->node].refreshed >= asked->number)
                 return NULL;
-        if (node_link(state, facts, index, now) != LINK_FRESH)
+        if (node_link(state, facts, asked->node, now) != LINK_FRESH)
                 return "it is not heard now";
-        if (state->nodes[index].epoch != state->epoch)
+        if (state->nodes[asked->node].epoch != state->epoch)
                 return "it has not acknowledged this coordinator";
 
-        return "it has not answered every question in time";
+        return OWES_ANSWER;
 }
 
-/* Whether somebody who can answer still owes an answer. */
-static bool is_waited_for(
-                const Coordinator *coordinator, const Pending *pending, size_t index, usec_t now) {
-        const State *state = coordinator_get_state(coordinator);
-        const Facts *facts = coordinator_get_facts(coordinator);
+static bool is_waited_for(const Coordinator *coordinator, const Pending *pending, usec_t now) {
+        for (size_t i = 0; i < pending->asked_count; i++) {
+                if (what_is_owed(coordinator, &pending->asked[i], now) == OWES_ANSWER)
+                        return true;
+        }
 
-        return facts->nodes[index].refreshed < pending->refresh &&
-               node_link(state, facts, index, now) == LINK_FRESH &&
-               state->nodes[index].epoch == state->epoch;
+        return false;
 }
 
 static Json *describe_refresh(
@@ -188,8 +208,8 @@ static Json *describe_refresh(
         Json *missing = json_new_array();
 
         *ret_all = true;
-        for (size_t i = 0; i < pending->node_count; i++) {
-                const char *owed = what_is_owed(coordinator, pending, pending->nodes[i], now);
+        for (size_t i = 0; i < pending->asked_count; i++) {
+                const char *owed = what_is_owed(coordinator, &pending->asked[i], now);
                 Json *row;
 
                 if (!owed)
@@ -197,12 +217,12 @@ static Json *describe_refresh(
 
                 *ret_all = false;
                 row = json_new_object();
-                (void) json_add_string(row, "node", state->nodes[pending->nodes[i]].name);
+                (void) json_add_string(row, "node", state->nodes[pending->asked[i].node].name);
                 (void) json_add_string(row, "why", owed);
                 (void) json_append(missing, row);
         }
 
-        (void) json_add_u64(json, "asked", pending->node_count);
+        (void) json_add_u64(json, "asked", pending->asked_count);
         (void) json_add(json, "missing", missing);
         return json;
 }
@@ -213,7 +233,7 @@ static Json *make_status(const Coordinator *coordinator, const Pending *pending)
         auto_free const char **names = calloc(pending->named + 1, sizeof(char *));
 
         for (size_t i = 0; names && i < pending->named; i++)
-                names[i] = state->nodes[pending->nodes[i]].name;
+                names[i] = state->nodes[pending->asked[i].node].name;
 
         return names ? answer_status(coordinator, names, pending->named) : NULL;
 }
@@ -224,10 +244,9 @@ static bool finish_checks(Coordinator *coordinator, Pending *pending, usec_t now
         Json *answer;
         bool all;
 
-        for (size_t i = 0; i < pending->node_count && now < pending->deadline; i++) {
-                if (is_waited_for(coordinator, pending, pending->nodes[i], now))
-                        return false;
-        }
+        ask_leader(coordinator, pending);
+        if (now < pending->deadline && is_waited_for(coordinator, pending, now))
+                return false;
 
         refresh = describe_refresh(coordinator, pending, now, &all);
         answer = make_status(coordinator, pending);
@@ -251,7 +270,7 @@ static void ask_for_piece(Coordinator *coordinator, Pending *pending, usec_t now
         read->offset = pending->has_end ? pending->next : pending->bytes;
         read->from_end = !pending->has_end;
         (void) text_copy(read->step, sizeof(read->step), pending->step);
-        pending->asked = now;
+        pending->read_at = now;
         coordinator_send(coordinator, pending->node, &message);
 }
 
@@ -432,7 +451,7 @@ static void continue_output(Coordinator *coordinator, Pending *pending, usec_t n
                 fall_back(coordinator, pending, "it is not heard now");
         } else if (now >= pending->deadline) {
                 fall_back(coordinator, pending, "it does not answer");
-        } else if (span_sub(now, pending->asked) >= READ_REPEAT) {
+        } else if (span_sub(now, pending->read_at) >= READ_REPEAT) {
                 ask_for_piece(coordinator, pending, now);
         }
 }

@@ -525,7 +525,12 @@ static int on_turn(sd_event_source *source, void *userdata) {
 static int add_samples(Question *question, const Task *task) {
         const Watch *watch = &question->asker->watch;
 
-        question->samples = calloc(WATCH_MAX, sizeof(*question->samples));
+        size_t covered = 0;
+
+        for (size_t i = 0; i < watch->item_count; i++)
+                covered += task_covers(task, &watch->items[i]);
+
+        question->samples = calloc(covered, sizeof(*question->samples));
         if (!question->samples)
                 return -ENOMEM;
 

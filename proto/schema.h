@@ -32,5 +32,5 @@
 #define EVIDENCE_MAX       2048 /* of one sample */
 #define SAMPLE_NUMBERS_MAX 24
 #define SAMPLE_TEXTS_MAX   8
-#define CHUNK_BYTES_MAX    9000                          /* of bulk in one message */
+#define CHUNK_BYTES_MAX    4500                          /* of bulk in one message */
 #define CHUNK_TEXT_MAX     (CHUNK_BYTES_MAX / 3 * 4 + 1) /* the same as base64 */

@@ -142,6 +142,22 @@ static void test_for_an_agent_the_leading_master_is_asked_too(void **state) {
         assert_int_equal(json_size(json_find(c->answer, "nodes")), 1); /* as asked for */
 }
 
+static void test_a_leading_master_that_becomes_known_late_is_asked_too(void **state) {
+        static const char *const names[] = { "a1" };
+        AUTO(Coordinator) *c = coordinator_with(3);
+
+        (void) state;
+        c->lab->blind = true;
+        c->lab->facts.elected = SIZE_MAX;
+        refresh(c, names, 1);
+        c->lab->facts.elected = index_of(c, "m2");
+        grant(c, "a1"); /* the newest number is m2's */
+        assert_int_equal(c->answered, 0);
+        grant(c, "m2");
+        assert_int_equal(c->answered, TICKET);
+        assert_int_equal(c->status, EXIT_OK);
+}
+
 static void test_a_wished_agent_is_asked_also_outside_a_run_and_not_for_ever(void **state) {
         static const char *const names[] = { "a1" };
         AUTO(Coordinator) *c = coordinator_with(3);
@@ -155,7 +171,8 @@ static void test_a_wished_agent_is_asked_also_outside_a_run_and_not_for_ever(voi
         refresh(c, names, 1);
         checks_watch(c->lab->state, &c->lab->facts, a1, c->lab->now, &watch);
         assert_true(watch.item_count > 0);
-        assert_int_equal(watch.refresh, c->lab->facts.wishes);
+        assert_int_equal(watch.refresh, c->lab->facts.nodes[a1].refresh);
+        assert_int_not_equal(watch.refresh, 0);
 
         lab_pass(c->lab, REFRESH_LIFE + USEC_PER_SEC);
         facts_expire(&c->lab->facts.nodes[a1], c->lab->now);
@@ -340,6 +357,7 @@ int main(void) {
                                 test_a_node_that_does_not_answer_in_time_is_named_and_the_status_is_1),
                 cmocka_unit_test(test_nobody_waits_for_a_node_that_is_not_heard),
                 cmocka_unit_test(test_for_an_agent_the_leading_master_is_asked_too),
+                cmocka_unit_test(test_a_leading_master_that_becomes_known_late_is_asked_too),
                 cmocka_unit_test(test_a_wished_agent_is_asked_also_outside_a_run_and_not_for_ever),
                 cmocka_unit_test(test_more_requests_than_there_is_room_for_are_refused),
                 cmocka_unit_test(test_the_output_is_fetched_in_pieces_one_at_a_time),
