@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/session.h"
 
-#include <inttypes.h>
-
 #include "proto/codec.h"
 
-/* The replay window: `highest` is the highest counter accepted, bit i of `seen` tells that
- * highest - i was. A counter above the window moves it up, one inside is accepted if its bit is not
- * set, one below is too old to be told from a replay and is refused. */
-
-#define WINDOW_BITS     64
 #define SESSION_ID_SIZE 8
 
 static int pack(const Frame *frame,
@@ -167,7 +160,7 @@ int session_seal(
 
         assert(session->id != 0);
 
-        if (session->sent == UINT64_MAX)
+        if (session->sent >= REPLAY_NUMBER_MAX)
                 return error_setf(error, ERROR_TOO_BIG, "the session's counter is used up");
 
         r = message_encode(message, text, sizeof(text), &frame.body_size, error);
@@ -182,44 +175,6 @@ int session_seal(
         return 0;
 }
 
-static int check_counter(const Session *session, uint64_t counter, Error *error) {
-        uint64_t behind;
-
-        if (counter == 0)
-                return error_setf(error, ERROR_INVALID, "frame counter is 0, want 1 or more");
-
-        if (counter > session->highest)
-                return 0;
-
-        behind = session->highest - counter;
-        if (behind >= WINDOW_BITS) {
-                return error_setf(
-                                error, ERROR_CONFLICT,
-                                "frame %" PRIu64 " is too old, the newest is %" PRIu64, counter,
-                                session->highest);
-        }
-
-        if (session->seen & (UINT64_C(1) << behind))
-                return error_setf(error, ERROR_CONFLICT, "frame %" PRIu64 " came twice", counter);
-
-        return 0;
-}
-
-/* `counter` has passed check_counter(). Returns whether it is the newest. */
-static bool note_counter(Session *session, uint64_t counter) {
-        uint64_t ahead;
-
-        if (counter <= session->highest) {
-                session->seen |= UINT64_C(1) << (session->highest - counter);
-                return false;
-        }
-
-        ahead = counter - session->highest;
-        session->seen = ahead < WINDOW_BITS ? session->seen << ahead | 1 : 1;
-        session->highest = counter;
-        return true;
-}
-
 int session_open(
                 Session *session, const Frame *data, Message *ret, bool *ret_newest, Error *error) {
         Message message;
@@ -232,7 +187,7 @@ int session_open(
         if (session->id == 0 || data->session != session->id)
                 return error_setf(error, ERROR_NOT_FOUND, "frame is of another session");
 
-        r = check_counter(session, data->counter, error);
+        r = replay_check(&session->window, data->counter, error);
         if (r < 0)
                 return r;
 
@@ -240,7 +195,7 @@ int session_open(
         if (r < 0)
                 return r;
 
-        *ret_newest = note_counter(session, data->counter);
+        *ret_newest = replay_note(&session->window, data->counter);
         *ret = message;
         return 0;
 }

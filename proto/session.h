@@ -3,6 +3,7 @@
 
 #include "proto/frame.h"
 #include "proto/message.h"
+#include "proto/replay.h"
 
 /* Who is talking: one session of a node with the coordinator. Bytes in, bytes out; no I/O, no
  * clock.
@@ -11,9 +12,9 @@
  * rollpatchd therefore binds only what --lab names. The functions are those that the authenticated
  * session will have, so nothing above them changes.
  *
- * Counters: each side counts its DATA frames from 1 in each session. A frame is accepted once, in a
- * window of 64 below the highest seen. `newest` tells that it is the highest: only then may the
- * route be learnt from it (transport 4.2). */
+ * Counters: each side counts its DATA frames from 1 in each session. A frame is accepted once
+ * (replay.h). `newest` tells that it is the highest: only then may the route be learnt from it
+ * (transport 4.2). */
 
 /* Room for any frame of a session, with what authentication will add to it. */
 #define SESSION_BYTES_MAX (MESSAGE_BYTES_MAX + 256)
@@ -21,8 +22,7 @@
 typedef struct Session {
         uint64_t id; /* 0: none */
         uint64_t sent;
-        uint64_t highest;
-        uint64_t seen; /* bit i: highest - i was accepted */
+        ReplayWindow window; /* of what the other side sent */
 } Session;
 
 /* node: HS1 from `hello`; then HS2 makes the session. */

@@ -116,15 +116,16 @@ static void test_a_message_that_cannot_be_sealed_uses_up_no_number(void **state)
 }
 
 static void test_the_last_number_is_the_end_of_a_session(void **state) {
-        Session session = { .id = ID, .sent = UINT64_MAX };
+        Session session = { .id = ID, .sent = REPLAY_NUMBER_MAX - 1 };
         uint8_t buffer[SESSION_BYTES_MAX];
         Message message = beat(1);
         size_t size;
 
+        assert_int_equal(session_seal(&session, &message, buffer, sizeof(buffer), &size, NULL), 0);
         assert_int_equal(
                         session_seal(&session, &message, buffer, sizeof(buffer), &size, NULL),
                         -EMSGSIZE);
-        assert_true(session.sent == UINT64_MAX);
+        assert_true(session.sent == REPLAY_NUMBER_MAX);
 }
 
 static void test_a_frame_is_accepted_once(void **state) {
@@ -153,53 +154,8 @@ static void test_late_frames_within_the_window_are_accepted_but_not_newest(void 
         assert_int_equal(open_counter(&session, 1, &newest), -ESTALE);
 }
 
-static void test_a_jump_beyond_the_window_forgets_only_what_is_too_old(void **state) {
-        static const uint64_t jumps[] = { 63, 64, 65, 1000, UINT64_C(1) << 40 };
-
-        for (size_t i = 0; i < ELEMENTSOF(jumps); i++) {
-                Session session = { .id = ID };
-                uint64_t high = 10 + jumps[i];
-                bool newest;
-
-                assert_int_equal(open_counter(&session, 10, &newest), 0);
-                assert_int_equal(open_counter(&session, high, &newest), 0);
-                assert_true(newest);
-                assert_int_equal(open_counter(&session, 10, &newest), -ESTALE);
-                assert_int_equal(open_counter(&session, high - 1, &newest), 0);
-                assert_int_equal(open_counter(&session, high, &newest), -ESTALE);
-        }
-}
-
-/* A small oracle: every counter ever accepted, in a list. */
-static void test_the_window_agrees_with_a_list_of_all_frames_seen(void **state) {
-        bool seen[400] = {};
-        Session session = { .id = ID };
-        uint64_t highest = 0;
-        uint32_t random = 12345;
-
-        for (unsigned i = 0; i < 3000; i++) {
-                uint64_t base = i / 10;
-                uint64_t counter;
-                bool newest = false;
-                bool want;
-
-                random = random * 1664525 + 1013904223;
-                counter = 1 + base + (random >> 16) % 99;
-                if (counter >= ELEMENTSOF(seen))
-                        continue;
-
-                want = !seen[counter] && (counter > highest || highest - counter < 64);
-                assert_int_equal(open_counter(&session, counter, &newest) == 0, want);
-                if (want) {
-                        assert_int_equal(newest, counter > highest);
-                        seen[counter] = true;
-                        highest = counter > highest ? counter : highest;
-                }
-        }
-}
-
 static void test_a_frame_that_fails_changes_nothing(void **state) {
-        Session session = { .id = ID, .sent = 3, .highest = 7, .seen = 0x55 };
+        Session session = { .id = ID, .sent = 3, .window = { 7, 0x55 } };
         Session before = session;
         Message message = beat(42);
         Error error = {};
@@ -223,7 +179,7 @@ static void test_a_frame_that_fails_changes_nothing(void **state) {
 }
 
 static void test_replays_are_told_from_rubbish_and_from_strangers(void **state) {
-        Session session = { .id = ID, .highest = 7, .seen = 1 };
+        Session session = { .id = ID, .window = { 7, 1 } };
         Message message;
         Error error = {};
         bool newest;
@@ -310,8 +266,6 @@ int main(void) {
                 cmocka_unit_test(test_the_last_number_is_the_end_of_a_session),
                 cmocka_unit_test(test_a_frame_is_accepted_once),
                 cmocka_unit_test(test_late_frames_within_the_window_are_accepted_but_not_newest),
-                cmocka_unit_test(test_a_jump_beyond_the_window_forgets_only_what_is_too_old),
-                cmocka_unit_test(test_the_window_agrees_with_a_list_of_all_frames_seen),
                 cmocka_unit_test(test_a_frame_that_fails_changes_nothing),
                 cmocka_unit_test(test_replays_are_told_from_rubbish_and_from_strangers),
                 cmocka_unit_test(test_no_session_means_nothing_can_be_opened),
