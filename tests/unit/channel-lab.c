@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/channel-lab.h"
+
+#include <sodium.h>
+#include <string.h>
+
+static_assert(LAB_KEY_SIZE == crypto_scalarmult_BYTES, "these are X25519 keys");
+
+/* splitmix64 */
+uint64_t lab_random(uint64_t *seed) {
+        uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
+
+        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+        return z ^ (z >> 31);
+}
+
+void lab_fill(void *buffer, size_t size, uint64_t *seed) {
+        uint8_t *bytes = buffer;
+
+        for (size_t i = 0; i < size; i++)
+                bytes[i] = (uint8_t) lab_random(seed);
+}
+
+LabPair lab_pair(const uint8_t secret[static LAB_KEY_SIZE]) {
+        LabPair pair;
+
+        memcpy(pair.secret, secret, LAB_KEY_SIZE);
+        (void) crypto_scalarmult_base(pair.public, pair.secret);
+        return pair;
+}
+
+LabPair lab_pair_of(uint64_t seed) {
+        uint8_t secret[LAB_KEY_SIZE];
+
+        lab_fill(secret, sizeof(secret), &seed);
+        return lab_pair(secret);
+}
+
+bool lab_is_zero(const void *data, size_t size) {
+        const uint8_t *bytes = data;
+
+        for (size_t i = 0; i < size; i++) {
+                if (bytes[i] != 0)
+                        return false;
+        }
+
+        return true;
+}
