@@ -230,7 +230,8 @@ static void on_receive(const Route *route, const void *body, size_t size, void *
                 on_data(endpoint, route, &frame);
                 break;
 
-        case FRAME_HS2: /* only we say these */
+        case FRAME_JOIN: /* nobody can join in the lab */
+        case FRAME_HS2:  /* only we say these */
         case FRAME_NOS:
                 endpoint->counters.malformed++;
                 break;

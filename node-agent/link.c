@@ -232,6 +232,7 @@ static void on_receive(const Route *route, const void *body, size_t size, void *
                 return;
 
         switch (frame.kind) {
+        case FRAME_JOIN: /* only we say these */
         case FRAME_HS1:
                 break;
 

@@ -31,6 +31,7 @@ static void write_be64(uint8_t *bytes, uint64_t value) {
 /* 0 for a kind that is none. */
 static size_t header_size(FrameKind kind) {
         switch (kind) {
+        case FRAME_JOIN:
         case FRAME_HS1:
         case FRAME_HS2:
                 return PREFIX_SIZE;
@@ -52,9 +53,15 @@ static int check_prefix(const uint8_t *bytes, size_t size, Error *error) {
                                 PREFIX_SIZE);
         }
 
+        if (bytes[0] > FRAME_VERSION) {
+                return error_setf(
+                                error, ERROR_VERSION, "speaks version %d, want %d", bytes[0],
+                                FRAME_VERSION);
+        }
+
         if (bytes[0] != FRAME_VERSION) {
                 return error_setf(
-                                error, ERROR_VERSION, "frame has version %d, want %d", bytes[0],
+                                error, ERROR_INVALID, "frame has version %d, want %d", bytes[0],
                                 FRAME_VERSION);
         }
 

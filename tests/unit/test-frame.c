@@ -15,6 +15,7 @@
 static const uint8_t body[] = { 'b', 'o', 'd', 'y' };
 
 /* As the specification draws them (proto/README.md). */
+static const uint8_t join[] = { 1, 1, 0, 0, 'b', 'o', 'd', 'y' };
 static const uint8_t hs1[] = { 1, 2, 0, 0, 'b', 'o', 'd', 'y' };
 static const uint8_t hs2[] = { 1, 3, 0, 0, 'b', 'o', 'd', 'y' };
 static const uint8_t data[] = { 1, 4, 0, 0, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
@@ -26,6 +27,7 @@ static const struct {
         const uint8_t *bytes;
         size_t size;
 } samples[] = {
+        { { .kind = FRAME_JOIN, .body = body, .body_size = sizeof(body) }, join, sizeof(join) },
         { { .kind = FRAME_HS1, .body = body, .body_size = sizeof(body) }, hs1, sizeof(hs1) },
         { { .kind = FRAME_HS2, .body = body, .body_size = sizeof(body) }, hs2, sizeof(hs2) },
         { { .kind = FRAME_DATA,
@@ -65,7 +67,7 @@ static void test_what_was_written_is_read_back(void **state) {
 }
 
 static void test_a_cut_header_is_refused_and_the_result_untouched(void **state) {
-        static const size_t headers[] = { 4, 4, 20, 12 };
+        static const size_t headers[] = { 4, 4, 4, 20, 12 };
 
         for (size_t i = 0; i < ELEMENTSOF(samples); i++) {
                 for (size_t size = 0; size < headers[i]; size++) {
@@ -91,7 +93,6 @@ static void test_a_body_may_be_empty(void **state) {
 static void test_only_this_version_and_its_kinds_are_read(void **state) {
         uint8_t bytes[sizeof(data)];
         unsigned accepted = 0;
-        Error error = {};
         Frame frame;
 
         memcpy(bytes, data, sizeof(bytes));
@@ -100,12 +101,29 @@ static void test_only_this_version_and_its_kinds_are_read(void **state) {
                 if (frame_decode(bytes, sizeof(bytes), &frame, NULL) == 0)
                         accepted++;
         }
-        assert_int_equal(accepted, 3); /* a NOS of this length is none */
+        assert_int_equal(accepted, 4); /* a NOS of this length is none */
+}
+
+static void test_a_newer_version_is_refused_in_plain_words(void **state) {
+        uint8_t bytes[sizeof(data)];
+        Error error = {};
+        Frame frame;
 
         memcpy(bytes, data, sizeof(bytes));
+        for (unsigned version = 2; version <= UINT8_MAX; version++) {
+                bytes[0] = (uint8_t) version;
+                assert_int_equal(
+                                frame_decode(bytes, sizeof(bytes), &frame, &error),
+                                -EPROTONOSUPPORT);
+                assert_int_equal(error.code, ERROR_VERSION);
+        }
+
         bytes[0] = 2;
-        assert_int_equal(frame_decode(bytes, sizeof(bytes), &frame, &error), -EPROTONOSUPPORT);
-        assert_int_equal(error.code, ERROR_VERSION);
+        (void) frame_decode(bytes, sizeof(bytes), &frame, &error);
+        assert_string_equal(error.text, "speaks version 2, want 1");
+        bytes[0] = 0; /* there was none before 1 */
+        assert_int_equal(frame_decode(bytes, sizeof(bytes), &frame, &error), -EINVAL);
+        assert_int_equal(error.code, ERROR_INVALID);
 }
 
 static void test_reserved_bytes_must_be_zero(void **state) {
@@ -151,6 +169,7 @@ int main(void) {
                 cmocka_unit_test(test_a_cut_header_is_refused_and_the_result_untouched),
                 cmocka_unit_test(test_a_body_may_be_empty),
                 cmocka_unit_test(test_only_this_version_and_its_kinds_are_read),
+                cmocka_unit_test(test_a_newer_version_is_refused_in_plain_words),
                 cmocka_unit_test(test_reserved_bytes_must_be_zero),
                 cmocka_unit_test(test_a_nos_with_anything_behind_it_is_refused),
                 cmocka_unit_test(test_nothing_is_written_beyond_the_buffer),
