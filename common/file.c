@@ -164,6 +164,55 @@ int file_read(int dir_fd,
         return 0;
 }
 
+static int check_private(const char *name, const struct stat *st, Error *error) {
+        if (st->st_uid != geteuid()) {
+                return error_setf(
+                                error, ERROR_DENIED, "'%s' belongs to user %u, want %u", name,
+                                st->st_uid, geteuid());
+        }
+
+        if (st->st_mode & (S_IRWXG | S_IRWXO)) {
+                return error_setf(
+                                error, ERROR_DENIED,
+                                "'%s' has mode %04o, want 0600: others may know its secret", name,
+                                st->st_mode & 07777);
+        }
+
+        return 0;
+}
+
+int file_read_private(
+                int dir_fd,
+                const char *name,
+                void *buffer,
+                size_t capacity,
+                size_t *ret_size,
+                Error *error) {
+        auto_close int fd = -EBADF;
+        struct stat st = {};
+        ssize_t n, more;
+        char beyond;
+        int r;
+
+        fd = open_plain(dir_fd, name, &st, error);
+        if (fd < 0)
+                return fd;
+
+        r = check_private(name, &st, error);
+        if (r < 0)
+                return r;
+
+        n = read_full(fd, buffer, capacity);
+        more = n < 0 ? n : read_full(fd, &beyond, 1);
+        if (more < 0)
+                return error_errnof(error, (int) more, "cannot read '%s'", name);
+        if (more > 0)
+                return too_big(name, capacity, error);
+
+        *ret_size = (size_t) n;
+        return 0;
+}
+
 static int write_all(int fd, const char *data, size_t size) {
         while (size > 0) {
                 ssize_t n = write(fd, data, size);

@@ -13,6 +13,17 @@
  * may be AT_FDCWD. The caller frees. `ret_size` may be NULL: then a NUL byte inside is refused. */
 int file_read(int dir_fd, const char *name, size_t max, char **ret, size_t *ret_size, Error *error);
 
+/* The same for a file with a secret, into a buffer of the caller's, who wipes it. ERROR_DENIED when
+ * it belongs to somebody else than our user, or when anybody but the owner may do anything with it:
+ * then it may be known already. */
+int file_read_private(
+                int dir_fd,
+                const char *name,
+                void *buffer,
+                size_t capacity,
+                size_t *ret_size,
+                Error *error);
+
 /* Writes NAME.tmp, syncs it, renames it over NAME, syncs the directory. When this returns 0 the new
  * content is on disk; otherwise the old one still is, and no .tmp is left behind. (Only when
  * syncing the directory fails, which is the last thing done, it may be either.) One writer a name

@@ -176,6 +176,88 @@ static void test_a_nul_byte_is_only_for_those_who_ask_for_the_size(void **state)
         assert_memory_equal(text, "x\0y", 4);
 }
 
+/* --- reading secrets --- */
+
+static int read_secret(const Place *place, const char *name, Error *error) {
+        size_t size = 4711;
+        char buffer[7];
+        int r;
+
+        r = file_read_private(place->fd, name, buffer, sizeof(buffer), &size, error);
+        if (r < 0)
+                assert_int_equal(size, 4711);
+        else
+                assert_memory_equal(buffer, "secret!", size);
+
+        return r;
+}
+
+static void test_a_secret_is_read_when_nobody_else_can(void **state) {
+        const Place *place = *state;
+
+        put(place, "a", "secret");
+        assert_int_equal(fchmodat(place->fd, "a", 0600, 0), 0);
+        assert_int_equal(read_secret(place, "a", NULL), 0);
+        assert_int_equal(fchmodat(place->fd, "a", 0400, 0), 0);
+        assert_int_equal(read_secret(place, "a", NULL), 0);
+
+        put(place, "b", "secret!");
+        assert_int_equal(fchmodat(place->fd, "b", 0600, 0), 0);
+        assert_int_equal(read_secret(place, "b", NULL), 0);
+}
+
+static void test_a_secret_that_anybody_else_may_touch_is_refused(void **state) {
+        const Place *place = *state;
+        Error error = {};
+
+        put(place, "a", "secret");
+        for (mode_t bit = 1; bit <= 040; bit <<= 1) {
+                assert_int_equal(fchmodat(place->fd, "a", 0600 | bit, 0), 0);
+                assert_int_equal(read_secret(place, "a", &error), -EACCES);
+                assert_int_equal(error.code, ERROR_DENIED);
+        }
+
+        assert_int_equal(fchmodat(place->fd, "a", 0644, 0), 0);
+        (void) read_secret(place, "a", &error);
+        assert_string_equal(error.text, "'a' has mode 0644, want 0600: others may know its secret");
+}
+
+static void test_a_secret_of_another_user_is_refused(void **state) {
+        const Place *place = *state;
+        Error error = {};
+
+        put(place, "a", "secret");
+        assert_int_equal(fchmodat(place->fd, "a", 0600, 0), 0);
+        if (fchownat(place->fd, "a", NOBODY, NOBODY, 0) < 0)
+                skip();
+
+        assert_int_equal(read_secret(place, "a", &error), -EACCES);
+        assert_string_equal(error.text, "'a' belongs to user 65534, want 0");
+}
+
+static void test_a_secret_must_be_a_file_of_its_size(void **state) {
+        const Place *place = *state;
+        Error error = {};
+
+        assert_int_equal(read_secret(place, "a", &error), -ENOENT);
+        assert_int_equal(error.code, ERROR_NOT_FOUND);
+
+        put(place, "b", "secret!!");
+        assert_int_equal(fchmodat(place->fd, "b", 0600, 0), 0);
+        assert_int_equal(read_secret(place, "b", &error), -EMSGSIZE);
+        assert_string_equal(error.text, "'b' is more than 7 bytes");
+
+        put(place, "b", "secret");
+        assert_int_equal(symlinkat("b", place->fd, "link"), 0);
+        assert_int_equal(read_secret(place, "b", NULL), 0);
+        assert_int_equal(read_secret(place, "link", &error), -EINVAL);
+        assert_non_null(strstr(error.text, "symbolic link"));
+
+        /* Nobody writes to it: this must not wait. */
+        assert_int_equal(mkfifoat(place->fd, "a", 0600), 0);
+        assert_int_equal(read_secret(place, "a", &error), -EINVAL);
+}
+
 /* --- writing --- */
 
 static void test_replacing_makes_and_replaces(void **state) {
@@ -451,6 +533,15 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                                 test_a_nul_byte_is_only_for_those_who_ask_for_the_size, set_up,
                                 tear_down),
+                cmocka_unit_test_setup_teardown(
+                                test_a_secret_is_read_when_nobody_else_can, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                                test_a_secret_that_anybody_else_may_touch_is_refused, set_up,
+                                tear_down),
+                cmocka_unit_test_setup_teardown(
+                                test_a_secret_of_another_user_is_refused, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                                test_a_secret_must_be_a_file_of_its_size, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                                 test_replacing_makes_and_replaces, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
