@@ -33,7 +33,7 @@ typedef struct Handshake {
 } Handshake;
 
 /* `coordinator` is its public key. Made once, used for all nodes. */
-void mac1_key_init(Mac1Key *key, const uint8_t coordinator[static NOISE_KEY_SIZE]);
+void mac1_key_init(Mac1Key *key, const uint8_t coordinator[static KEY_SIZE]);
 
 /* Writes the whole frame, JOIN with a token and HS1 without, and returns its size. */
 size_t handshake_encode(

@@ -8,14 +8,13 @@
  * there is exactly one encryption between any two new keys, so the nonce of a handshake is always 0
  * and is not kept. */
 
-static_assert(NOISE_KEY_SIZE == crypto_scalarmult_BYTES, "keys are X25519 keys");
-static_assert(NOISE_KEY_SIZE == crypto_scalarmult_SCALARBYTES, "also the secret ones");
-static_assert(NOISE_KEY_SIZE == crypto_aead_chacha20poly1305_ietf_KEYBYTES, "and cipher keys");
+static_assert(KEY_SIZE == crypto_scalarmult_BYTES, "keys are X25519 keys");
+static_assert(KEY_SIZE == crypto_scalarmult_SCALARBYTES, "also the secret ones");
+static_assert(KEY_SIZE == crypto_aead_chacha20poly1305_ietf_KEYBYTES, "and cipher keys");
 static_assert(NOISE_TAG_SIZE == crypto_aead_chacha20poly1305_ietf_ABYTES, "of one tag each");
 static_assert(NOISE_HASH_SIZE == crypto_hash_sha256_BYTES, "hashes are SHA-256");
 
 #define HASH_SIZE NOISE_HASH_SIZE
-#define KEY_SIZE  NOISE_KEY_SIZE
 #define TAG_SIZE  NOISE_TAG_SIZE
 
 static const char *const pattern_names[] = {
@@ -116,7 +115,7 @@ static void make_nonce(
                 ret[4 + i] = (uint8_t) (counter >> (8 * i));
 }
 
-void noise_seal(const uint8_t key[static NOISE_KEY_SIZE],
+void noise_seal(const uint8_t key[static KEY_SIZE],
                 uint64_t counter,
                 const void *clear,
                 size_t clear_size,
@@ -132,7 +131,7 @@ void noise_seal(const uint8_t key[static NOISE_KEY_SIZE],
                         sealed, NULL, plain, size, clear, clear_size, NULL, nonce, key);
 }
 
-bool noise_open(const uint8_t key[static NOISE_KEY_SIZE],
+bool noise_open(const uint8_t key[static KEY_SIZE],
                 uint64_t counter,
                 const void *clear,
                 size_t clear_size,
@@ -284,7 +283,7 @@ static int write_message(
 }
 
 int noise_write(Noise *noise,
-                const uint8_t ephemeral[static NOISE_KEY_SIZE],
+                const uint8_t ephemeral[static KEY_SIZE],
                 const void *payload,
                 size_t size,
                 uint8_t message[static NOISE_MESSAGE_MAX],

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "proto/schema.h"
 
 /* The two handshakes of the channel, Noise IK and IKpsk1 with 25519, ChaChaPoly and SHA256 (Noise
  * rev. 34), and the encryption that follows them. Pure.
@@ -23,14 +24,13 @@
  * noise_read and noise_write change nothing when they fail: the initiator goes on waiting for the
  * answer after a forged one. There is one suite and nothing to negotiate. */
 
-#define NOISE_KEY_SIZE  32
 #define NOISE_HASH_SIZE 32
 #define NOISE_TAG_SIZE  16
 
 /* The payload of a handshake message, and what the messages add to it. */
 #define NOISE_PAYLOAD_MAX     2048
-#define NOISE_FIRST_OVERHEAD  (NOISE_KEY_SIZE + NOISE_KEY_SIZE + 2 * NOISE_TAG_SIZE)
-#define NOISE_SECOND_OVERHEAD (NOISE_KEY_SIZE + NOISE_TAG_SIZE)
+#define NOISE_FIRST_OVERHEAD  (KEY_SIZE + KEY_SIZE + 2 * NOISE_TAG_SIZE)
+#define NOISE_SECOND_OVERHEAD (KEY_SIZE + NOISE_TAG_SIZE)
 #define NOISE_MESSAGE_MAX     (NOISE_FIRST_OVERHEAD + NOISE_PAYLOAD_MAX)
 
 typedef enum NoisePattern {
@@ -45,7 +45,7 @@ typedef enum NoiseStage {
         NOISE_COMPLETE,
 } NoiseStage;
 
-/* All but the prologue are NOISE_KEY_SIZE bytes. `secret`, `public` and `psk` are borrowed for the
+/* All but the prologue are KEY_SIZE bytes. `secret`, `public` and `psk` are borrowed for the
  * life of the handshake, so that no copy of them has to be wiped. */
 typedef struct NoiseSetup {
         NoisePattern pattern;
@@ -61,19 +61,19 @@ typedef struct Noise {
         NoiseStage stage; /* which message is next */
         bool is_initiator;
         const uint8_t *secret, *public, *psk;
-        uint8_t peer[NOISE_KEY_SIZE]; /* the responder knows it after noise_read */
-        uint8_t peer_ephemeral[NOISE_KEY_SIZE];
-        uint8_t ephemeral[NOISE_KEY_SIZE];
+        uint8_t peer[KEY_SIZE]; /* the responder knows it after noise_read */
+        uint8_t peer_ephemeral[KEY_SIZE];
+        uint8_t ephemeral[KEY_SIZE];
         uint8_t chaining[NOISE_HASH_SIZE];
         uint8_t hash[NOISE_HASH_SIZE]; /* when complete: unique to this session, equal on both sides
                                         */
-        uint8_t key[NOISE_KEY_SIZE];
+        uint8_t key[KEY_SIZE];
 } Noise;
 
 /* One a direction. */
 typedef struct NoiseKeys {
-        uint8_t send[NOISE_KEY_SIZE];
-        uint8_t receive[NOISE_KEY_SIZE];
+        uint8_t send[KEY_SIZE];
+        uint8_t receive[KEY_SIZE];
 } NoiseKeys;
 
 void noise_initiate(Noise *noise, const NoiseSetup *setup);
@@ -82,7 +82,7 @@ void noise_respond(Noise *noise, const NoiseSetup *setup);
 /* `ephemeral` is 32 bytes that are random and used for nothing else, ever. ERROR_TOO_BIG: the
  * payload is. ERROR_CONFLICT: not our turn. ERROR_INVALID: the peer's key is none. */
 int noise_write(Noise *noise,
-                const uint8_t ephemeral[static NOISE_KEY_SIZE],
+                const uint8_t ephemeral[static KEY_SIZE],
                 const void *payload,
                 size_t size,
                 uint8_t message[static NOISE_MESSAGE_MAX],
@@ -108,7 +108,7 @@ void noise_keys_wipe(NoiseKeys *keys);
 
 /* After the handshake: `counter` must never come twice with the same key, and is not UINT64_MAX.
  * Writes size + NOISE_TAG_SIZE bytes. `clear` is authenticated, not encrypted. */
-void noise_seal(const uint8_t key[static NOISE_KEY_SIZE],
+void noise_seal(const uint8_t key[static KEY_SIZE],
                 uint64_t counter,
                 const void *clear,
                 size_t clear_size,
@@ -118,7 +118,7 @@ void noise_seal(const uint8_t key[static NOISE_KEY_SIZE],
 
 /* Whether it is authentic. Then, and only then, `plain` holds size - NOISE_TAG_SIZE bytes. */
 MUST_USE bool noise_open(
-                const uint8_t key[static NOISE_KEY_SIZE],
+                const uint8_t key[static KEY_SIZE],
                 uint64_t counter,
                 const void *clear,
                 size_t clear_size,

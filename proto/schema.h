@@ -22,7 +22,8 @@
 #define UNIT_MAX           128  /* a unit name */
 #define TAIL_MAX           2048 /* journal lines in a report */
 #define OP_MAX             33   /* an operation id: 32 hex digits */
-#define TOKEN_ID_SIZE      8    /* the public half of a join token, in bytes */
+#define KEY_SIZE           32   /* every key of the channel, in bytes */
+#define TOKEN_ID_SIZE      8    /* the public part of a join token, in bytes */
 #define FENCE_MAX          ((UINT64_C(1) << 53) - 1)
 #define EPOCH_MAX          FENCE_MAX
 #define MASTERS_MAX        9

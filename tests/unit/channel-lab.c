@@ -4,7 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
-static_assert(LAB_KEY_SIZE == crypto_scalarmult_BYTES, "these are X25519 keys");
+static_assert(KEY_SIZE == crypto_scalarmult_BYTES, "these are X25519 keys");
 
 /* splitmix64 */
 uint64_t lab_random(uint64_t *seed) {
@@ -22,16 +22,16 @@ void lab_fill(void *buffer, size_t size, uint64_t *seed) {
                 bytes[i] = (uint8_t) lab_random(seed);
 }
 
-LabPair lab_pair(const uint8_t secret[static LAB_KEY_SIZE]) {
+LabPair lab_pair(const uint8_t secret[static KEY_SIZE]) {
         LabPair pair;
 
-        memcpy(pair.secret, secret, LAB_KEY_SIZE);
+        memcpy(pair.secret, secret, KEY_SIZE);
         (void) crypto_scalarmult_base(pair.public, pair.secret);
         return pair;
 }
 
 LabPair lab_pair_of(uint64_t seed) {
-        uint8_t secret[LAB_KEY_SIZE];
+        uint8_t secret[KEY_SIZE];
 
         lab_fill(secret, sizeof(secret), &seed);
         return lab_pair(secret);

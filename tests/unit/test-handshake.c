@@ -46,7 +46,7 @@ typedef struct Lab {
 } Lab;
 
 static Lab lab_of(size_t message_size) {
-        uint8_t coordinator[NOISE_KEY_SIZE];
+        uint8_t coordinator[KEY_SIZE];
         Lab lab = {};
 
         for (size_t i = 0; i < sizeof(coordinator); i++)
@@ -144,7 +144,7 @@ static void test_the_longest_name_of_a_cluster_fits(void **state) {
 /* --- what is refused --- */
 
 static void test_whoever_was_not_given_the_public_key_is_turned_away(void **state) {
-        uint8_t coordinator[NOISE_KEY_SIZE] = { 1 };
+        uint8_t coordinator[KEY_SIZE] = { 1 };
         Lab lab = lab_of(KNOWN_SIZE);
         Error error = {};
         Mac1Key other;
@@ -282,7 +282,7 @@ typedef struct Dialogue {
         Mac1Key key;
         Noise initiator, responder;
         NoiseKeys node_keys, coordinator_keys;
-        uint8_t psk[NOISE_KEY_SIZE];
+        uint8_t psk[KEY_SIZE];
 } Dialogue;
 
 static void dialogue_init(Dialogue *dialogue) {
@@ -335,7 +335,7 @@ static void coordinator_answers(
                                    NULL),
                         0);
         assert_memory_equal(payload, "hello", 5);
-        assert_memory_equal(dialogue->responder.peer, dialogue->node.public, NOISE_KEY_SIZE);
+        assert_memory_equal(dialogue->responder.peer, dialogue->node.public, KEY_SIZE);
 
         assert_int_equal(
                         noise_write(&dialogue->responder, ephemeral.secret, "welcome", 7, message,

@@ -63,7 +63,7 @@ static Bytes vector_bytes(const Json *object, const char *key) {
 static LabPair vector_pair(const Json *vector, const char *key) {
         Bytes secret = vector_bytes(vector, key);
 
-        assert_int_equal(secret.size, LAB_KEY_SIZE);
+        assert_int_equal(secret.size, KEY_SIZE);
         return lab_pair(secret.data);
 }
 
@@ -138,7 +138,7 @@ static void play_vector(const Json *vector) {
                 setup.psk = psk.data;
         }
 
-        assert_memory_equal(coordinator.public, remote.data, LAB_KEY_SIZE);
+        assert_memory_equal(coordinator.public, remote.data, KEY_SIZE);
         setup.secret = coordinator.secret;
         setup.public = coordinator.public;
         noise_respond(&responder, &setup);
@@ -151,7 +151,7 @@ static void play_vector(const Json *vector) {
         message = json_next(message);
         play_handshake(message, &responder, &initiator, &ephemerals[1]);
 
-        assert_memory_equal(responder.peer, node.public, LAB_KEY_SIZE);
+        assert_memory_equal(responder.peer, node.public, KEY_SIZE);
         assert_memory_equal(initiator.hash, hash.data, sizeof(initiator.hash));
         assert_memory_equal(responder.hash, hash.data, sizeof(responder.hash));
         noise_split(&initiator, &initiator_keys);
@@ -186,7 +186,7 @@ static void test_the_published_vectors_come_out_byte_by_byte(void **state) {
 
 /* --- a handshake of our own --- */
 
-static const uint8_t psk[NOISE_KEY_SIZE] = "a secret that both of them know";
+static const uint8_t psk[KEY_SIZE] = "a secret that both of them know";
 static const char hello[] = "hello", welcome[] = "welcome";
 
 typedef struct Message {
@@ -458,7 +458,7 @@ static void test_an_answer_that_was_made_for_another_node_does_not_open(void **s
         lab_start(&lab, NOISE_IK);
         message = write_first(&lab);
         assert_int_equal(read_message(&lab.responder, &message, NULL), 0);
-        memcpy(lab.responder.peer, other.public, LAB_KEY_SIZE);
+        memcpy(lab.responder.peer, other.public, KEY_SIZE);
         message = write_second(&lab);
         assert_int_equal(read_message(&lab.initiator, &message, &error), -EACCES);
         assert_string_equal(
@@ -467,7 +467,7 @@ static void test_an_answer_that_was_made_for_another_node_does_not_open(void **s
 }
 
 /* Points whose multiples are the neutral element, so that everybody would know the secret. */
-static const uint8_t small_points[][LAB_KEY_SIZE] = {
+static const uint8_t small_points[][KEY_SIZE] = {
         { 0 },
         { 1 },
         { 0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3,
@@ -495,11 +495,11 @@ static void test_keys_that_would_make_the_secret_public_are_refused(void **state
                 /* as session key of either side */
                 lab_start(&lab, NOISE_IK);
                 message = hollow = write_first(&lab);
-                memcpy(hollow.bytes, small_points[i], LAB_KEY_SIZE);
+                memcpy(hollow.bytes, small_points[i], KEY_SIZE);
                 assert_refused(&lab.responder, &hollow, -EINVAL);
                 assert_int_equal(read_message(&lab.responder, &message, NULL), 0);
                 hollow = write_second(&lab);
-                memcpy(hollow.bytes, small_points[i], LAB_KEY_SIZE);
+                memcpy(hollow.bytes, small_points[i], KEY_SIZE);
                 assert_refused(&lab.initiator, &hollow, -EINVAL);
 
                 /* as the key of a node that joins */
@@ -534,7 +534,7 @@ static void test_a_coordinators_key_that_is_none_is_not_spoken_to(void **state) 
 
 static void is_not_the_turn(Noise *noise, bool writes) {
         Message message = { .size = NOISE_FIRST_OVERHEAD };
-        const uint8_t ephemeral[NOISE_KEY_SIZE] = { 1 };
+        const uint8_t ephemeral[KEY_SIZE] = { 1 };
         const Noise before = *noise;
         Error error = {};
         int r;
@@ -625,9 +625,9 @@ static void test_both_ends_have_the_same_two_keys_crosswise(void **state) {
 
                 lab_start(&lab, patterns[i]);
                 finish(&lab, &node, &coordinator);
-                assert_memory_equal(node.send, coordinator.receive, NOISE_KEY_SIZE);
-                assert_memory_equal(node.receive, coordinator.send, NOISE_KEY_SIZE);
-                assert_memory_not_equal(node.send, node.receive, NOISE_KEY_SIZE);
+                assert_memory_equal(node.send, coordinator.receive, KEY_SIZE);
+                assert_memory_equal(node.receive, coordinator.send, KEY_SIZE);
+                assert_memory_not_equal(node.send, node.receive, KEY_SIZE);
         }
 }
 
@@ -644,15 +644,15 @@ static void test_a_replayed_first_message_leads_to_keys_its_sender_never_had(voi
         noise_split(&lab.responder, &first);
         assert_int_equal(read_message(&lab.initiator, &answer, NULL), 0);
         noise_split(&lab.initiator, &node);
-        assert_memory_equal(node.send, first.receive, NOISE_KEY_SIZE);
+        assert_memory_equal(node.send, first.receive, KEY_SIZE);
 
         noise_respond(&lab.responder, &lab.coordinator_setup);
         lab.ephemerals[1] = lab_pair_of(1001);
         assert_int_equal(read_message(&lab.responder, &message, NULL), 0);
         (void) write_second(&lab);
         noise_split(&lab.responder, &again);
-        assert_memory_not_equal(again.receive, node.send, NOISE_KEY_SIZE);
-        assert_memory_not_equal(again.send, node.receive, NOISE_KEY_SIZE);
+        assert_memory_not_equal(again.receive, node.send, KEY_SIZE);
+        assert_memory_not_equal(again.send, node.receive, KEY_SIZE);
 }
 
 static void test_nothing_of_a_handshake_is_left_when_it_is_over(void **state) {
@@ -677,7 +677,7 @@ static void test_nothing_of_a_handshake_is_left_when_it_is_over(void **state) {
 
 /* --- sealing --- */
 
-static const uint8_t key[NOISE_KEY_SIZE] = "one key of one direction, 32 byt";
+static const uint8_t key[KEY_SIZE] = "one key of one direction, 32 byt";
 static const char clear[] = "clear", plain[] = "the message";
 
 #define SEALED_SIZE (sizeof(plain) + NOISE_TAG_SIZE)
