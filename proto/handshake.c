@@ -4,21 +4,17 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "proto/keys.h"
+
 static_assert(MAC1_SIZE >= crypto_generichash_BYTES_MIN, "mac1 is a BLAKE2b");
-static_assert(MAC1_KEY_SIZE <= crypto_generichash_KEYBYTES_MAX, "mac1 is a keyed BLAKE2b");
+static_assert(KEY_SIZE <= crypto_generichash_KEYBYTES_MAX, "mac1 is a keyed BLAKE2b");
 
 static size_t head_size(bool has_token) {
         return MAC1_SIZE + (has_token ? TOKEN_ID_SIZE : 0);
 }
 
 void mac1_key_init(Mac1Key *key, const uint8_t coordinator[static KEY_SIZE]) {
-        static const char context[] = "rollpatch mac1";
-        crypto_generichash_state state;
-
-        (void) crypto_generichash_init(&state, NULL, 0, sizeof(key->bytes));
-        (void) crypto_generichash_update(&state, coordinator, KEY_SIZE);
-        (void) crypto_generichash_update(&state, (const uint8_t *) context, sizeof(context) - 1);
-        (void) crypto_generichash_final(&state, key->bytes, sizeof(key->bytes));
+        key_derive(coordinator, "rollpatch mac1", key->bytes);
 }
 
 static void make_mac1(

@@ -16,13 +16,12 @@
  * costs half a microsecond, and what comes after it several X25519. It is checked here, so what was
  * decoded has passed it. The answer, HS2, is a header and the second message, and has none. */
 
-#define MAC1_SIZE     16
-#define MAC1_KEY_SIZE 32
+#define MAC1_SIZE 16
 
 #define HANDSHAKE_FRAME_MAX (FRAME_HEADER_MAX + MAC1_SIZE + TOKEN_ID_SIZE + NOISE_MESSAGE_MAX)
 
 typedef struct Mac1Key {
-        uint8_t bytes[MAC1_KEY_SIZE];
+        uint8_t bytes[KEY_SIZE];
 } Mac1Key;
 
 /* Borrowed from the frame. */

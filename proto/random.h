@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <errno.h>
 #include <sys/random.h>
 
 #include "common/macro.h"
 
-/* Randomness for jitter and for ids on the link, from getrandom(2), which cannot fail once the
- * machine has booted. */
+/* Randomness for jitter, for ids on the link and for keys, from getrandom(2), which cannot fail
+ * once the machine has booted. */
+
+/* At most 256 bytes: so few are never given in part. */
+static inline void random_bytes(void *buffer, size_t size) {
+        ssize_t n;
+
+        /* EINTR is possible until the pool is ready. */
+        do {
+                n = getrandom(buffer, size, 0);
+        } while (n < 0 && errno == EINTR);
+        assert(n >= 0 && (size_t) n == size);
+}
 
 static inline uint64_t random_u64(void) {
         uint64_t value = 0;
-        ssize_t n = getrandom(&value, sizeof(value), 0);
 
-        assert(n == sizeof(value));
+        random_bytes(&value, sizeof(value));
         return value;
 }
 

@@ -20,3 +20,15 @@ LabPair lab_pair(const uint8_t secret[static KEY_SIZE]);
 LabPair lab_pair_of(uint64_t seed);
 
 bool lab_is_zero(const void *data, size_t size);
+
+/* A directory of its own for each test, as set-up and tear-down of cmocka; *state is the LabDir. */
+typedef struct LabDir {
+        char path[64];
+        int fd;
+} LabDir;
+
+int lab_dir_set_up(void **state);
+int lab_dir_tear_down(void **state);
+
+/* A file there, with this mode and content; replaces one that is there. */
+void lab_dir_put(const LabDir *dir, const char *name, const void *data, size_t size, unsigned mode);
