@@ -123,19 +123,19 @@ static void play_vector(const Json *vector) {
                 vector_pair(vector, "init_ephemeral"),
                 vector_pair(vector, "resp_ephemeral"),
         };
-        Bytes prologue = vector_bytes(vector, "init_prologue"), psk = {};
+        Bytes prologue = vector_bytes(vector, "init_prologue");
         Bytes remote = vector_bytes(vector, "init_remote_static");
         Bytes hash = vector_bytes(vector, "handshake_hash");
         const Json *psks = json_find(vector, "init_psks");
+        Bytes shared = psks ? hex_to_bytes(json_string_value(json_first(psks))) : (Bytes) {};
         const Json *message = json_first(json_find(vector, "messages"));
         NoiseSetup setup = { .prologue = prologue.data, .prologue_size = prologue.size };
         NoiseKeys initiator_keys, responder_keys;
         Noise initiator, responder;
 
         if (psks) {
-                psk = hex_to_bytes(json_string_value(json_first(psks)));
                 setup.pattern = NOISE_IKPSK1;
-                setup.psk = psk.data;
+                setup.psk = shared.data;
         }
 
         assert_memory_equal(coordinator.public, remote.data, KEY_SIZE);
