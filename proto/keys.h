@@ -49,7 +49,7 @@ int key_pair_save(const KeyPair *pair, int dir_fd, const char *name, Error *erro
 
 /* --- public keys as text: 64 lower-case hexadecimal digits, everywhere --- */
 
-#define KEY_TEXT_MAX (2 * KEY_SIZE + 1)
+#define KEY_TEXT_MAX 65
 
 void key_to_text(const uint8_t key[static KEY_SIZE], char ret[static KEY_TEXT_MAX]);
 int key_parse(const char *text, uint8_t ret[static KEY_SIZE]); /* -EINVAL */

@@ -384,7 +384,8 @@ static void hash_name(const char *name, uint8_t ret[static HASH_SIZE]) {
                 (void) crypto_hash_sha256(ret, (const uint8_t *) name, length);
         } else {
                 memset(ret, 0, HASH_SIZE);
-                memcpy(ret, name, length);
+                for (size_t i = 0; i < length; i++)
+                        ret[i] = (uint8_t) name[i];
         }
 }
 

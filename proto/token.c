@@ -13,9 +13,12 @@
 static_assert(TOKEN_SECRET_SIZE == KEY_SIZE, "the psk is derived like a key");
 static_assert(sizeof(Token) == TOKEN_ID_SIZE + TOKEN_SECRET_SIZE, "a token is all random bytes");
 
-#define ID_DIGITS     (2 * TOKEN_ID_SIZE)
-#define SECRET_DIGITS (2 * TOKEN_SECRET_SIZE)
+#define ID_DIGITS     (TOKEN_ID_TEXT_MAX - 1)
+#define SECRET_DIGITS (KEY_TEXT_MAX - 1)
 #define TEXT_LENGTH   (TOKEN_TEXT_MAX - 1)
+
+static_assert(ID_DIGITS == 2 * TOKEN_ID_SIZE, "two digits a byte");
+static_assert(TEXT_LENGTH == ID_DIGITS + 1 + SECRET_DIGITS, "a dot between them");
 
 void token_generate(Token *ret) {
         random_bytes(ret, sizeof(*ret));

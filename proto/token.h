@@ -20,8 +20,8 @@
  * Roles, times and uses are no business of this file. */
 
 #define TOKEN_SECRET_SIZE 32
-#define TOKEN_ID_TEXT_MAX (2 * TOKEN_ID_SIZE + 1)
-#define TOKEN_TEXT_MAX    (TOKEN_ID_TEXT_MAX + 2 * TOKEN_SECRET_SIZE + 1)
+#define TOKEN_ID_TEXT_MAX 17
+#define TOKEN_TEXT_MAX    82
 
 typedef struct Token {
         uint8_t id[TOKEN_ID_SIZE];

@@ -184,10 +184,11 @@ static int read_secret(const Place *place, const char *name, Error *error) {
         int r;
 
         r = file_read_private(place->fd, name, buffer, sizeof(buffer), &size, error);
-        if (r < 0)
+        if (r < 0) {
                 assert_int_equal(size, 4711);
-        else
+        } else {
                 assert_memory_equal(buffer, "secret!", size);
+        }
 
         return r;
 }

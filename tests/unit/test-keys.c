@@ -87,6 +87,7 @@ static void read_mapping(const void *pointer, char *ret_permissions, char *ret_f
                 uintptr_t from, to;
                 char permissions[5];
 
+                /* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
                 if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &from, &to, permissions) == 3) {
                         is_inside = from <= (uintptr_t) pointer && (uintptr_t) pointer < to;
                         if (is_inside)
@@ -249,7 +250,7 @@ static void test_what_is_no_key_is_refused_and_named(void **state) {
 }
 
 static void test_a_key_file_with_any_bit_changed_is_refused(void **state) {
-        for (size_t i = 0; i < 8 * KEY_FILE_SIZE; i++) {
+        for (size_t i = 0; i < (size_t) 8 * KEY_FILE_SIZE; i++) {
                 char text[KEY_FILE_SIZE + 1];
                 KeyPair *pair = NULL;
 
@@ -483,9 +484,10 @@ static void test_data_of_any_length_can_be_signed(void **state) {
 
                 key_sign(pair, context, data, sizes[i], signature);
                 assert_true(key_verify(pair->public, context, data, sizes[i], signature));
-                if (sizes[i] > 0)
+                if (sizes[i] > 0) {
                         assert_false(key_verify(
                                         pair->public, context, data, sizes[i] - 1, signature));
+                }
         }
 }
 

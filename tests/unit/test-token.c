@@ -75,10 +75,11 @@ static void test_a_token_has_one_form_only(void **state) {
 
                         memcpy(text, known_text, sizeof(text));
                         text[i] = (char) letter;
-                        if (i == 16 ? letter == '.' : is_digit)
+                        if (i == 16 ? letter == '.' : is_digit) {
                                 assert_int_equal(token_parse(text, TEXT_LENGTH, &token, NULL), 0);
-                        else
+                        } else {
                                 assert_is_no_token(text, TEXT_LENGTH);
+                        }
                 }
         }
 }
@@ -275,10 +276,10 @@ static void test_a_join_file_that_holds_no_token_is_refused_and_not_quoted(void 
         refuses_to_load(dir, "join", -EINVAL, "'join': join token has 16 characters, want 81");
 
         memcpy(text, known_text, TEXT_LENGTH);
-        memcpy(text + TEXT_LENGTH, "\n\n", 2);
+        text[TEXT_LENGTH] = text[TEXT_LENGTH + 1] = '\n';
         lab_dir_put(dir, "join", text, TEXT_LENGTH + 2, 0600);
         refuses_to_load(dir, "join", -EMSGSIZE, "'join' is more than 82 bytes");
-        memcpy(text + TEXT_LENGTH - 1, "\n", 1);
+        text[TEXT_LENGTH - 1] = '\n';
         lab_dir_put(dir, "join", text, TEXT_LENGTH + 1, 0600);
         refuses_to_load(dir, "join", -EINVAL,
                         "'join': join token is not ID.SECRET in lower-case hexadecimal digits");
