@@ -13,7 +13,7 @@
  *
  * mac1 is a BLAKE2b of all that follows it, keyed with the coordinator's public key. It proves
  * nothing but that the sender was given that key, which only config management hands out; but it
- * costs half a microsecond, and what comes after it several X25519. It is checked here, so what was
+ * costs a microsecond, and what comes after it several X25519. It is checked here, so what was
  * decoded has passed it. The answer, HS2, is a header and the second message, and has none. */
 
 #define MAC1_SIZE 16
