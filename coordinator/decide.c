@@ -40,6 +40,11 @@ static Event make_run_event(RunEvent kind, const char *node, const char *reason)
 /* --- gates ---------------------------------------------------------------------------------------
  */
 
+static void explain_unclaimed(const Node *node, const NodeFacts *facts, Why *why) {
+        why_setf(why, "rollpatch status", "%s has not acknowledged this coordinator%s%s",
+                 node->name, facts->refusal[0] ? ": " : "", facts->refusal);
+}
+
 /* Heard now, and in this epoch: what it has said before may be another coordinator's doing. */
 static bool is_ours(const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
         const Node *node = &state->nodes[index];
@@ -49,19 +54,21 @@ static bool is_ours(const State *state, const Facts *facts, size_t index, usec_t
                 return false;
         }
         if (node->epoch != state->epoch) {
-                why_setf(why, "rollpatch status", "%s has not acknowledged this coordinator",
-                         node->name);
+                explain_unclaimed(node, &facts->nodes[index], why);
                 return false;
         }
 
         return true;
 }
 
-static bool journal_is_explained(const Node *node, Why *why) {
-        char advice[REASON_MAX];
+/* Also after a person has answered for it: that something ran once is one thing, that it runs now
+ * another. */
+static bool has_stranger(const Node *node, const NodeFacts *facts) {
+        return facts->in_hand[0] && strcmp(facts->in_hand, node->step.id) != 0;
+}
 
-        if (!node->journal_lost && node->foreign_count == 0)
-                return true;
+static bool journal_is_explained(const Node *node, const NodeFacts *facts, Why *why) {
+        char advice[REASON_MAX];
 
         (void) text_format(
                         advice, sizeof(advice),
@@ -71,14 +78,22 @@ static bool journal_is_explained(const Node *node, Why *why) {
                 why_setf(why, advice,
                          "%s: its step journal was wiped: what it has done is not known",
                          node->name);
-        } else {
+                return false;
+        }
+        if (node->foreign_count > 0) {
                 why_setf(why, advice,
                          "%s: its step journal has step %s (%s), which is not its present one",
                          node->name, node->foreign[0].step,
                          enum_name(&node_step_names, node->foreign[0].state));
+                return false;
+        }
+        if (has_stranger(node, facts)) {
+                why_setf(why, advice, "%s: step %s may run on it, which is not its present one",
+                         node->name, facts->in_hand);
+                return false;
         }
 
-        return false;
+        return true;
 }
 
 bool retry_is_safe(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
@@ -86,7 +101,8 @@ bool retry_is_safe(const State *state, const Facts *facts, size_t index, usec_t 
         const Node *node = &state->nodes[index];
         StepBrief said = { .state = known->reported };
 
-        if (!is_ours(state, facts, index, now, ret_why) || !journal_is_explained(node, ret_why))
+        if (!is_ours(state, facts, index, now, ret_why) ||
+            !journal_is_explained(node, known, ret_why))
                 return false;
         if (node->step.state != STEP_UNKNOWN)
                 return true;
@@ -104,7 +120,8 @@ bool node_is_proven(
                 const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         const Node *node = &state->nodes[index];
 
-        if (!is_ours(state, facts, index, now, ret_why) || !journal_is_explained(node, ret_why))
+        if (!is_ours(state, facts, index, now, ret_why) ||
+            !journal_is_explained(node, &facts->nodes[index], ret_why))
                 return false;
         if (!facts->nodes[index].proven) {
                 const Why *unwell = &facts->nodes[index].unwell;
@@ -145,7 +162,8 @@ static size_t collect_masters(
                         .healthy = again ? facts->nodes[i].healthy_but_one
                                          : facts->nodes[i].healthy,
                         .slot = node->step.slot,
-                        .unresolved = node_is_unresolved(node),
+                        .unresolved = node_is_unresolved(node) ||
+                                      has_stranger(node, &facts->nodes[i]),
                 };
                 names[count++] = i;
         }
@@ -172,24 +190,41 @@ static void explain_count(const State *state, GateVerdict verdict, Why *why) {
 }
 
 /* What is wrong with this one master. */
-static void explain_blocker(GateVerdict verdict, const Node *blocker, const Why *unwell, Why *why) {
-        // clang-format off
-        static const char *const words[GATE_VERDICT_COUNT] = {
-                [GATE_UNCLAIMED]  = "has not acknowledged this coordinator",
-                [GATE_UNRESOLVED] = "has an unresolved step",
-                [GATE_BACKUP]     = "is being backed up",
-                [GATE_STALE]      = "is not heard now",
-        };
-        // clang-format on
+static void explain_blocker(
+                GateVerdict verdict, const Node *blocker, const NodeFacts *facts, Why *why) {
+        const char *advice = "rollpatch status";
+        const char *state = enum_name(&step_state_names, blocker->step.state);
+        const Why *unwell = &facts->unwell;
 
-        if (verdict == GATE_SLOT) {
-                why_setf(why, "rollpatch status", "master %s has the slot (%s)", blocker->name,
-                         enum_name(&step_state_names, blocker->step.state));
-        } else if (verdict == GATE_UNHEALTHY) {
+        switch (verdict) {
+        case GATE_UNCLAIMED:
+                explain_unclaimed(blocker, facts, why);
+                return;
+        case GATE_SLOT:
+                why_setf(why, advice, "master %s has the slot (%s)", blocker->name, state);
+                return;
+        case GATE_UNRESOLVED:
+                if (journal_is_explained(blocker, facts, why)) {
+                        why_setf(why, advice, "master %s has an unresolved step (%s)",
+                                 blocker->name, state);
+                }
+                return;
+        case GATE_BACKUP:
+                why_setf(why, advice, "master %s is being backed up", blocker->name);
+                return;
+        case GATE_STALE:
+                why_setf(why, advice, "master %s is not heard now", blocker->name);
+                return;
+        case GATE_UNHEALTHY:
                 why_setf(why, unwell->advice, "master %s is not proven healthy: %s", blocker->name,
                          unwell->text[0] ? unwell->text : "not looked at yet");
-        } else {
-                why_setf(why, "rollpatch status", "master %s %s", blocker->name, words[verdict]);
+                return;
+        case GATE_OPEN:
+        case GATE_COUNT_UNKNOWN:
+        case GATE_TOO_FEW:
+        case GATE_TOO_MANY:
+        case GATE_ALONE:
+                return; /* no one master's */
         }
 }
 
@@ -214,7 +249,7 @@ GateVerdict judge_masters(
                 explain_count(state, verdict, ret_why);
         } else {
                 explain_blocker(verdict, &state->nodes[names[blocker]],
-                                &facts->nodes[names[blocker]].unwell, ret_why);
+                                &facts->nodes[names[blocker]], ret_why);
         }
 
         return verdict;
@@ -392,8 +427,7 @@ static bool decide_staging(const View *view, Event *ret, Why *why) {
                         return false;
                 }
                 if (node->epoch != view->state->epoch) {
-                        why_setf(why, "rollpatch status",
-                                 "%s has not acknowledged this coordinator", node->name);
+                        explain_unclaimed(node, &view->facts->nodes[i], why);
                         continue;
                 }
 
@@ -450,6 +484,15 @@ static bool others_agree(const View *view, size_t index, Why *why) {
         return true;
 }
 
+/* `waiting` is a master, or says why nobody can tell which one. */
+static void explain_claim(const View *view, const char *waiting, Why *why) {
+        const Node *node = state_find_node_const(view->state, waiting);
+        const char *refusal = node ? view->facts->nodes[node - view->state->nodes].refusal : "";
+
+        why_setf(why, "rollpatch status", "the claim is not complete: waiting for %s%s%s", waiting,
+                 refusal[0] ? ": " : "", refusal);
+}
+
 /* Whether this node may go down as things stand: asked before its slot, and again before its start
  * order, because a node may answer long after its slot was given. */
 static bool may_go_down(const View *view, size_t index, Why *why) {
@@ -458,12 +501,12 @@ static bool may_go_down(const View *view, size_t index, Why *why) {
         const char *waiting;
 
         if (!state_claim_is_complete(state, &waiting)) {
-                why_setf(why, "rollpatch status", "the claim is not complete: waiting for %s",
-                         waiting);
+                explain_claim(view, waiting, why);
                 return false;
         }
         if (!is_ours(state, view->facts, index, view->now, why) ||
-            !journal_is_explained(node, why) || !can_be_looked_at(state, node, why))
+            !journal_is_explained(node, &view->facts->nodes[index], why) ||
+            !can_be_looked_at(state, node, why))
                 return false;
 
         if (judge_masters(state, view->facts, index, view->now, why) != GATE_OPEN)

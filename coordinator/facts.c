@@ -103,6 +103,7 @@ void facts_greet(Facts *facts, const State *state, const Hello *hello, usec_t no
         known->reported_at = 0;
         known->watch = known->watching = 0;
         known->refreshed = 0;
+        known->in_hand[0] = '\0';
         drop_nonce(known);
         facts->fence_heard = MAX(facts->fence_heard, hello->fence);
 }
@@ -110,6 +111,10 @@ void facts_greet(Facts *facts, const State *state, const Hello *hello, usec_t no
 void facts_hear_claimed(Facts *facts, const Claimed *claimed) {
         for (size_t i = 0; i < claimed->step_count; i++)
                 facts->fence_heard = MAX(facts->fence_heard, claimed->steps[i].fence);
+}
+
+static bool state_is_in_hand(NodeStep state) {
+        return brief_is_in_hand(&(StepBrief) { .state = state });
 }
 
 static void hear_state(
@@ -127,15 +132,23 @@ void facts_hear_heartbeat(
                 size_t node,
                 const Heartbeat *heartbeat,
                 usec_t now) {
-        hear_state(&facts->nodes[node], &state->nodes[node], heartbeat->step, heartbeat->state,
-                   now);
-        facts->nodes[node].watching = heartbeat->watch;
-        facts->nodes[node].refreshed = heartbeat->refreshed;
+        NodeFacts *known = &facts->nodes[node];
+
+        hear_state(known, &state->nodes[node], heartbeat->step, heartbeat->state, now);
+        known->watching = heartbeat->watch;
+        known->refreshed = heartbeat->refreshed;
+        (void) text_copy(
+                        known->in_hand, sizeof(known->in_hand),
+                        state_is_in_hand(heartbeat->state) ? heartbeat->step : "");
 }
 
 void facts_hear_report(
                 Facts *facts, const State *state, size_t node, const Report *report, usec_t now) {
-        hear_state(&facts->nodes[node], &state->nodes[node], report->step, report->state, now);
+        NodeFacts *known = &facts->nodes[node];
+
+        hear_state(known, &state->nodes[node], report->step, report->state, now);
+        if (strcmp(report->step, known->in_hand) == 0 && !state_is_in_hand(report->state))
+                known->in_hand[0] = '\0';
         facts->fence_heard = MAX(facts->fence_heard, report->fence);
 }
 

@@ -32,7 +32,8 @@ typedef struct NodeFacts {
         usec_t refresh_since;
         uint64_t refreshed; /* the newest wish that it says it has granted, in this session */
 
-        NodeStep reported;  /* what it said of its present step last */
+        char in_hand[STEP_ID_MAX]; /* the step that it says may run; or empty */
+        NodeStep reported;         /* what it said of its present step last */
         usec_t reported_at; /* boot time; 0: nothing in this session, or since the newest transition
                              */
 

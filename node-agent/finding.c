@@ -43,6 +43,24 @@ static Finding judge_started(const StepFacts *facts, const char *boot_id, UnitSt
         return over(facts, "the unit has ended and left no result");
 }
 
+/* Nothing but its unit is known of it, and after that unit nothing ever will be. */
+static Finding judge_found(const StepFacts *facts, const char *boot_id, UnitState unit) {
+        Finding finding = {
+                .state = NODE_STEP_RUNNING,
+                .duty = unit == UNIT_UNKNOWN ? JOB_DUTY_ASK : JOB_DUTY_FOLLOW,
+                .reason = "its unit was found running, and no file of this node speaks of it",
+        };
+
+        if (unit != UNIT_GONE && strcmp(facts->found_boot, boot_id) == 0)
+                return finding;
+
+        return (Finding) {
+                .state = NODE_STEP_INTERRUPTED,
+                .reason = "its unit ran without a file of this node that speaks of it, and has "
+                          "ended: how is not known",
+        };
+}
+
 /* An intent without a marker. In another boot nobody can take the order any more. */
 static Finding judge_intent(const StepFacts *facts, const char *boot_id, UnitState unit) {
         Finding finding = { .state = NODE_STEP_INTENT, .reason = "" };
@@ -92,6 +110,8 @@ Finding job_judge(const StepFacts *facts, const char *boot_id, UnitState unit) {
                         .unknown = true,
                         .reason = "what was done is not known",
                 };
+        } else if (facts->found_boot[0]) {
+                finding = judge_found(facts, boot_id, unit);
         } else if (!facts->stage) {
                 finding = (Finding) { .state = NODE_STEP_ABSENT, .reason = "" };
         } else if (facts->started_fence > 0) {

@@ -25,7 +25,9 @@ typedef struct StepFacts {
         uint64_t started_fence;
         char started_boot[ID_TEXT_MAX];
         bool result;
-        bool terminated; /* rollpatch-step was told to end while the script ran */
+        bool terminated;              /* rollpatch-step was told to end while the script ran */
+        char found_boot[ID_TEXT_MAX]; /* its unit ran in this boot, with no file that knew of it;
+                                         or empty */
 } StepFacts;
 
 typedef enum JobDuty {

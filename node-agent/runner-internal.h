@@ -6,8 +6,9 @@
 #include "node-agent/runner.h"
 #include "node-agent/stage.h"
 
-/* Shared by runner*.c and nobody else: runner.c takes orders and feeds the machine, runner-unit.c
- * follows the unit, runner-report.c tells the coordinator. */
+/* Shared by runner*.c and nobody else: runner-orders.c takes orders, runner.c feeds the machine,
+ * runner-unit.c follows the unit, runner-found.c looks for units that nobody follows,
+ * runner-report.c tells the coordinator. */
 
 /* One step. */
 typedef struct Entry {
@@ -40,6 +41,10 @@ struct Runner {
         Entry *entries[STEPS_MAX]; /* oldest first */
         size_t entry_count;
         sd_event_source *repeat; /* of reports */
+
+        UnitWatch *units; /* all of our steps */
+        Message held;     /* the order that waits until they are known, if one does */
+        bool holds;
 };
 
 /* Feeds one event into the machine, writes, moves, acts. `reason` is for a person, "" if there is
@@ -48,6 +53,10 @@ int entry_feed(Entry *entry, const JobInput *input, const char *reason);
 
 Entry *runner_add_entry(Runner *runner, const char *step); /* NULL: out of memory */
 void runner_drop_entry(Runner *runner, Entry *entry);
+Entry *runner_find_entry(const Runner *runner, const char *step); /* NULL: not in the journal */
+
+/* Takes up a step as its files have it. */
+int runner_recover(Runner *runner, const char *step, Error *error);
 
 /* runner-orders.c */
 void runner_refuse(
@@ -58,6 +67,13 @@ void runner_refuse(
                 Refusal refusal,
                 const char *reason);
 void entry_refuse(const Entry *entry, JobEvent event, Refusal refusal, const char *reason);
+
+/* CLAIM, SLOT, START, once it is known which steps run here; or they are refused. */
+void runner_obey(Runner *runner, const Message *order);
+void runner_refuse_order(Runner *runner, const Message *order, const Error *error);
+
+/* For one more step. */
+int runner_make_room(Runner *runner, Error *error);
 
 /* The last look is over. */
 void entry_looked(Entry *entry, const Error *error);
@@ -74,6 +90,10 @@ void entry_explain(
                 const Finding *finding,
                 const char *unit,
                 char reason[static REASON_MAX]);
+
+/* runner-found.c */
+int runner_look_for_units(Runner *runner, Error *error);
+void runner_hold(Runner *runner, const Message *order);
 
 /* runner-report.c */
 int runner_start_repeating(Runner *runner);

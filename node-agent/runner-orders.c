@@ -80,17 +80,27 @@ static void send_claimed(Runner *runner) {
         (void) runner->options.send(&message, runner->options.userdata);
 }
 
-static void handle_claim(Runner *runner, const Claim *claim) {
+/* What was promised before is void from the moment it is heard. */
+static bool claim_holds(Runner *runner, const Claim *claim) {
         uint64_t highest = step_journal_get_epoch(runner->options.journal);
         char reason[REASON_MAX];
         Refusal refusal;
-        Error error = {};
 
         if (claim->epoch < highest) {
                 (void) job_epoch_holds(claim->epoch, highest, &refusal, reason);
                 runner_refuse(runner, MESSAGE_CLAIM, "", 0, refusal, reason);
-                return;
+                return false;
         }
+
+        for (size_t i = 0; i < runner->entry_count; i++)
+                (void) entry_feed(runner->entries[i], &(JobInput) { .event = JOB_EVENT_CLAIM }, "");
+
+        return true;
+}
+
+static void handle_claim(Runner *runner, const Claim *claim) {
+        uint64_t highest = step_journal_get_epoch(runner->options.journal);
+        Error error = {};
 
         if (claim->epoch > highest &&
             step_journal_put_epoch(runner->options.journal, claim->epoch, &error) < 0) {
@@ -100,15 +110,12 @@ static void handle_claim(Runner *runner, const Claim *claim) {
         if (claim->epoch > highest)
                 log_notice("Claimed by a coordinator of epoch %" PRIu64 ".", claim->epoch);
 
-        for (size_t i = 0; i < runner->entry_count; i++)
-                (void) entry_feed(runner->entries[i], &(JobInput) { .event = JOB_EVENT_CLAIM }, "");
-
         send_claimed(runner);
 }
 
 /* --- steps --- */
 
-static Entry *find_entry(const Runner *runner, const char *step) {
+Entry *runner_find_entry(const Runner *runner, const char *step) {
         for (size_t i = 0; i < runner->entry_count; i++) {
                 if (strcmp(runner->entries[i]->job.step, step) == 0)
                         return runner->entries[i];
@@ -150,7 +157,7 @@ static Entry *find_forgettable(const Runner *runner) {
         return NULL;
 }
 
-static int make_room(Runner *runner, Error *error) {
+int runner_make_room(Runner *runner, Error *error) {
         Entry *entry;
         int r;
 
@@ -181,7 +188,7 @@ static void stage_anew(Runner *runner, const Stage *stage) {
         Entry *entry = NULL;
         Error error = {};
 
-        if (make_room(runner, &error) == 0) {
+        if (runner_make_room(runner, &error) == 0) {
                 entry = runner_add_entry(runner, stage->step);
                 if (!entry)
                         (void) error_setf(&error, ERROR_MEMORY, "out of memory");
@@ -197,7 +204,7 @@ static void stage_anew(Runner *runner, const Stage *stage) {
 }
 
 static void handle_stage(Runner *runner, const Stage *stage) {
-        Entry *entry = find_entry(runner, stage->step);
+        Entry *entry = runner_find_entry(runner, stage->step);
         char reason[REASON_MAX];
 
         if (strcmp(stage->node, runner->options.name) != 0) {
@@ -223,7 +230,7 @@ static void refuse_absent(Runner *runner, MessageKind order, const char *step) {
 }
 
 static void handle_slot(Runner *runner, const Slot *slot) {
-        Entry *entry = find_entry(runner, slot->step);
+        Entry *entry = runner_find_entry(runner, slot->step);
         char nonce[ID_TEXT_MAX];
         JobInput input = {
                 .event = JOB_EVENT_SLOT,
@@ -256,7 +263,7 @@ static void on_looked(const Error *error, void *userdata) {
 }
 
 static void handle_start(Runner *runner, const Start *start) {
-        Entry *entry = find_entry(runner, start->step);
+        Entry *entry = runner_find_entry(runner, start->step);
         JobInput input = {
                 .event = JOB_EVENT_START,
                 .now = clock_boottime(),
@@ -282,7 +289,7 @@ static void handle_start(Runner *runner, const Start *start) {
 }
 
 static void handle_ask(Runner *runner, const Ask *ask) {
-        Entry *entry = find_entry(runner, ask->step);
+        Entry *entry = runner_find_entry(runner, ask->step);
 
         if (entry) {
                 (void) entry_feed(entry, &(JobInput) { .event = JOB_EVENT_ASK }, "");
@@ -294,7 +301,7 @@ static void handle_ask(Runner *runner, const Ask *ask) {
 /* --- all of them --- */
 
 static bool epoch_holds(Runner *runner, MessageKind order, uint64_t epoch, const char *step) {
-        const Entry *entry = find_entry(runner, step);
+        const Entry *entry = runner_find_entry(runner, step);
         char reason[REASON_MAX];
         Refusal refusal;
 
@@ -310,10 +317,36 @@ bool runner_epoch_holds(Runner *runner, MessageKind order, uint64_t epoch) {
         return epoch_holds(runner, order, epoch, "");
 }
 
+void runner_obey(Runner *runner, const Message *order) {
+        if (order->kind == MESSAGE_CLAIM) {
+                handle_claim(runner, &order->claim);
+        } else if (order->kind == MESSAGE_SLOT) {
+                handle_slot(runner, &order->slot);
+        } else {
+                handle_start(runner, &order->start);
+        }
+}
+
+void runner_refuse_order(Runner *runner, const Message *order, const Error *error) {
+        const char *step = "";
+        const Entry *entry;
+
+        if (order->kind == MESSAGE_SLOT) {
+                step = order->slot.step;
+        } else if (order->kind == MESSAGE_START) {
+                step = order->start.step;
+        }
+
+        entry = runner_find_entry(runner, step);
+        runner_refuse(runner, order->kind, step, entry ? entry->job.fence : 0, REFUSAL_FAILED,
+                      error->text);
+}
+
 void runner_handle(Runner *runner, const Message *order) {
         switch (order->kind) {
         case MESSAGE_CLAIM:
-                handle_claim(runner, &order->claim);
+                if (claim_holds(runner, &order->claim))
+                        runner_hold(runner, order);
                 return;
         case MESSAGE_STAGE:
                 if (epoch_holds(runner, order->kind, order->stage.epoch, order->stage.step))
@@ -321,12 +354,12 @@ void runner_handle(Runner *runner, const Message *order) {
                 return;
         case MESSAGE_SLOT:
                 if (epoch_holds(runner, order->kind, order->slot.epoch, order->slot.step))
-                        handle_slot(runner, &order->slot);
+                        runner_hold(runner, order);
                 return;
         case MESSAGE_START:
                 CRASH_POINT("start-received");
                 if (epoch_holds(runner, order->kind, order->start.epoch, order->start.step))
-                        handle_start(runner, &order->start);
+                        runner_hold(runner, order);
                 return;
         case MESSAGE_ASK:
                 if (epoch_holds(runner, order->kind, order->ask.epoch, order->ask.step))

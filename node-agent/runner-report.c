@@ -40,6 +40,10 @@ static void fill_start(const StepRecord *record, Report *report) {
                 (void) text_copy(report->boot_id, sizeof(report->boot_id), facts->started_boot);
                 report->started_at = record->started_at;
         }
+        if (facts->found_boot[0]) {
+                (void) text_copy(report->boot_id, sizeof(report->boot_id), facts->found_boot);
+                (void) step_unit_format(report->unit, report->step);
+        }
         if (facts->result)
                 fill_result(record, report);
 }
@@ -179,17 +183,31 @@ int runner_start_repeating(Runner *runner) {
 
 /* --- what a coordinator asks of all --- */
 
-void runner_fill_heartbeat(const Runner *runner, Heartbeat *heartbeat) {
-        heartbeat->epoch = step_journal_get_epoch(runner->options.journal);
-        for (size_t i = runner->entry_count; i > 0; i--) {
-                const Job *job = &runner->entries[i - 1]->job;
+/* What may run counts more than what is only newer; at most one step is in hand. */
+static const Job *find_newest(const Runner *runner) {
+        const Job *newest = NULL;
 
-                if (!job_is_over(job->state)) {
-                        heartbeat->state = job->state;
-                        (void) text_copy(heartbeat->step, sizeof(heartbeat->step), job->step);
-                        return;
-                }
+        for (size_t i = 0; i < runner->entry_count; i++) {
+                const Job *job = &runner->entries[i]->job;
+
+                if (job_is_in_hand(job->state))
+                        return job;
+                if (!job_is_over(job->state))
+                        newest = job;
         }
+
+        return newest;
+}
+
+void runner_fill_heartbeat(const Runner *runner, Heartbeat *heartbeat) {
+        const Job *job = find_newest(runner);
+
+        heartbeat->epoch = step_journal_get_epoch(runner->options.journal);
+        if (!job)
+                return;
+
+        heartbeat->state = job->state;
+        (void) text_copy(heartbeat->step, sizeof(heartbeat->step), job->step);
 }
 
 uint64_t runner_get_fence(const Runner *runner) {

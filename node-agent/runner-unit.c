@@ -248,11 +248,14 @@ void entry_call_unit(Entry *entry) {
 }
 
 void entry_stop_following(Entry *entry) {
+        char unit[UNIT_MAX];
+
         if (!entry->watch)
                 return;
 
         entry_keep_last_lines(entry);
-        systemd_bus_reset_failed(entry->runner->options.bus, entry->record.intent.unit);
+        (void) step_unit_format(unit, entry->job.step); /* found, it has no intent to tell it */
+        systemd_bus_reset_failed(entry->runner->options.bus, unit);
         unit_watch_free(TAKE(entry->watch));
         journal_tail_free(TAKE(entry->tail));
         entry->poll = sd_event_source_disable_unref(entry->poll);

@@ -348,7 +348,7 @@ static void take_up(Entry *entry, const Finding *finding) {
         }
 }
 
-static int recover(Runner *runner, const char *step, Error *error) {
+int runner_recover(Runner *runner, const char *step, Error *error) {
         StepRecord record;
         Finding finding;
         Entry *entry;
@@ -385,7 +385,7 @@ static int recover_all(Runner *runner, Error *error) {
 
         r = step_journal_list(runner->options.journal, steps, &count, error);
         for (size_t i = 0; r == 0 && i < count; i++)
-                r = recover(runner, steps[i], error);
+                r = runner_recover(runner, steps[i], error);
 
         return r;
 }
@@ -399,6 +399,12 @@ int runner_new(sd_event *event, const RunnerOptions *options, Runner **ret, Erro
 
         runner->event = event;
         runner->options = *options;
+
+        /* On a new connection the newest question is asked first: this one last, so that when it is
+         * answered all steps have been judged by what systemd says of them. */
+        r = runner_look_for_units(runner, error);
+        if (r < 0)
+                return r;
 
         r = recover_all(runner, error);
         if (r < 0) {
@@ -421,6 +427,7 @@ void runner_free(Runner *runner) {
         for (size_t i = 0; i < runner->entry_count; i++)
                 entry_free(runner->entries[i]);
 
+        unit_watch_free(runner->units);
         (void) sd_event_source_disable_unref(runner->repeat);
         free(runner);
 }

@@ -45,7 +45,7 @@ bool runner_epoch_holds(Runner *runner, MessageKind order, uint64_t epoch);
 /* A session stands: a good moment to repeat what is not acknowledged. */
 void runner_on_up(Runner *runner);
 
-/* Epoch, step and state of the newest step that is not over. */
+/* Epoch, step and state of the step in hand, or else of the newest that is not over. */
 void runner_fill_heartbeat(const Runner *runner, Heartbeat *heartbeat);
 
 uint64_t runner_get_fence(const Runner *runner); /* the highest of all steps */

@@ -235,17 +235,31 @@ static int open_step(const StepJournal *journal, const char *step, Error *error)
         return fd;
 }
 
-int step_journal_put_stage(StepJournal *journal, const Stage *stage, Error *error) {
+/* In a directory of its own, which is made. */
+static int put_first(
+                const StepJournal *journal,
+                const char *step,
+                const char *name,
+                const Field *fields,
+                const void *record,
+                Error *error) {
         auto_close int fd = -EBADF;
         int r;
 
-        assert(step_id_is_valid(stage->step));
+        assert(step_id_is_valid(step));
 
-        r = dir_open(journal->steps_fd, stage->step, 0700, &fd, error);
-        if (r < 0)
-                return r;
+        r = dir_open(journal->steps_fd, step, 0700, &fd, error);
+        return r < 0 ? r : step_file_put(fd, name, fields, record, error);
+}
 
-        return step_file_put(fd, "stage", message_fields(MESSAGE_STAGE), stage, error);
+int step_journal_put_stage(StepJournal *journal, const Stage *stage, Error *error) {
+        return put_first(
+                        journal, stage->step, "stage", message_fields(MESSAGE_STAGE), stage, error);
+}
+
+int step_journal_put_found(
+                StepJournal *journal, const char *step, const Found *found, Error *error) {
+        return put_first(journal, step, "found", found_fields, found, error);
 }
 
 int step_journal_put_script(

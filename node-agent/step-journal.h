@@ -7,14 +7,17 @@
 
 /* What a node knows of its steps, on disk: a directory of mode 0700 with
  *
- *   journal-id          random, made with the directory: another one means that the journal was
- * wiped epoch               the highest coordinator epoch that has claimed this node steps/ID/stage
- * the STAGE order (JSON) steps/ID/script     verified, 0500 steps/ID/slot       highest fence
- * adopted (JSON) steps/ID/declined   fence and reason: will never start under this fence or a lower
- * one (JSON) steps/ID/intent     fence, boot, journal cursor, unit (JSON) steps/ID/order-F    the
- * permission to start under fence F, while there is one steps/ID/started    the same file:
- * rollpatch-step has taken the order. Never removed steps/ID/result     how the script ended;
- * written by rollpatch-step, like `output`
+ *   journal-id   random, made with the directory: another one means that the journal was wiped
+ *   epoch        the highest coordinator epoch that has claimed this node
+ *   steps/ID/stage      the STAGE order (JSON)
+ *   steps/ID/script     verified, 0500
+ *   steps/ID/slot       highest fence adopted (JSON)
+ *   steps/ID/declined   fence and reason: will never start under this or a lower one (JSON)
+ *   steps/ID/intent     fence, boot, journal cursor, unit (JSON)
+ *   steps/ID/order-F    the permission to start under fence F, while there is one
+ *   steps/ID/started    the same file: rollpatch-step has taken the order. Never removed
+ *   steps/ID/result     how the script ended; written by rollpatch-step, like `output`
+ *   steps/ID/found      instead of all these but `slot`: the unit was there, in which boot (JSON)
  *
  * Every function that writes returns 0 only when it is on disk, synced. Each takes as long as a few
  * fsyncs. One process at a time: the directory is locked. */
@@ -41,6 +44,11 @@ void step_journal_read(const StepJournal *journal, const char *step, StepRecord 
 
 /* A new step, or the same one again. */
 int step_journal_put_stage(StepJournal *journal, const Stage *stage, Error *error);
+
+/* A step of which nothing is known but that its unit is there: the journal was wiped while it ran,
+ * or somebody else has started it. */
+int step_journal_put_found(
+                StepJournal *journal, const char *step, const Found *found, Error *error);
 
 int step_journal_put_script(
                 StepJournal *journal,

@@ -32,6 +32,13 @@ const Field intent_fields[] = {
         F_TEXT(Intent, note, .optional = true),
         F_END
 };
+
+const Field found_fields[] = {
+        F_ID(Found, boot_id),
+        F_U64(Found, wall, 1, JSON_NUMBER_MAX),
+        F_TEXT(Found, unit),
+        F_END
+};
 // clang-format on
 
 /* --- one file --- */
@@ -168,6 +175,17 @@ static int read_intent(int fd, StepRecord *record, Error *error) {
         return r;
 }
 
+static int read_found(int fd, StepRecord *record, Error *error) {
+        Found found = {};
+        int r;
+
+        r = find_json(fd, "found", found_fields, &found, sizeof(found), error);
+        if (r > 0)
+                memcpy(record->facts.found_boot, found.boot_id, ID_TEXT_MAX);
+
+        return r;
+}
+
 static int read_started(int fd, const char *step, StepRecord *record, Error *error) {
         char values[ORDER_KEY_COUNT][RECORD_VALUE_MAX];
         StepFacts *facts = &record->facts;
@@ -255,9 +273,18 @@ static int read_result(int fd, StepRecord *record, Error *error) {
         return 1;
 }
 
+/* Anything that speaks of an order, but for the order itself. */
+static bool was_ordered(const StepFacts *facts) {
+        return facts->script || facts->declined_fence || facts->intent_fence ||
+               facts->started_fence;
+}
+
 static int check_whole(const StepRecord *record, Error *error) {
         const StepFacts *facts = &record->facts;
 
+        /* Only a fence is adopted for what was found. */
+        if (facts->found_boot[0] && (facts->stage || was_ordered(facts)))
+                return error_setf(error, ERROR_INVALID, "'found' is there beside an order");
         if (facts->result && facts->started_fence == 0)
                 return error_setf(error, ERROR_INVALID, "'result' is there, but 'started' is not");
         if (facts->result && strcmp(record->result.boot_id, facts->started_boot) != 0) {
@@ -267,8 +294,7 @@ static int check_whole(const StepRecord *record, Error *error) {
         }
 
         /* A directory that was just made is empty; any other has the order that it was made for. */
-        if (!facts->stage && (facts->script || facts->slot_fence || facts->declined_fence ||
-                              facts->intent_fence || facts->started_fence))
+        if (!facts->stage && !facts->found_boot[0] && (facts->slot_fence || was_ordered(facts)))
                 return error_setf(error, ERROR_INVALID, "'stage' is missing");
 
         return 0;
@@ -287,6 +313,8 @@ int step_record_read(int step_fd, const char *step, StepRecord *record, Error *e
                 r = read_fence(step_fd, "declined", &declined, error);
         if (r >= 0)
                 r = read_intent(step_fd, record, error);
+        if (r >= 0)
+                r = read_found(step_fd, record, error);
 
         /* Written marker first, so read result first: rollpatch-step may be at it just now. */
         if (r >= 0)

@@ -31,6 +31,13 @@ typedef struct StepResult {
         uint64_t journal_dropped;
 } StepResult;
 
+/* A unit that was there although no file spoke of its step. */
+typedef struct Found {
+        char boot_id[ID_TEXT_MAX];
+        usec_t wall; /* when it was seen first */
+        char unit[UNIT_MAX];
+} Found;
+
 /* All files of a step. What a file says holds only if `facts` says that it is there. */
 typedef struct StepRecord {
         StepFacts facts;
@@ -49,6 +56,7 @@ typedef struct FenceNote {
 
 extern const Field fence_fields[];
 extern const Field intent_fields[];
+extern const Field found_fields[];
 
 int step_file_put(
                 int step_fd,

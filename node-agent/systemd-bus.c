@@ -38,8 +38,8 @@ struct SystemdBus {
 struct UnitWatch {
         SystemdBus *bus;
         UnitWatch *next;
-        char unit[UNIT_MAX];
-        char *path;
+        char unit[UNIT_MAX]; /* of many: what their names begin with */
+        char *path;          /* of many: NULL */
         const UnitHandlers *handlers;
         void *userdata;
         bool asked; /* an answer is owed */
@@ -351,12 +351,13 @@ static int read_properties(sd_bus_message *message, Properties *ret) {
 
 /* Gone is what systemd has no process for and nothing to do for. Everything else, also states that
  * were invented after this was written, is present. */
-static void judge(const UnitStatus *status, UnitFacts *facts) {
-        bool over = strcmp(status->active, "inactive") == 0 ||
-                    strcmp(status->active, "failed") == 0;
+static bool is_gone(const char *active, uint32_t job) {
+        return job == 0 && (strcmp(active, "inactive") == 0 || strcmp(active, "failed") == 0);
+}
 
+static void judge(const UnitStatus *status, UnitFacts *facts) {
         facts->status = *status;
-        facts->state = over && status->job == 0 ? UNIT_GONE : UNIT_PRESENT;
+        facts->state = is_gone(status->active, status->job) ? UNIT_GONE : UNIT_PRESENT;
         (void) text_format(
                         facts->text, sizeof(facts->text), "unit is %s, %s (%s)%s", status->load,
                         status->active, status->sub, status->job ? ", a job is waiting" : "");
@@ -375,14 +376,26 @@ static void answer(UnitWatch *watch, const UnitFacts *facts) {
         watch->handlers->on_facts(facts, watch->userdata);
 }
 
+static void answer_list(UnitWatch *watch, const UnitList *list, const Error *error) {
+        watch->asked = false;
+        watch->question = sd_bus_slot_unref(watch->question);
+        watch->handlers->on_list(list, error, watch->userdata);
+}
+
 static void answer_unknown(UnitWatch *watch, const char *why) {
         UnitFacts facts = { .state = UNIT_UNKNOWN };
+        Error error = {};
 
         if (!watch->asked)
                 return;
 
-        text_ellipsize(facts.text, sizeof(facts.text), why);
-        answer(watch, &facts);
+        if (watch->path) {
+                text_ellipsize(facts.text, sizeof(facts.text), why);
+                answer(watch, &facts);
+        } else {
+                (void) error_setf(&error, ERROR_UNREACHABLE, "%s", why);
+                answer_list(watch, NULL, &error);
+        }
 }
 
 static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -403,13 +416,84 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 0;
 }
 
+static int add_listed(UnitList *list, const char *name, Error *error) {
+        if (list->count == UNIT_LIST_MAX) {
+                return error_setf(
+                                error, ERROR_TOO_BIG, "there are more than %d of them",
+                                UNIT_LIST_MAX);
+        }
+        if (!text_copy(list->names[list->count], UNIT_MAX, name)) {
+                return error_setf(
+                                error, ERROR_TOO_BIG, "there is '%s', a name of more than %d bytes",
+                                name, UNIT_MAX - 1);
+        }
+
+        list->count++;
+        return 0;
+}
+
+/* 1: read, 0: there are no more. Everything is read into something: systemd 219 skips nothing. */
+static int read_listed(
+                sd_bus_message *message, const char **name, const char **active, uint32_t *job) {
+        const char *description, *load, *sub, *following, *path, *job_type, *job_path;
+
+        return sd_bus_message_read(
+                        message, "(ssssssouso)", name, &description, &load, active, &sub,
+                        &following, &path, job, &job_type, &job_path);
+}
+
+static int read_list(sd_bus_message *message, const char *prefix, UnitList *list, Error *error) {
+        const char *name, *active;
+        uint32_t job;
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'a', "(ssssssouso)");
+        while (r >= 0 && (r = read_listed(message, &name, &active, &job)) > 0) {
+                if (text_starts_with(name, prefix) && !is_gone(active, job) &&
+                    add_listed(list, name, error) < 0)
+                        return -EMSGSIZE;
+        }
+        if (r < 0)
+                return error_setf(error, ERROR_INVALID, "systemd's answer cannot be read");
+
+        return 0;
+}
+
+static int on_list_answer(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const sd_bus_error *failed = sd_bus_message_get_error(message);
+        UnitWatch *watch = ASSERT_PTR(userdata);
+        UnitList list = {};
+        Error said = {};
+
+        if (failed) {
+                answer_unknown(watch, failed->message ? failed->message : failed->name);
+        } else if (read_list(message, watch->unit, &list, &said) < 0) {
+                answer_list(watch, NULL, &said);
+        } else {
+                answer_list(watch, &list, &said);
+        }
+
+        return 0;
+}
+
+/* Of many, all units are listed and sorted out here: to ask by pattern systemd 230 is needed. */
+static int send_either_question(UnitWatch *watch) {
+        if (!watch->path) {
+                return sd_bus_call_method_async(
+                                watch->bus->bus, &watch->question, SYSTEMD, MANAGER_PATH,
+                                MANAGER_INTERFACE, "ListUnits", on_list_answer, watch, "");
+        }
+
+        return sd_bus_call_method_async(
+                        watch->bus->bus, &watch->question, SYSTEMD, watch->path, PROPERTIES,
+                        "GetAll", on_answer, watch, "s", "");
+}
+
 static void send_question(UnitWatch *watch) {
         SystemdBus *bus = watch->bus;
         int r;
 
-        r = sd_bus_call_method_async(
-                        bus->bus, &watch->question, SYSTEMD, watch->path, PROPERTIES, "GetAll",
-                        on_answer, watch, "s", "");
+        r = send_either_question(watch);
         if (r < 0) {
                 bus->up = false;
                 schedule_reconnect(bus);
@@ -539,9 +623,9 @@ int unit_watch_start(
 
 /* --- watches --- */
 
-int unit_watch_new(
+int unit_watch_new_list(
                 SystemdBus *bus,
-                const char *unit,
+                const char *prefix,
                 const UnitHandlers *handlers,
                 void *userdata,
                 UnitWatch **ret,
@@ -555,18 +639,34 @@ int unit_watch_new(
         watch->bus = bus;
         watch->handlers = handlers;
         watch->userdata = userdata;
-        if (!text_copy(watch->unit, sizeof(watch->unit), unit) ||
-            sd_bus_path_encode(MANAGER_PATH "/unit", unit, &watch->path) < 0) {
-                free(watch);
-                return error_setf(error, ERROR_INVALID, "'%s' cannot be the name of a unit", unit);
-        }
-
+        (void) text_copy(watch->unit, sizeof(watch->unit), prefix);
         watch->next = bus->watches;
         bus->watches = watch;
-        if (bus->up)
-                watch_add_match(watch);
-
         *ret = watch;
+        return 0;
+}
+
+int unit_watch_new(
+                SystemdBus *bus,
+                const char *unit,
+                const UnitHandlers *handlers,
+                void *userdata,
+                UnitWatch **ret,
+                Error *error) {
+        auto_free char *path = NULL;
+        int r;
+
+        if (strlen(unit) >= UNIT_MAX || sd_bus_path_encode(MANAGER_PATH "/unit", unit, &path) < 0)
+                return error_setf(error, ERROR_INVALID, "'%s' cannot be the name of a unit", unit);
+
+        r = unit_watch_new_list(bus, unit, handlers, userdata, ret, error);
+        if (r < 0)
+                return r;
+
+        (*ret)->path = TAKE(path);
+        if (bus->up)
+                watch_add_match(*ret);
+
         return 0;
 }
 

@@ -36,11 +36,21 @@ typedef struct UnitFacts {
         UnitStatus status; /* unless the state is unknown; without name and main_start */
 } UnitFacts;
 
-/* Only on_facts may free the watch. */
+#define UNIT_LIST_MAX 16
+
+/* Those of many units that systemd has a process for, or something to do for. */
+typedef struct UnitList {
+        char names[UNIT_LIST_MAX][UNIT_MAX];
+        size_t count;
+} UnitList;
+
+/* Only on_facts and on_list may free the watch. */
 typedef struct UnitHandlers {
         void (*on_change)(void *userdata); /* worth asking; NULL: signals are not listened to */
         void (*on_facts)(const UnitFacts *facts, void *userdata); /* answer to unit_watch_ask() */
         void (*on_called)(const Error *error, void *userdata);    /* answer to unit_watch_start() */
+        /* Answer to unit_watch_ask() about many units; NULL: not known, `error` says why. */
+        void (*on_list)(const UnitList *list, const Error *error, void *userdata);
 } UnitHandlers;
 
 typedef struct UnitWatch UnitWatch;
@@ -53,7 +63,18 @@ int unit_watch_new(
                 UnitWatch **ret,
                 Error *error);
 
-/* Exactly one on_facts follows, unless it is asked already: then that answer is for both. */
+/* All units whose names begin with `prefix`, whoever has started them. The only handler is on_list.
+ */
+int unit_watch_new_list(
+                SystemdBus *bus,
+                const char *prefix,
+                const UnitHandlers *handlers,
+                void *userdata,
+                UnitWatch **ret,
+                Error *error);
+
+/* Exactly one on_facts, or on_list, follows, unless it is asked already: then that answer is for
+ * both. */
 void unit_watch_ask(UnitWatch *watch);
 
 /* StartTransientUnit: `arguments` (NULL-terminated, an absolute path first) as a unit of its own,

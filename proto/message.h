@@ -142,7 +142,7 @@ typedef struct Claimed {
 typedef struct Heartbeat {
         uint64_t sequence;
         uint64_t epoch;
-        char step[STEP_ID_MAX]; /* the newest step that is not resolved, or empty */
+        char step[STEP_ID_MAX]; /* in hand, or else the newest that is not over; or empty */
         NodeStep state;
         uint64_t watch;     /* serial of the newest Watch, 0: none */
         uint64_t refreshed; /* `refresh` of the newest Watch, once all its answers are sent */

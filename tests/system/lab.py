@@ -197,6 +197,11 @@ class Lab(product.Client):
     def kill_coordinator(self):
         self.daemon.kill()
 
+    def wipe_state(self):
+        """While rollpatchd is down: its log is lost, and all else that it had."""
+        shutil.rmtree(f"{self.dir}/state")
+        os.makedirs(f"{self.dir}/state")
+
     def cli(self, *arguments, timeout=20):
         """One command line; CompletedProcess."""
         return subprocess.run(

@@ -93,6 +93,39 @@ def is_stopping(node):
     return "deactivating" in node.host.run(["systemctl", "is-active", unit], check=False).stdout
 
 
+def forget_everything(lab, node):
+    """The node's files and the coordinator's log are lost; both programs are started anew."""
+    lab.kill_coordinator()
+    node.host.run(["sh", "-c", "rm -rf /var/lib/rollpatch/*"])
+    node.host.run(["systemctl", "restart", "rollpatch-agent.service"])
+    lab.wipe_state()
+    lab.start_coordinator()
+    lab.wait_claimed()
+
+
+def assert_no_run(lab):
+    refused = lab.run()
+    assert refused.returncode != 0
+    assert "unresolved step" in refused.stderr, refused.stderr
+    assert lab.run_state() is None
+
+
+def test_a_script_that_only_its_unit_knows_of_is_found_and_never_run_again(lab, make_run):
+    node = make_run()
+    unit = step_unit(node)
+    step = unit.removeprefix("rollpatch-step-").removesuffix(".service")
+    forget_everything(lab, node)
+    assert f"has step {step} (running)" in lab.shown(node.name)["message"]
+    assert_no_run(lab)
+
+    node.host.run(["systemctl", "restart", "rollpatch-agent.service"])
+    node.mark("script-running.go")
+    wait_for(lambda: f"has step {step} (interrupted)" in lab.shown(node.name)["message"], 30,
+             "the end of the script to be told")
+    assert_no_run(lab)
+    assert node.executions() == 1
+
+
 def test_a_rollpatch_step_that_dies_before_the_marker_is_declined_and_tried_again(lab, make_run):
     node = make_run("step-before-started")
     node.host.run(["systemctl", "kill", "--signal=KILL", step_unit(node)])

@@ -100,6 +100,31 @@ static int tell_unit(FakeSystemd *fake, sd_bus_message *message) {
                         "ExecMainStatus", "i", unit->exit_status);
 }
 
+static int list_units(FakeSystemd *fake, sd_bus_message *message) {
+        sd_bus_message *reply = NULL;
+        int r;
+
+        fake->rules.lists++;
+        if (fake->rules.mute)
+                return 1;
+
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(ssssssouso)");
+        for (const FakeListed *unit = fake->rules.listed; r >= 0 && unit->name; unit++) {
+                r = sd_bus_message_append(
+                                reply, "(ssssssouso)", unit->name, "a unit", "loaded", unit->active,
+                                "sub", "", "/", unit->job, "", "/");
+        }
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = sd_bus_send(NULL, reply, NULL);
+
+        (void) sd_bus_message_unref(reply);
+        return r < 0 ? r : 1;
+}
+
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         FakeSystemd *fake = userdata;
 
@@ -110,6 +135,8 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
                 return note_start(fake, message);
         if (sd_bus_message_is_method_call(message, "org.freedesktop.DBus.Properties", "GetAll"))
                 return tell_unit(fake, message);
+        if (sd_bus_message_is_method_call(message, "org.freedesktop.systemd1.Manager", "ListUnits"))
+                return list_units(fake, message);
         if (sd_bus_message_is_method_call(
                             message, "org.freedesktop.systemd1.Manager", "ResetFailedUnit")) {
                 fake->rules.resets++;

@@ -18,14 +18,24 @@ typedef struct FakeUnit {
         int exit_status;
 } FakeUnit;
 
+#define FAKE_LISTED_MAX 20
+
+typedef struct FakeListed {
+        const char *name; /* NULL: no more */
+        const char *active;
+        unsigned job;
+} FakeListed;
+
 typedef struct FakeRules {
-        FakeUnit unit;           /* the one unit that there is */
-        const char *start_error; /* StartTransientUnit fails with this text */
-        bool hold_start;         /* StartTransientUnit is not answered */
-        bool mute;               /* questions are not answered */
-        unsigned subscribes;     /* counted by the fake, like those below */
+        FakeUnit unit;                          /* the one unit that can be asked about */
+        FakeListed listed[FAKE_LISTED_MAX + 1]; /* those that all units are; none to begin with */
+        const char *start_error;                /* StartTransientUnit fails with this text */
+        bool hold_start;                        /* StartTransientUnit is not answered */
+        bool mute;                              /* questions are not answered */
+        unsigned subscribes;                    /* counted by the fake, like those below */
         unsigned starts;
         unsigned questions;
+        unsigned lists;
         unsigned resets;
         char started[4][512]; /* unit, mode, then the command line, of the last start */
 } FakeRules;

@@ -441,8 +441,8 @@ static void test_no_slot_while_a_journal_is_lost(void **state) {
                 lab_operate(lab, RUN_EVENT_RESUMED);
                 lab_lead(lab, name, STEP_STAGED);
                 assert_int_equal(step_of(lab, "m1")->state, STEP_STAGED);
-                expect_why(lab,
-                           i == 0 ? "m1: its step journal was wiped" : "m2 has an unresolved step");
+                expect_why(lab, i == 0 ? "m1: its step journal was wiped"
+                                       : "m2: its step journal was wiped");
                 lab_commit(lab, &(Event) { .kind = EVENT_CLEARED, .cleared = { "m1", "looked" } });
                 lab_commit(lab, &(Event) { .kind = EVENT_CLEARED, .cleared = { "m2", "looked" } });
                 expect_open_at_last(lab);
@@ -460,10 +460,55 @@ static void test_no_slot_while_a_foreign_step_is_unresolved(void **state) {
                 lab_operate(lab, RUN_EVENT_RESUMED);
                 assert_int_equal(step_of(lab, "m1")->state, STEP_STAGED);
                 expect_why(lab, three[i]);
+                expect_why(lab, "r9-x-m1-1 (running), which is not its present one");
                 message.report.state = NODE_STEP_ENDED;
                 (void) lab_hear(lab, three[i], &message);
                 expect_open_at_last(lab);
         }
+}
+
+static void hear_in_hand(Lab *lab, const char *name, const char *step) {
+        Message message = { .kind = MESSAGE_HEARTBEAT };
+
+        (void) text_copy(message.heartbeat.step, STEP_ID_MAX, step);
+        message.heartbeat.state = step[0] ? NODE_STEP_RUNNING : NODE_STEP_ABSENT;
+        (void) lab_hear(lab, name, &message);
+}
+
+/* A person may answer for what a step has done, not for that it does not run. */
+static void test_no_slot_while_a_step_runs_that_a_person_has_answered_for(void **state) {
+        for (size_t i = 0; i < 2; i++) {
+                AUTO(Lab) *lab = lab_with_three();
+                Event cleared = { .kind = EVENT_CLEARED, .cleared = { .reason = "looked" } };
+
+                (void) text_copy(cleared.cleared.node, NAME_TEXT_MAX, three[i]);
+                hear_in_hand(lab, three[i], "r9-x-m1-1");
+                lab_commit(lab, &cleared);
+                assert_false(node_is_unresolved(lab_node(lab, three[i])));
+                lab_operate(lab, RUN_EVENT_RESUMED);
+                assert_int_equal(step_of(lab, "m1")->state, STEP_STAGED);
+                expect_why(lab, three[i]);
+                expect_why(lab, "step r9-x-m1-1 may run on it");
+                hear_in_hand(lab, three[i], "");
+                expect_open_at_last(lab);
+        }
+}
+
+static void test_why_a_master_does_not_acknowledge_the_claim_is_said(void **state) {
+        AUTO(Lab) *lab = lab_with_three();
+        Message refused = { .kind = MESSAGE_REFUSED,
+                            .refused = { .order = "claim",
+                                         .refusal = REFUSAL_FAILED,
+                                         .reason = "unit rollpatch-step-x.service runs" } };
+
+        lab_restart(lab);
+        lab_operate(lab, RUN_EVENT_RESUMED);
+        for (size_t i = 0; i < 3; i++)
+                (void) lab_hear(lab, three[i], &refused);
+        lab_healthy(lab, true);
+        (void) lab_turn(lab);
+        assert_int_equal(step_of(lab, "m1")->state, STEP_STAGED);
+        expect_why(lab, "waiting for m1: refused claim: unit rollpatch-step-x.service runs");
 }
 
 static void test_no_slot_while_any_other_node_has_one(void **state) {
@@ -848,6 +893,8 @@ int main(void) {
                 cmocka_unit_test(test_the_candidate_itself_may_be_ill),
                 cmocka_unit_test(test_no_slot_while_a_journal_is_lost),
                 cmocka_unit_test(test_no_slot_while_a_foreign_step_is_unresolved),
+                cmocka_unit_test(test_no_slot_while_a_step_runs_that_a_person_has_answered_for),
+                cmocka_unit_test(test_why_a_master_does_not_acknowledge_the_claim_is_said),
                 cmocka_unit_test(test_no_slot_while_any_other_node_has_one),
                 cmocka_unit_test(test_no_slot_while_nobody_could_look_at_a_master),
                 cmocka_unit_test(test_no_slot_when_the_number_of_masters_is_not_what_is_known),

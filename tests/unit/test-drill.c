@@ -45,6 +45,7 @@ typedef struct SimStep {
         uint64_t exit_status;
         bool reporting; /* not acknowledged */
         bool alive;     /* its unit is there */
+        bool started;   /* and its script runs, or has run; whatever the files say */
         unsigned starts;
         usec_t act_at; /* when what is under way is over: fetching, looking, starting, running */
 } SimStep;
@@ -57,8 +58,8 @@ typedef struct SimNode {
         uint64_t boot;
         SimStep steps[STEPS_EACH];
         size_t step_count;
-        usec_t up_at;        /* the agent runs from then on; 0: it runs */
-        usec_t orphan_until; /* a unit runs that no file speaks of any more */
+        usec_t up_at;   /* the agent runs from then on; 0: it runs */
+        SimStep orphan; /* a unit that no file speaks of any more */
         uint64_t session;
         size_t served_by;
         usec_t beat_at;
@@ -115,21 +116,20 @@ static void check_down(const char **down, const char *what) {
         *down = what;
 }
 
+static void check_step(const SimStep *step, const char **down) {
+        if (step->starts > 1)
+                fail_msg("%s was started twice", step->job.step);
+        if (step->alive)
+                check_down(down, step->job.step);
+}
+
 static void check_promises(void) {
         const char *down = NULL;
 
         for (size_t i = 0; i < MASTERS; i++) {
-                if (sim.nodes[i].orphan_until > sim.now)
-                        check_down(&down, sim.nodes[i].name);
-
-                for (size_t j = 0; j < sim.nodes[i].step_count; j++) {
-                        const SimStep *step = &sim.nodes[i].steps[j];
-
-                        if (step->starts > 1)
-                                fail_msg("%s was started twice", step->job.step);
-                        if (step->alive)
-                                check_down(&down, step->job.step);
-                }
+                check_step(&sim.nodes[i].orphan, &down);
+                for (size_t j = 0; j < sim.nodes[i].step_count; j++)
+                        check_step(&sim.nodes[i].steps[j], &down);
         }
 }
 
@@ -320,11 +320,46 @@ static UnitState unit_of(const SimStep *step) {
         return step->alive ? UNIT_PRESENT : UNIT_GONE;
 }
 
-/* The agent is started: all it knows is its files and what systemd says. */
+static SimStep *add_step(SimNode *node, const char *name) {
+        SimStep *step = &node->steps[node->step_count];
+
+        if (node->step_count == STEPS_EACH)
+                fail_msg("%s has too many steps", node->name);
+
+        node->step_count++;
+        *step = (SimStep) {};
+        (void) text_copy(step->job.step, STEP_ID_MAX, name);
+        return step;
+}
+
+/* What systemd says of units that are in no file. */
+static void look_for_units(SimNode *node) {
+        char boot[ID_TEXT_MAX];
+        Finding finding;
+        SimStep *step;
+
+        if (!node->orphan.alive || find_step(node, node->orphan.job.step))
+                return;
+
+        fill_number(boot, node->boot);
+        step = add_step(node, node->orphan.job.step);
+        *step = node->orphan;
+        node->orphan = (SimStep) {};
+        (void) text_copy(step->disk.found_boot, ID_TEXT_MAX, boot);
+        finding = job_judge(&step->disk, boot, UNIT_PRESENT);
+        step->job.state = finding.state;
+        step->job.fence = finding.fence;
+        step->reporting = true;
+}
+
+/* The agent is started: all it knows is its files and what systemd says, and that it may learn
+ * late. */
 static void recover(SimNode *node) {
         char boot[ID_TEXT_MAX];
 
         node->up_at = 0;
+        if (!happens(2))
+                look_for_units(node);
         fill_number(boot, node->boot);
         for (size_t i = 0; i < node->step_count; i++) {
                 SimStep *step = &node->steps[i];
@@ -343,18 +378,9 @@ static void recover(SimNode *node) {
         }
 }
 
-static bool has_unit(const SimNode *node) {
-        for (size_t i = 0; i < node->step_count; i++) {
-                if (node->steps[i].alive)
-                        return true;
-        }
-
-        return node->orphan_until > sim.now;
-}
-
 /* The host goes down as if the plug was pulled. */
 static void reboot(SimNode *node) {
-        node->orphan_until = 0;
+        node->orphan = (SimStep) {};
         node->boot++;
         for (size_t i = 0; i < node->step_count; i++)
                 node->steps[i].alive = false;
@@ -367,9 +393,14 @@ static void run_unit(SimNode *node, SimStep *step) {
         if (!step->alive || sim.now < step->act_at)
                 return;
 
-        if (step->disk.started_fence == 0) {
+        if (!step->started) {
+                step->alive = step->disk.intent_fence > 0; /* the order it looks for */
+                if (!step->alive)
+                        return;
+
                 step->disk.started_fence = step->disk.intent_fence;
                 fill_number(step->disk.started_boot, node->boot);
+                step->started = true;
                 step->starts++;
                 step->act_at = sim.now + (5 + draw(60)) * USEC_PER_SEC;
                 check_promises();
@@ -377,7 +408,7 @@ static void run_unit(SimNode *node, SimStep *step) {
         }
 
         step->exit_status = happens(4);
-        step->disk.result = true;
+        step->disk.result = step->disk.started_fence > 0; /* or there is no place for it */
         step->alive = false;
         if (step->exit_status == 0)
                 (void) text_copy(node->version, VERSION_MAX, LAB_TO);
@@ -404,17 +435,29 @@ static void follow(SimNode *node, SimStep *step) {
                 feed_event(node, step, event);
 }
 
+/* In hand, or else the newest that is not over. */
+static const Job *find_newest(const SimNode *node) {
+        const Job *newest = NULL;
+
+        for (size_t i = 0; i < node->step_count; i++) {
+                const Job *job = &node->steps[i].job;
+
+                if (job_is_in_hand(job->state))
+                        return job;
+                if (!job_is_over(job->state))
+                        newest = job;
+        }
+
+        return newest;
+}
+
 static void send_heartbeat(SimNode *node) {
         Message message = { .kind = MESSAGE_HEARTBEAT, .heartbeat = { .epoch = node->epoch } };
+        const Job *newest = find_newest(node);
 
-        for (size_t i = node->step_count; i > 0; i--) {
-                if (!job_is_over(node->steps[i - 1].job.state)) {
-                        message.heartbeat.state = node->steps[i - 1].job.state;
-                        (void) text_copy(
-                                        message.heartbeat.step, STEP_ID_MAX,
-                                        node->steps[i - 1].job.step);
-                        break;
-                }
+        if (newest) {
+                message.heartbeat.state = newest->state;
+                (void) text_copy(message.heartbeat.step, STEP_ID_MAX, newest->step);
         }
 
         node->beat_at = sim.now + USEC_PER_SEC;
@@ -440,6 +483,7 @@ static void say_hello(SimNode *node) {
 static void run_node(SimNode *node) {
         if (node->up_at != 0 && sim.now >= node->up_at)
                 recover(node);
+        run_unit(node, &node->orphan);
         for (size_t i = 0; i < node->step_count; i++) {
                 run_unit(node, &node->steps[i]);
                 if (node->up_at == 0)
@@ -473,6 +517,7 @@ static void answer_claim(SimNode *node, const Claim *claim) {
                 return;
         }
 
+        look_for_units(node);
         node->epoch = claim->epoch;
         for (size_t i = 0; i < node->step_count; i++) {
                 feed_event(node, &node->steps[i], JOB_EVENT_CLAIM);
@@ -492,18 +537,6 @@ static void answer_claim(SimNode *node, const Claim *claim) {
                 (void) text_copy(brief->step, STEP_ID_MAX, step->job.step);
         }
         say(node, &message);
-}
-
-static SimStep *add_step(SimNode *node, const char *name) {
-        SimStep *step = &node->steps[node->step_count];
-
-        if (node->step_count == STEPS_EACH)
-                fail_msg("%s has too many steps", node->name);
-
-        node->step_count++;
-        *step = (SimStep) {};
-        (void) text_copy(step->job.step, STEP_ID_MAX, name);
-        return step;
 }
 
 typedef struct Order {
@@ -645,7 +678,7 @@ static bool is_idle(const SimNode *node) {
                         return false;
         }
 
-        return node->up_at == 0 && node->orphan_until <= sim.now;
+        return node->up_at == 0 && !node->orphan.alive;
 }
 
 /* And does not wait to be started either. */
@@ -774,39 +807,31 @@ static void operate(size_t which) {
  * ------------------------------------------------------------------------------------------------
  */
 
-/* Whose files are wiped while its script runs is protected by what the log remembers of it. When
- * that is gone at the same time nobody is left who could know: not tried here. */
-static bool is_remembered(const SimNode *node) {
-        char journal[ID_TEXT_MAX];
-
-        fill_number(journal, node->journal);
-        for (size_t i = 0; i < COPIES; i++) {
-                const Node *known =
-                                sim.labs[i] ? state_find_node_const(sim.labs[i]->state, node->name)
-                                            : NULL;
-
-                if (sim.labs[i] && (!known || strcmp(known->journal_id, journal) != 0))
-                        return false;
-        }
-
-        return true;
-}
-
-static bool has_orphan(void) {
-        for (size_t i = 0; i < MASTERS; i++) {
-                if (sim.nodes[i].orphan_until > sim.now)
-                        return true;
-        }
-
-        return false;
-}
-
 static void wipe(SimNode *node) {
-        node->orphan_until = has_unit(node) ? sim.now + 2 * USEC_PER_MINUTE : 0;
+        for (size_t i = 0; i < node->step_count; i++) {
+                if (node->steps[i].alive)
+                        node->orphan = node->steps[i];
+        }
+
+        node->orphan.disk = (StepFacts) {};
         node->step_count = 0;
         node->journal = ++sim.journals;
         node->epoch = 0;
         kill_agent(node, USEC_PER_SEC);
+}
+
+/* The files of a node are lost while its script runs, which takes long, and so is what the logs
+ * remember of it: only the unit is left to know. */
+static void lose_everything(SimNode *node) {
+        wipe(node);
+        if (!node->orphan.started)
+                return;
+
+        node->orphan.act_at = sim.now + 5 * USEC_PER_MINUTE;
+        for (size_t i = 0; i < COPIES; i++) {
+                if (sim.labs[i])
+                        restart_lab(i, draw(sim.labs[i]->count));
+        }
 }
 
 static void harm_node(SimNode *node) {
@@ -814,8 +839,10 @@ static void harm_node(SimNode *node) {
                 kill_agent(node, draw(5) * USEC_PER_SEC);
         if (happens(400))
                 reboot(node);
-        if (happens(300) && (is_remembered(node) || !has_unit(node)))
+        if (happens(300))
                 wipe(node);
+        if (happens(30) && find_busy(node, NULL))
+                lose_everything(node);
         if (happens(500))
                 kill_agent(node, (200 + draw(60)) * USEC_PER_SEC); /* lost */
         if (happens(100))
@@ -831,9 +858,9 @@ static void harm_lab(size_t lab) {
                 restart_lab(lab, 0);
         if (happens(60))
                 sim.crash_in = (unsigned) (1 + draw(4));
-        if (happens(250) && !has_orphan())
+        if (happens(250))
                 restart_lab(lab, draw(30));
-        if (happens(250) && !has_orphan() && !sim.labs[1])
+        if (happens(250) && !sim.labs[1])
                 copy_lab();
 }
 
@@ -904,9 +931,7 @@ static void explain(void) {
         }
 }
 
-static unsigned drill(uint64_t seed) {
-        unsigned ticks = 0;
-
+static void begin(uint64_t seed) {
         sim = (struct Sim) { .seed = seed, .random = seed, .now = USEC_PER_HOUR };
         sim.labs[0] = lab_new();
         sim.labs[0]->watch = watch;
@@ -915,10 +940,10 @@ static unsigned drill(uint64_t seed) {
                 sim.nodes[i].journal = ++sim.journals;
                 sim.nodes[i].name[1] = (char) ('1' + i);
         }
+}
 
-        for (; ticks < CHAOS; ticks++)
-                tick(ticks);
-
+/* Quiet from now on, until all is well. */
+static unsigned end(unsigned ticks) {
         sim.calm = true;
         sim.crash_in = 0;
         for (size_t i = 0; i < MASTERS; i++) {
@@ -941,6 +966,54 @@ static unsigned drill(uint64_t seed) {
         lab_free(sim.labs[0]);
         sim.labs[0] = NULL;
         return ticks;
+}
+
+static unsigned drill(uint64_t seed) {
+        unsigned ticks = 0;
+
+        begin(seed);
+        for (; ticks < CHAOS; ticks++)
+                tick(ticks);
+
+        for (size_t i = 0; i < MASTERS; i++) {
+                if (find_busy(&sim.nodes[i], NULL))
+                        lose_everything(&sim.nodes[i]);
+        }
+
+        return end(ticks);
+}
+
+static const SimNode *find_running(void) {
+        for (size_t i = 0; i < MASTERS; i++) {
+                for (size_t j = 0; j < sim.nodes[i].step_count; j++) {
+                        if (sim.nodes[i].steps[j].alive && sim.nodes[i].steps[j].started)
+                                return &sim.nodes[i];
+                }
+        }
+
+        return NULL;
+}
+
+/* Nothing else goes wrong, so nothing else holds the others up. */
+static void test_a_script_that_only_its_unit_knows_of_keeps_the_others_waiting(void **state) {
+        for (uint64_t seed = 1; seed <= MASTERS; seed++) {
+                unsigned ticks = 0;
+                SimNode *node;
+
+                begin(seed);
+                sim.calm = true;
+                while (!find_running() && ticks < CALM)
+                        tick(ticks++);
+
+                assert_non_null(find_running());
+                node = &sim.nodes[find_running() - sim.nodes];
+                wipe(node);
+                node->orphan.act_at = sim.now + USEC_PER_HOUR / 4;
+                restart_lab(0, sim.labs[0]->count);
+                (void) end(ticks);
+        }
+
+        sim.seed = 0;
 }
 
 static void test_whoever_dies_wherever_one_master_at_a_time_is_patched_once_and_all_are_in_the_end(
@@ -979,6 +1052,9 @@ static int clean_up(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_teardown(
+                                test_a_script_that_only_its_unit_knows_of_keeps_the_others_waiting,
+                                clean_up),
                 cmocka_unit_test_teardown(
                                 test_whoever_dies_wherever_one_master_at_a_time_is_patched_once_and_all_are_in_the_end,
                                 clean_up),

@@ -30,6 +30,13 @@ static bool may_run(const StepFacts *facts, UnitState unit) {
                unit != UNIT_GONE;
 }
 
+/* Its files are gone: nothing but the unit can tell, and how it ended nobody can. */
+static NodeStep oracle_of_found(const StepFacts *facts, UnitState unit) {
+        bool of_another_boot = strcmp(facts->found_boot, HERE) != 0;
+
+        return of_another_boot || unit == UNIT_GONE ? NODE_STEP_INTERRUPTED : NODE_STEP_RUNNING;
+}
+
 static NodeStep oracle(const StepFacts *facts, UnitState unit) {
         NodeStep wanted = facts->script ? NODE_STEP_STAGED : NODE_STEP_STAGING;
 
@@ -45,6 +52,8 @@ static NodeStep oracle(const StepFacts *facts, UnitState unit) {
                 wanted = NODE_STEP_RUNNING;
         if (!facts->stage)
                 wanted = NODE_STEP_ABSENT;
+        if (facts->found_boot[0])
+                wanted = oracle_of_found(facts, unit);
 
         return facts->damaged ? NODE_STEP_INTERRUPTED : wanted;
 }
@@ -66,7 +75,9 @@ static void check_finding(const StepFacts *facts, UnitState unit, const Finding 
 }
 
 static void test_every_set_of_files_in_every_boot_is_judged_as_promised(void **state) {
-        for (unsigned i = 0; i < 1 << 14; i++) {
+        static const char *const found[] = { "", HERE, THERE };
+
+        for (unsigned i = 0; i < 3 << 14; i++) {
                 for (UnitState unit = 0; unit < UNIT_STATE_COUNT; unit++) {
                         StepFacts facts = {
                                 .damaged = i & 1,
@@ -86,6 +97,7 @@ static void test_every_set_of_files_in_every_boot_is_judged_as_promised(void **s
                         (void) text_copy(
                                         facts.started_boot, ID_TEXT_MAX,
                                         i >> 13 & 1 ? HERE : THERE);
+                        (void) text_copy(facts.found_boot, ID_TEXT_MAX, found[i >> 14]);
                         finding = job_judge(&facts, HERE, unit);
                         check_finding(&facts, unit, &finding);
                 }

@@ -265,9 +265,19 @@ static void assert_refused(const Lab *lab, const char *order, Refusal refusal, c
 
 /* --- orders --- */
 
+/* And obeys or refuses it: what it is to be about is asked of systemd first. */
+static void order(Lab *lab, const Message *message) {
+        usec_t end = clock_boottime() + 2 * PATIENCE;
+
+        runner_handle(lab->runner, message);
+        while (lab->runner->holds) {
+                assert_true(clock_boottime() < end);
+                turn(lab);
+        }
+}
+
 static void claim(Lab *lab, uint64_t epoch) {
-        runner_handle(lab->runner,
-                      &(Message) { .kind = MESSAGE_CLAIM, .claim = { .epoch = epoch } });
+        order(lab, &(Message) { .kind = MESSAGE_CLAIM, .claim = { .epoch = epoch } });
 }
 
 static Message make_stage(const char *step) {
@@ -297,7 +307,7 @@ static void slot_of(Lab *lab, const char *step, uint64_t fence) {
         Message message = { .kind = MESSAGE_SLOT, .slot = { .epoch = 1, .fence = fence } };
 
         (void) text_copy(message.slot.step, STEP_ID_MAX, step);
-        runner_handle(lab->runner, &message);
+        order(lab, &message);
 }
 
 static Message make_start(const Lab *lab) {
@@ -312,7 +322,7 @@ static Message make_start(const Lab *lab) {
 static void start(Lab *lab) {
         Message message = make_start(lab);
 
-        runner_handle(lab->runner, &message);
+        order(lab, &message);
 }
 
 static void ask(Lab *lab, const char *step) {
@@ -549,7 +559,7 @@ static void test_a_claim_voids_what_was_promised_before(void **state) {
         message = make_start(lab);
         claim(lab, 1);
         assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.steps[0].state, NODE_STEP_STAGED);
-        runner_handle(lab->runner, &message);
+        order(lab, &message);
         assert_refused(lab, "start", REFUSAL_STATE, "the step is staged");
 }
 
@@ -560,9 +570,12 @@ static void test_a_claim_stops_a_look(void **state) {
         prepare(lab);
         slot_of(lab, STEP, 1);
         message = make_start(lab);
-        runner_handle(lab->runner, &message);
-        wait_report(lab, NODE_STEP_LOOKING);
+        message.start.look_count = 1;
+        message.start.look[0] = (LookTarget) { .name = "m2", .address = "127.84.0.1" };
+        order(lab, &message);
+        assert_true(was_reported(lab, STEP, NODE_STEP_LOOKING));
         claim(lab, 2);
+        assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.steps[0].state, NODE_STEP_STAGED);
         for (unsigned i = 0; i < 10; i++)
                 turn(lab);
         assert_int_equal(lab->rules->starts, 0);
@@ -619,7 +632,7 @@ static void test_a_failed_look_declines_and_names_who_was_down(void **state) {
         message = make_start(lab);
         message.start.look_count = 1;
         message.start.look[0] = (LookTarget) { .name = "m2", .address = "127.84.0.1" };
-        runner_handle(lab->runner, &message);
+        order(lab, &message);
         wait_report(lab, NODE_STEP_DECLINED);
         assert_non_null(strstr(last_report(lab)->reason, "last look: m2 "));
         assert_int_equal(last_report(lab)->fence, 2);
@@ -636,19 +649,43 @@ static void test_a_failed_look_declines_and_names_who_was_down(void **state) {
         assert_int_equal(last_sent(lab, MESSAGE_READY)->ready.fence, 3);
 }
 
-static void test_without_systemd_nothing_is_begun(void **state) {
-        Lab *lab = *state;
-
-        claim(lab, 1);
-        stage(lab, STEP);
+static void lose_systemd(Lab *lab) {
         fake_systemd_hang_up(lab->fake);
         (void) unlink(lab->socket);
         while (systemd_bus_is_up(lab->bus))
                 turn(lab);
+}
 
+static void test_without_systemd_nothing_is_begun(void **state) {
+        const char *reason = "which steps run here is not known: no connection to systemd";
+        Lab *lab = *state;
+
+        prepare(lab);
+        slot_of(lab, STEP, 1);
+        lose_systemd(lab);
+        start(lab);
+        assert_refused(lab, "start", REFUSAL_FAILED, reason);
+        assert_int_equal(last_sent(lab, MESSAGE_REFUSED)->refused.fence, 1);
+        slot_of(lab, STEP, 2);
+        assert_refused(lab, "slot", REFUSAL_FAILED, reason);
+        claim(lab, 2);
+        assert_refused(lab, "claim", REFUSAL_FAILED, reason);
+        assert_int_equal(step_journal_get_epoch(lab->journal), 1);
+        assert_false(is_there(lab, "intent"));
+}
+
+static void test_a_systemd_that_is_lost_during_the_look_declines(void **state) {
+        Lab *lab = *state;
+        Entry *entry;
+
+        prepare(lab);
         slot_of(lab, STEP, 1);
         start(lab);
-        wait_report(lab, NODE_STEP_DECLINED);
+        entry = lab->runner->entries[0];
+        look_free(TAKE(entry->look)); /* it is over when this test says so */
+        lose_systemd(lab);
+        entry_looked(entry, &(Error) {});
+        assert_int_equal(last_report(lab)->state, NODE_STEP_DECLINED);
         assert_string_equal(last_report(lab)->reason, "no connection to systemd");
         assert_false(is_there(lab, "intent"));
 }
@@ -739,6 +776,196 @@ static void test_asked_again_it_says_what_it_has_done(void **state) {
 
         restart_agent(lab);
         assert_int_equal(last_report(lab)->fence, 8);
+}
+
+/* --- units that no file explains --- */
+
+/* Somebody removes everything while the script runs, and the agent is started anew. */
+static void wipe(Lab *lab) {
+        stop_agent(lab);
+        run_program("rm", "-rf", lab->dir);
+        lab->sent_count = 0;
+        start_agent(lab);
+}
+
+static void list_unit(Lab *lab, const char *name, const char *active) {
+        lab->rules->listed[0] = (FakeListed) { .name = name, .active = active };
+}
+
+static void prepare_wiped(Lab *lab) {
+        prepare_running(lab);
+        list_unit(lab, UNIT, "active");
+        wipe(lab);
+}
+
+static const StepBrief *only_step(const Lab *lab) {
+        const Claimed *claimed = &last_sent(lab, MESSAGE_CLAIMED)->claimed;
+
+        assert_int_equal(claimed->step_count, 1);
+        return claimed->steps;
+}
+
+static void test_a_journal_wiped_while_the_script_runs_does_not_hide_it(void **state) {
+        Lab *lab = *state;
+        Heartbeat heartbeat = {};
+        Message message = make_stage("r2-other");
+
+        prepare_wiped(lab);
+        wait_reason(lab, "found running, and no file", NODE_STEP_RUNNING);
+        assert_string_equal(last_report(lab)->step, STEP);
+        assert_string_equal(last_report(lab)->unit, UNIT);
+        runner_fill_heartbeat(lab->runner, &heartbeat);
+        assert_string_equal(heartbeat.step, STEP);
+        assert_int_equal(heartbeat.state, NODE_STEP_RUNNING);
+
+        claim(lab, 9);
+        assert_string_equal(only_step(lab)->step, STEP);
+        assert_int_equal(only_step(lab)->state, NODE_STEP_RUNNING);
+
+        /* nobody else gets ready meanwhile, nor does the same one start again */
+        message.stage.epoch = 9;
+        runner_handle(lab->runner, &message);
+        wait_report_of(lab, "r2-other", NODE_STEP_STAGED);
+        order(lab, &(Message) { .kind = MESSAGE_SLOT,
+                                .slot = { .epoch = 9, .step = "r2-other", .fence = 9 } });
+        assert_refused(lab, "slot", REFUSAL_STATE, "step " STEP " is in hand");
+        order(lab, &(Message) { .kind = MESSAGE_SLOT,
+                                .slot = { .epoch = 9, .step = STEP, .fence = 9 } });
+        assert_int_equal(last_report(lab)->state, NODE_STEP_RUNNING);
+        assert_int_equal(last_report(lab)->fence, 9);
+        assert_int_equal(count_sent(lab, MESSAGE_READY), 0);
+        assert_int_equal(lab->rules->starts, 1);
+}
+
+static void test_how_a_step_ended_whose_files_were_lost_is_not_known(void **state) {
+        Lab *lab = *state;
+
+        prepare_wiped(lab);
+        wait_report(lab, NODE_STEP_RUNNING);
+        lab->rules->listed[0] = (FakeListed) {};
+        unit_is(lab, "inactive");
+        wait_report(lab, NODE_STEP_INTERRUPTED);
+        assert_non_null(strstr(last_report(lab)->reason, "how is not known"));
+
+        /* and stays so, but holds up nobody: nothing runs any more */
+        restart_agent(lab);
+        claim(lab, 1);
+        assert_int_equal(only_step(lab)->state, NODE_STEP_INTERRUPTED);
+        stage(lab, "r2-other");
+        slot_of(lab, "r2-other", 9);
+        assert_string_equal(last_sent(lab, MESSAGE_READY)->ready.step, "r2-other");
+        slot_of(lab, STEP, 10);
+        assert_int_equal(last_report(lab)->state, NODE_STEP_INTERRUPTED);
+        assert_int_equal(count_sent(lab, MESSAGE_READY), 1);
+}
+
+static void test_what_was_found_is_followed_through_a_restart(void **state) {
+        Lab *lab = *state;
+
+        prepare_wiped(lab);
+        wait_report(lab, NODE_STEP_RUNNING);
+        restart_agent(lab);
+        claim(lab, 1);
+        assert_int_equal(only_step(lab)->state, NODE_STEP_RUNNING);
+        unit_is(lab, "inactive");
+        wait_report(lab, NODE_STEP_INTERRUPTED);
+}
+
+/* Each state that is not the end, and states that nobody has heard of yet. */
+static void test_only_a_unit_that_has_ended_is_no_step(void **state) {
+        static const char *const present[] = { "active", "activating", "deactivating", "reloading",
+                                               "refreshing" };
+        Lab *lab = *state;
+
+        list_unit(lab, UNIT, "failed");
+        lab->rules->listed[1] = (FakeListed) { "rollpatch-agent.service", "active", 0 };
+        claim(lab, 1);
+        assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.step_count, 0);
+        list_unit(lab, UNIT, "inactive");
+        claim(lab, 1);
+        assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.step_count, 0);
+
+        for (size_t i = 0; i < ELEMENTSOF(present); i++) {
+                list_unit(lab, UNIT, present[i]);
+                wipe(lab);
+                claim(lab, 1);
+                assert_int_equal(only_step(lab)->state, NODE_STEP_RUNNING);
+        }
+
+        list_unit(lab, UNIT, "inactive");
+        lab->rules->listed[0].job = 7; /* waits to be started */
+        wipe(lab);
+        claim(lab, 1);
+        assert_int_equal(only_step(lab)->state, NODE_STEP_RUNNING);
+}
+
+static void test_a_unit_that_appears_after_the_claim_stops_slot_and_start(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        slot_of(lab, STEP, 1);
+        list_unit(lab, "rollpatch-step-r9-0123abcd-m1-1.service", "active");
+        unit_is(lab, "active");
+        start(lab);
+        assert_refused(lab, "start", REFUSAL_STATE, "step r9-0123abcd-m1-1 is in hand");
+        slot_of(lab, STEP, 2);
+        assert_refused(lab, "slot", REFUSAL_STATE, "step r9-0123abcd-m1-1 is in hand");
+        assert_int_equal(lab->rules->starts, 0);
+        assert_false(is_there(lab, "intent"));
+}
+
+static void test_a_unit_that_can_be_no_step_is_named(void **state) {
+        static const char *const names[] = { "rollpatch-step-Odd.service",
+                                             "rollpatch-step-.service",
+                                             "rollpatch-step-r1-other.socket" };
+        Lab *lab = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                list_unit(lab, names[i], "active");
+                claim(lab, 1);
+                assert_refused(lab, "claim", REFUSAL_FAILED, names[i]);
+        }
+
+        assert_int_equal(count_sent(lab, MESSAGE_CLAIMED), 0);
+        assert_int_equal(step_journal_get_epoch(lab->journal), 0);
+}
+
+static void test_a_unit_whose_step_is_over_by_its_files_is_named(void **state) {
+        Lab *lab = *state;
+
+        prepare_running(lab);
+        put_result(lab, 0, 0);
+        unit_is(lab, "inactive");
+        wait_report(lab, NODE_STEP_ENDED);
+        list_unit(lab, UNIT, "active");
+        claim(lab, 1);
+        assert_refused(lab, "claim", REFUSAL_FAILED, "unit " UNIT " runs, but its step is ended");
+
+        /* and so is one that waits for its turn */
+        stage(lab, "r2-other");
+        slot_of(lab, "r2-other", 9);
+        assert_refused(lab, "slot", REFUSAL_FAILED, UNIT);
+}
+
+static void test_more_units_than_can_be_listed_are_not_overlooked(void **state) {
+        Lab *lab = *state;
+
+        for (size_t i = 0; i <= UNIT_LIST_MAX; i++)
+                lab->rules->listed[i] = (FakeListed) { .name = UNIT, .active = "active" };
+        claim(lab, 1);
+        assert_refused(lab, "claim", REFUSAL_FAILED, "there are more than 16 of them");
+}
+
+static void test_an_order_that_comes_while_another_waits_takes_its_place(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        runner_handle(lab->runner, &(Message) { .kind = MESSAGE_CLAIM, .claim = { .epoch = 2 } });
+        runner_handle(lab->runner, &(Message) { .kind = MESSAGE_CLAIM, .claim = { .epoch = 3 } });
+        lab->sent_count = 0;
+        order(lab, &(Message) { .kind = MESSAGE_CLAIM, .claim = { .epoch = 4 } });
+        assert_int_equal(count_sent(lab, MESSAGE_CLAIMED), 1);
+        assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.epoch, 4);
 }
 
 /* --- leftovers and disks --- */
@@ -1089,12 +1316,22 @@ int main(void) {
                 LAB_TEST(test_a_start_order_is_valid_for_five_seconds),
                 LAB_TEST(test_a_failed_look_declines_and_names_who_was_down),
                 LAB_TEST(test_without_systemd_nothing_is_begun),
+                LAB_TEST(test_a_systemd_that_is_lost_during_the_look_declines),
                 LAB_TEST(test_a_script_that_was_changed_on_disk_is_not_started),
                 LAB_TEST(test_a_unit_that_systemd_refuses_is_declined_with_its_words),
                 LAB_TEST(test_a_call_that_comes_late_finds_its_order_withdrawn),
                 LAB_TEST(test_a_unit_that_exists_already_is_followed),
                 LAB_TEST(test_a_second_step_waits_for_the_first),
                 LAB_TEST(test_asked_again_it_says_what_it_has_done),
+                LAB_TEST(test_a_journal_wiped_while_the_script_runs_does_not_hide_it),
+                LAB_TEST(test_how_a_step_ended_whose_files_were_lost_is_not_known),
+                LAB_TEST(test_what_was_found_is_followed_through_a_restart),
+                LAB_TEST(test_only_a_unit_that_has_ended_is_no_step),
+                LAB_TEST(test_a_unit_that_appears_after_the_claim_stops_slot_and_start),
+                LAB_TEST(test_a_unit_that_can_be_no_step_is_named),
+                LAB_TEST(test_a_unit_whose_step_is_over_by_its_files_is_named),
+                LAB_TEST(test_more_units_than_can_be_listed_are_not_overlooked),
+                LAB_TEST(test_an_order_that_comes_while_another_waits_takes_its_place),
                 LAB_TEST(test_an_agent_removes_the_leftover_library_and_says_so),
                 LAB_TEST(test_a_master_keeps_its_libraries),
                 LAB_TEST(test_a_full_disk_refuses_and_goes_on_after_space_is_made),

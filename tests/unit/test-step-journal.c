@@ -415,6 +415,38 @@ static void test_files_that_contradict_each_other_are_damage(void **state) {
         assert_non_null(strstr(read_step(place).damage, "'stage' is missing"));
 }
 
+static void put_found(Place *place) {
+        Found found = { .boot_id = BOOT, .wall = 10, .unit = "rollpatch-step-" STEP ".service" };
+
+        assert_int_equal(step_journal_put_found(place->journal, STEP, &found, NULL), 0);
+}
+
+static void test_a_step_that_was_found_has_its_boot_and_at_most_a_fence(void **state) {
+        Place *place = *state;
+        StepRecord record;
+
+        put_found(place);
+        reopen(place);
+        record = read_good(place);
+        assert_string_equal(record.facts.found_boot, BOOT);
+        assert_false(record.facts.stage);
+
+        assert_int_equal(step_journal_put_slot(place->journal, STEP, 9, NULL), 0);
+        assert_int_equal(read_good(place).facts.slot_fence, 9);
+        damage_in_every_way(place, "found");
+
+        put_file(place, "started", "boot_id=" BOOT "\nstep=" STEP "\nfence=3\n");
+        assert_non_null(strstr(read_step(place).damage, "'found' is there beside an order"));
+}
+
+static void test_a_step_that_has_its_order_was_not_found(void **state) {
+        Place *place = *state;
+
+        put_stage(place, STEP);
+        put_found(place);
+        assert_non_null(strstr(read_step(place).damage, "'found' is there beside an order"));
+}
+
 static void test_a_script_that_was_changed_is_noticed(void **state) {
         Place *place = *state;
         Stage stage = make_stage(STEP);
@@ -742,6 +774,8 @@ int main(void) {
                 JOURNAL_TEST(test_whatever_is_damaged_is_named_and_nothing_is_guessed),
                 JOURNAL_TEST(test_a_file_that_is_no_file_is_damage),
                 JOURNAL_TEST(test_files_that_contradict_each_other_are_damage),
+                JOURNAL_TEST(test_a_step_that_was_found_has_its_boot_and_at_most_a_fence),
+                JOURNAL_TEST(test_a_step_that_has_its_order_was_not_found),
                 JOURNAL_TEST(test_a_script_that_was_changed_is_noticed),
                 JOURNAL_TEST(test_the_last_bytes_of_the_output_are_read),
                 JOURNAL_TEST(test_the_output_is_read_piece_by_piece_up_to_its_end),
