@@ -77,6 +77,32 @@ static size_t find_by_address(const State *state, const char *address) {
         return SIZE_MAX;
 }
 
+static bool says(const Sample *sample, const char *name, uint64_t want) {
+        uint64_t value;
+
+        return sample && sample_number(sample, name, &value) && value == want;
+}
+
+/* All others serve: what a good master's Exhibitor says while one is bad. */
+static bool all_but_one_serve(const State *state, const Sample *sample) {
+        uint64_t masters = state_master_count(state, NULL);
+        uint64_t serving;
+
+        return masters > 0 && says(sample, "listed", masters) &&
+               sample_number(sample, "serving", &serving) && serving + 1 >= masters;
+}
+
+/* While another master is bad, this one cannot pass what counts all N: then its own ZooKeeper and
+ * units count, that all others serve, and that its replica is whole. */
+static bool is_enough(const State *state, CheckId check, const Sample *sample) {
+        if (sample->verdict == VERDICT_FAIL && check == CHECK_EXHIBITOR)
+                return all_but_one_serve(state, sample);
+        if (sample->verdict == VERDICT_FAIL && check == CHECK_MESOS_MASTER)
+                return says(sample, "recovered", 1) && sample_text(sample, "leader");
+
+        return sample->verdict == VERDICT_PASS;
+}
+
 bool health_hear(
                 const State *state,
                 Facts *facts,
@@ -104,10 +130,11 @@ bool health_hear(
 
         health = make_health(&facts->nodes[subject]);
         *ret_subject = subject;
-        return health && window_add(&health->windows[row->id], sample, now,
-                                    check_newest_max(
-                                                    row, state->nodes[subject].role,
-                                                    state_has_open_run(state)));
+        return health &&
+               window_add(&health->windows[row->id], sample, is_enough(state, row->id, sample), now,
+                          check_newest_max(
+                                          row, state->nodes[subject].role,
+                                          state_has_open_run(state)));
 }
 
 /* --- one answer of one node --- */
@@ -130,12 +157,6 @@ static const Sample *fresh_sample(
                 return NULL;
 
         return &health->windows[check].sample;
-}
-
-static bool says(const Sample *sample, const char *name, uint64_t want) {
-        uint64_t value;
-
-        return sample && sample_number(sample, name, &value) && value == want;
 }
 
 /* "ADDRESS:5050" is this node's own. */
@@ -407,20 +428,22 @@ bool agent_is_looked_at(const State *state, size_t index) {
 
 /* --- what the core looks at --- */
 
-/* While another master is bad, this one cannot pass what counts all N: then its own ZooKeeper and
- * units count, that all others serve, and that its replica is whole. */
+/* For a retry of the one that is bad: over the same dwell as everything else. */
 static bool is_healthy_but_one(const State *state, const Facts *facts, size_t index, usec_t now) {
-        const Sample *exhibitor = fresh_sample(state, facts, index, CHECK_EXHIBITOR, now);
-        const Sample *mesos = fresh_sample(state, facts, index, CHECK_MESOS_MASTER, now);
-        uint64_t masters = state_master_count(state, NULL);
-        uint64_t serving;
-        Why why = {};
+        const Health *health = health_of(facts, index);
+        usec_t dwell = dwell_of(state, &state->nodes[index]);
 
-        return check_holds(state, facts, index, &check_rows[CHECK_ZOOKEEPER], now, &why) &&
-               check_holds(state, facts, index, &check_rows[CHECK_UNITS], now, &why) && exhibitor &&
-               mesos && sample_number(exhibitor, "serving", &serving) && serving + 1 >= masters &&
-               says(exhibitor, "listed", masters) && says(mesos, "recovered", 1) &&
-               sample_text(mesos, "leader") != NULL;
+        for (size_t i = 0; i < CHECK_COUNT; i++) {
+                const CheckRow *row = &check_rows[i];
+
+                if (row->before_others &&
+                    !window_is_enough(
+                                    &health->windows[i], now, check_dwell(row, dwell),
+                                    check_newest_max(row, ROLE_MASTER, state_has_open_run(state))))
+                        return false;
+        }
+
+        return true;
 }
 
 static void judge_master(const State *state, Facts *facts, size_t index, usec_t now) {

@@ -24,22 +24,23 @@ static bool is_continued(const Sample *was, const Sample *is) {
                same_text(was, is, "mode") && same_text(was, is, "id");
 }
 
-bool window_add(Window *window, const Sample *sample, usec_t now, usec_t gap_max) {
+static void extend_row(usec_t *since, bool is_good, bool goes_on, usec_t at) {
+        if (!is_good) {
+                *since = 0;
+        } else if (*since == 0 || !goes_on) {
+                *since = at;
+        }
+}
+
+bool window_add(Window *window, const Sample *sample, bool is_enough, usec_t now, usec_t gap_max) {
         usec_t at = span_sub(now, sample->age);
         bool first = window->newest == 0;
         bool differs = first || window->sample.verdict != sample->verdict;
+        bool goes_on = span_sub(at, window->newest) <= gap_max &&
+                       is_continued(&window->sample, sample);
 
-        if (sample->verdict != VERDICT_PASS) {
-                window->since = 0;
-                window->passes = 0;
-        } else if (window->since == 0 || span_sub(at, window->newest) > gap_max ||
-                   !is_continued(&window->sample, sample)) {
-                window->since = at;
-                window->passes = 1;
-        } else {
-                window->passes++;
-        }
-
+        extend_row(&window->since, sample->verdict == VERDICT_PASS, goes_on, at);
+        extend_row(&window->enough, is_enough, goes_on, at);
         if (differs)
                 window->changed = now;
 
@@ -52,7 +53,16 @@ void window_reset(Window *window) {
         *window = (Window) {};
 }
 
+static bool row_holds(
+                const Window *window, usec_t since, usec_t now, usec_t dwell, usec_t newest_max) {
+        return since != 0 && window_is_fresh(window, now, newest_max) &&
+               span_sub(window->newest, since) >= dwell;
+}
+
 bool window_holds(const Window *window, usec_t now, usec_t dwell, usec_t newest_max) {
-        return window->since != 0 && window_is_fresh(window, now, newest_max) &&
-               span_sub(window->newest, window->since) >= dwell;
+        return row_holds(window, window->since, now, dwell, newest_max);
+}
+
+bool window_is_enough(const Window *window, usec_t now, usec_t dwell, usec_t newest_max) {
+        return row_holds(window, window->enough, now, dwell, newest_max);
 }

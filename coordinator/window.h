@@ -14,21 +14,23 @@ typedef struct Window {
         Sample sample;  /* the newest; check is empty as long as there is none */
         usec_t newest;  /* when the newest sample was true */
         usec_t since;   /* when the first pass of the unbroken row was true; 0: none */
+        usec_t enough;  /* the same for a row of answers that are enough; 0: none */
         usec_t changed; /* when the verdict last changed */
-        uint64_t passes;
 } Window;
 
 /* Takes in a sample that was received at `now`. Silence of more than `gap_max` breaks the row:
- * nobody knows what was true meanwhile (promise 2). True when its verdict differs from the one
- * before.
- */
-bool window_add(Window *window, const Sample *sample, usec_t now, usec_t gap_max);
+ * nobody knows what was true meanwhile (promise 2). `is_enough`: it need not be a pass for whoever
+ * asks window_is_enough(). True when its verdict differs from the one before. */
+bool window_add(Window *window, const Sample *sample, bool is_enough, usec_t now, usec_t gap_max);
 
 /* Forgets everything: what was seen before says nothing about what comes. */
 void window_reset(Window *window);
 
 /* Newest sample is a pass and at most `newest_max` old, and the row of passes spans `dwell`. */
 bool window_holds(const Window *window, usec_t now, usec_t dwell, usec_t newest_max);
+
+/* The same for answers that are enough. */
+bool window_is_enough(const Window *window, usec_t now, usec_t dwell, usec_t newest_max);
 
 static inline bool window_is_fresh(const Window *window, usec_t now, usec_t newest_max) {
         return window->newest != 0 && now - window->newest <= newest_max;
