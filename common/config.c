@@ -82,18 +82,29 @@ static yaml_mark_t find_mark(const Loader *loader, size_t offset) {
         return mark;
 }
 
-static bool is_indented_by_tab(const Loader *loader, size_t line) {
+static const char *find_line(const Loader *loader, size_t line) {
         const char *p = loader->text, *end = p + loader->length;
 
-        for (; p && line > 0; line--) {
+        for (; line > 0; line--) {
                 p = memchr(p, '\n', (size_t) (end - p));
-                p = p ? p + 1 : NULL;
+                if (!p)
+                        return end;
+
+                p++;
         }
 
-        while (p && p < end && *p == ' ')
-                p++;
+        return p;
+}
 
-        return p && p < end && *p == '\t';
+static bool is_indented_by_tab(const Loader *loader, size_t line) {
+        const char *end = loader->text + loader->length;
+
+        for (const char *p = find_line(loader, line); p < end; p++) {
+                if (*p != ' ')
+                        return *p == '\t';
+        }
+
+        return false;
 }
 
 static void report_syntax(Loader *loader) {
@@ -170,21 +181,24 @@ static const char *kind_of(const yaml_event_t *event) {
 }
 
 /* Anchors, aliases and tags make a file that does not say what it seems to say. */
+static const char *name_magic(const yaml_char_t *anchor, const yaml_char_t *tag) {
+        if (anchor)
+                return "an anchor";
+
+        return tag ? "a tag" : NULL;
+}
+
 static const char *find_magic(const yaml_event_t *event) {
         if (event->type == YAML_ALIAS_EVENT)
                 return "an alias";
-        if (event->type == YAML_SCALAR_EVENT && event->data.scalar.anchor)
-                return "an anchor";
-        if (event->type == YAML_SCALAR_EVENT && event->data.scalar.tag)
-                return "a tag";
-        if (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.anchor)
-                return "an anchor";
-        if (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.tag)
-                return "a tag";
-        if (event->type == YAML_SEQUENCE_START_EVENT && event->data.sequence_start.anchor)
-                return "an anchor";
-        if (event->type == YAML_SEQUENCE_START_EVENT && event->data.sequence_start.tag)
-                return "a tag";
+        if (event->type == YAML_SCALAR_EVENT)
+                return name_magic(event->data.scalar.anchor, event->data.scalar.tag);
+        if (event->type == YAML_MAPPING_START_EVENT)
+                return name_magic(event->data.mapping_start.anchor, event->data.mapping_start.tag);
+        if (event->type == YAML_SEQUENCE_START_EVENT) {
+                return name_magic(
+                                event->data.sequence_start.anchor, event->data.sequence_start.tag);
+        }
 
         return NULL;
 }
@@ -420,24 +434,39 @@ static int find_field(const Loader *loader, const char *path) {
         return -1;
 }
 
+/* "script.url:" is not "script:" with "url:" in it. */
+static int find_entry(
+                const Loader *loader,
+                const char *prefix,
+                const char *key,
+                char path[static KEY_MAX]) {
+        if (key[0] == '\0' || strchr(key, '.') || !text_format(path, KEY_MAX, "%s%s", prefix, key))
+                return -1;
+
+        return find_field(loader, path);
+}
+
+/* What stands where a plain word should; NULL: one does. */
+static const char *fault_of_key(const yaml_event_t *key) {
+        const char *magic = find_magic(key);
+
+        return magic || key->type == YAML_SCALAR_EVENT ? magic : kind_of(key);
+}
+
 /* `lines` says in which line of this mapping each row was first named, 0: not yet. */
 static bool load_entry(
                 Loader *loader, const char *prefix, const yaml_event_t *key, size_t lines[]) {
+        const char *fault = fault_of_key(key);
         const ConfigField *field;
         char path[KEY_MAX];
         int index;
 
-        if (key->type != YAML_SCALAR_EVENT || find_magic(key)) {
-                report(loader, key->start_mark, "seen %s as a key, want a plain word",
-                       find_magic(key) ? find_magic(key) : kind_of(key));
+        if (fault) {
+                report(loader, key->start_mark, "seen %s as a key, want a plain word", fault);
                 return skip(loader, key) && skip_value(loader);
         }
 
-        /* "script.url:" is not "script:" with "url:" in it. */
-        index = -1;
-        if (text_format(path, sizeof(path), "%s%s", prefix, event_text(key)) &&
-            !strchr(event_text(key), '.') && event_text(key)[0] != '\0')
-                index = find_field(loader, path);
+        index = find_entry(loader, prefix, event_text(key), path);
         if (index < 0) {
                 report_unknown(loader, prefix, key);
                 return skip_value(loader);
@@ -508,33 +537,36 @@ static bool load_root(Loader *loader, const yaml_event_t *event) {
         return skip(loader, event);
 }
 
-/* A file without a document, only comments say, is one in which everything is missing. */
-static void load_stream(Loader *loader) {
-        bool first = true;
+/* False: that was all. A file without a document, only comments say, is one in which everything is
+ * missing. */
+static bool load_event(Loader *loader, const yaml_event_t *event, size_t *documents) {
+        switch ((int) event->type) {
+        case YAML_STREAM_START_EVENT:
+        case YAML_DOCUMENT_END_EVENT:
+                return true;
+        case YAML_STREAM_END_EVENT:
+                if (*documents == 0)
+                        report_missing(loader, "", (yaml_mark_t) {});
+                return false;
+        case YAML_DOCUMENT_START_EVENT:
+                if ((*documents)++ == 0)
+                        return true;
 
-        for (;;) {
+                report(loader, event->start_mark, "a second document begins, want one");
+                return false;
+        default:
+                return load_root(loader, event);
+        }
+}
+
+static void load_stream(Loader *loader) {
+        size_t documents = 0;
+        bool more = true;
+
+        while (more) {
                 AUTO_EVENT event = {};
 
-                if (!next(loader, &event))
-                        return;
-
-                if (event.type == YAML_STREAM_END_EVENT) {
-                        if (first)
-                                report_missing(loader, "", (yaml_mark_t) {});
-                        return;
-                }
-
-                if (event.type == YAML_STREAM_START_EVENT || event.type == YAML_DOCUMENT_END_EVENT)
-                        continue;
-
-                if (event.type == YAML_DOCUMENT_START_EVENT && !first) {
-                        report(loader, event.start_mark, "a second document begins, want one");
-                        return;
-                }
-                first = false;
-
-                if (event.type != YAML_DOCUMENT_START_EVENT && !load_root(loader, &event))
-                        return;
+                more = next(loader, &event) && load_event(loader, &event, &documents);
         }
 }
 

@@ -91,10 +91,28 @@ static bool base64_is_valid(const char *text, size_t length) {
                strspn(text + digits, "=") == length - digits;
 }
 
+static int check_format(const Field *field, const char *text, size_t length, Error *error) {
+        char shown[SHOWN_MAX];
+        char wanted[64] = "";
+
+        if (field->type == FIELD_NAME && !name_is_valid(text)) {
+                (void) text_copy(wanted, sizeof(wanted), "a node name");
+        } else if (field->type == FIELD_BASE64 && !base64_is_valid(text, length)) {
+                (void) text_copy(wanted, sizeof(wanted), "base64");
+        } else if (field->type == FIELD_ID && !hex_is_valid(text, field->size - 1)) {
+                (void) text_format(
+                                wanted, sizeof(wanted), "%zu lower-case hexadecimal digits",
+                                field->size - 1);
+        } else {
+                return 0;
+        }
+
+        text_ellipsize(shown, sizeof(shown), text);
+        return error_setf(error, ERROR_INVALID, "'%s' is '%s', want %s", field->key, shown, wanted);
+}
+
 /* Both ways the same bounds: what is refused when it is read must not be written. */
 static int check_text(const Field *field, const char *text, size_t length, Error *error) {
-        char shown[SHOWN_MAX];
-
         if (length >= field->size) {
                 return error_setf(
                                 error, ERROR_INVALID, "'%s' is %zu bytes, want at most %zu",
@@ -112,25 +130,7 @@ static int check_text(const Field *field, const char *text, size_t length, Error
                                 field->key);
         }
 
-        text_ellipsize(shown, sizeof(shown), text);
-        if (field->type == FIELD_NAME && !name_is_valid(text)) {
-                return error_setf(
-                                error, ERROR_INVALID, "'%s' is '%s', want a node name", field->key,
-                                shown);
-        }
-        if (field->type == FIELD_BASE64 && !base64_is_valid(text, length)) {
-                return error_setf(
-                                error, ERROR_INVALID, "'%s' is '%s', want base64", field->key,
-                                shown);
-        }
-        if (field->type == FIELD_ID && !hex_is_valid(text, field->size - 1)) {
-                return error_setf(
-                                error, ERROR_INVALID,
-                                "'%s' is '%s', want %zu lower-case hexadecimal digits", field->key,
-                                shown, field->size - 1);
-        }
-
-        return 0;
+        return check_format(field, text, length, error);
 }
 
 static int check_u64(const Field *field, uint64_t value, Error *error) {
@@ -451,6 +451,16 @@ static int unknown_key(const Field *fields, const char *key, Error *error) {
                         closest ? "'?" : "");
 }
 
+static int check_keys(
+                const Field *fields, const Json *object, const char *const *ignore, Error *error) {
+        for (const Json *member = json_first(object); member; member = json_next(member)) {
+                if (!is_known(fields, ignore, json_key(member)))
+                        return unknown_key(fields, json_key(member), error);
+        }
+
+        return 0;
+}
+
 /* `record` is all zero before. */
 static int decode_all(
                 const Field *fields,
@@ -466,10 +476,9 @@ static int decode_all(
                                 json_type_name(object));
         }
 
-        for (const Json *member = json_first(object); member; member = json_next(member)) {
-                if (!is_known(fields, ignore, json_key(member)))
-                        return unknown_key(fields, json_key(member), error);
-        }
+        r = check_keys(fields, object, ignore, error);
+        if (r < 0)
+                return r;
 
         for (const Field *field = fields; field->key; field++) {
                 if (!json_find(object, field->key)) {

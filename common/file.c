@@ -27,12 +27,17 @@ typedef struct Place {
         char temporary[NAME_MAX + 1];
 } Place;
 
+/* Of a directory, other than itself and the one above. */
+static bool is_entry(const char *base) {
+        return base[0] != '\0' && strcmp(base, ".") != 0 && strcmp(base, "..") != 0;
+}
+
 static int open_parent(int dir_fd, const char *name, const char **ret_base, Error *error) {
         const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
         auto_free char *parent = NULL;
         int fd;
 
-        if (base[0] == '\0' || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+        if (!is_entry(base))
                 return error_setf(error, ERROR_INVALID, "'%s' is not a name of a file", name);
 
         parent = slash ? strndup(name, slash == name ? 1 : (size_t) (slash - name)) : strdup(".");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static void print_number(FILE *file, double value) {
                         break;
         }
 
-        if (value >= -(double) JSON_NUMBER_MAX && value <= (double) JSON_NUMBER_MAX) {
+        if (fabs(value) <= (double) JSON_NUMBER_MAX) {
                 long long whole = (long long) value;
 
                 if ((double) whole >= value && (double) whole <= value)
@@ -59,27 +60,31 @@ static void print_break(FILE *file, unsigned indent) {
 
 static void print_value(FILE *file, const Json *json, unsigned indent);
 
+static void print_key(FILE *file, const char *key, unsigned indent) {
+        print_string(file, key);
+        (void) fputs(indent == INDENT_NONE ? ":" : ": ", file);
+}
+
 static void print_children(FILE *file, const Json *json, unsigned indent) {
         unsigned inside = indent == INDENT_NONE ? INDENT_NONE : indent + 1;
         bool object = json_is_object(json);
+        const char *brackets = object ? "{}" : "[]";
         const Json *first = json_first(json);
 
-        (void) fputc(object ? '{' : '[', file);
+        (void) fputc(brackets[0], file);
         for (const Json *item = first; item; item = json_next(item)) {
                 if (item != first)
                         (void) fputc(',', file);
 
                 print_break(file, inside);
-                if (object) {
-                        print_string(file, json_key(item));
-                        (void) fputs(indent == INDENT_NONE ? ":" : ": ", file);
-                }
+                if (object)
+                        print_key(file, json_key(item), indent);
                 print_value(file, item, inside);
         }
 
         if (first)
                 print_break(file, indent);
-        (void) fputc(object ? '}' : ']', file);
+        (void) fputc(brackets[1], file);
 }
 
 static void print_value(FILE *file, const Json *json, unsigned indent) {

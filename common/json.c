@@ -13,12 +13,13 @@
  * is scanned before cJSON sees it, and the tree is walked after. */
 
 #define SHOWN_MAX 64 /* of a foreign key or value in a message */
+#define DIGITS    "0123456789"
 
 typedef struct Scan {
         const char *text;
         size_t length;
         size_t at;
-        unsigned depth;
+        int depth;
 } Scan;
 
 void json_free(Json *json) {
@@ -29,46 +30,52 @@ static int refuse(const Scan *scan, const char *seen, Error *error) {
         return error_setf(error, ERROR_INVALID, "malformed JSON at byte %zu: %s", scan->at, seen);
 }
 
-static bool scan_digits(Scan *scan) {
-        size_t start = scan->at;
+/* The text is terminated, so looking one byte ahead is always allowed. */
+static bool is_at(const Scan *scan, const char *set) {
+        char c = scan->text[scan->at];
 
-        while (scan->text[scan->at] >= '0' && scan->text[scan->at] <= '9')
-                scan->at++;
-
-        return scan->at > start;
+        return c != '\0' && strchr(set, c);
 }
 
-/* The text is terminated, so looking one byte ahead is always allowed. */
+/* Goes over one byte of `set`, if one is there. */
+static bool scan_one(Scan *scan, const char *set) {
+        bool there = is_at(scan, set);
+
+        scan->at += there;
+        return there;
+}
+
+static bool scan_digits(Scan *scan) {
+        size_t digits = strspn(scan->text + scan->at, DIGITS);
+
+        scan->at += digits;
+        return digits > 0;
+}
+
+static bool scan_fraction(Scan *scan) {
+        return !scan_one(scan, ".") || scan_digits(scan);
+}
+
+static bool scan_exponent(Scan *scan) {
+        if (!scan_one(scan, "eE"))
+                return true;
+
+        (void) scan_one(scan, "+-");
+        return scan_digits(scan);
+}
+
 static int scan_number(Scan *scan, Error *error) {
-        const char *text = scan->text;
         bool good;
 
-        if (text[scan->at] == '-')
-                scan->at++;
-
-        if (text[scan->at] == '0') {
-                scan->at++;
-                good = true;
-        } else
-                good = scan_digits(scan);
-
-        if (good && text[scan->at] == '.') {
-                scan->at++;
-                good = scan_digits(scan);
-        }
-
-        if (good && (text[scan->at] == 'e' || text[scan->at] == 'E')) {
-                scan->at++;
-                if (text[scan->at] == '+' || text[scan->at] == '-')
-                        scan->at++;
-                good = scan_digits(scan);
-        }
+        (void) scan_one(scan, "-");
+        good = (scan_one(scan, "0") || scan_digits(scan)) && scan_fraction(scan) &&
+               scan_exponent(scan);
 
         /* Such as the second digit of 01. */
-        if (good && text[scan->at] != '\0' && strchr("0123456789+-.eE", text[scan->at]))
-                good = false;
+        if (!good || is_at(scan, DIGITS "+-.eE"))
+                return refuse(scan, "not a number", error);
 
-        return good ? 0 : refuse(scan, "not a number", error);
+        return 0;
 }
 
 static int scan_string(Scan *scan, Error *error) {
@@ -93,22 +100,17 @@ static int scan_string(Scan *scan, Error *error) {
 }
 
 static int scan_next(Scan *scan, Error *error) {
-        char c = scan->text[scan->at];
-
-        if (c == '"')
+        if (is_at(scan, "\""))
                 return scan_string(scan, error);
-        if (c == '-' || (c >= '0' && c <= '9'))
+        if (is_at(scan, "-" DIGITS))
                 return scan_number(scan, error);
 
-        if (c == '{' || c == '[') {
-                if (scan->depth == JSON_DEPTH_MAX)
-                        return refuse(scan, "nested too deeply", error);
-                scan->depth++;
-        } else if ((c == '}' || c == ']') && scan->depth > 0) {
-                scan->depth--;
-        } else if (c == '\0' || !strchr(" \t\r\n,:truefalsn", c)) {
+        scan->depth += is_at(scan, "{[");
+        scan->depth -= is_at(scan, "}]");
+        if (scan->depth > JSON_DEPTH_MAX)
+                return refuse(scan, "nested too deeply", error);
+        if (scan->depth < 0 || !is_at(scan, "{}[] \t\r\n,:truefalsn"))
                 return refuse(scan, "unexpected byte", error);
-        }
 
         scan->at++;
         return 0;

@@ -21,24 +21,26 @@ int parse_bool(const char *text, bool *ret) {
         return -EINVAL;
 }
 
-/* `length` digits. A leading zero is refused: other readers would take it for octal. */
+/* A leading zero is refused: other readers would take it for octal. */
+static bool is_number(const char *text, size_t length) {
+        if (length == 0 || strspn(text, "0123456789") < length)
+                return false;
+
+        return text[0] != '0' || length == 1;
+}
+
+/* `length` digits. */
 static int parse_digits(const char *text, size_t length, uint64_t *ret) {
         uint64_t value = 0;
-        bool fits = true;
 
-        if (length == 0 || (text[0] == '0' && length > 1))
+        if (!is_number(text, length))
                 return -EINVAL;
 
         for (size_t i = 0; i < length; i++) {
-                if (text[i] < '0' || text[i] > '9')
-                        return -EINVAL;
                 if (__builtin_mul_overflow(value, (uint64_t) 10, &value) ||
                     __builtin_add_overflow(value, (uint64_t) (text[i] - '0'), &value))
-                        fits = false;
+                        return -ERANGE;
         }
-
-        if (!fits)
-                return -ERANGE;
 
         *ret = value;
         return 0;
@@ -117,37 +119,42 @@ bool hex_is_valid(const char *text, size_t digits) {
         return strspn(text, "0123456789abcdef") == digits && text[digits] == '\0';
 }
 
+static bool is_address(
+                int family, const char *text, size_t length, char ret[static ADDRESS_TEXT_MAX]) {
+        unsigned char binary[sizeof(struct in6_addr)];
+
+        if (length >= ADDRESS_TEXT_MAX)
+                return false;
+
+        memcpy(ret, text, length);
+        ret[length] = '\0';
+        return inet_pton(family, ret, binary) == 1;
+}
+
 int parse_endpoint(
                 const char *text, char ret_address[static ADDRESS_TEXT_MAX], uint16_t *ret_port) {
-        bool bracketed = text[0] == '[';
-        char address[ADDRESS_TEXT_MAX] = "";
         const char *colon = strrchr(text, ':'), *end = colon;
-        unsigned char binary[sizeof(struct in6_addr)];
-        uint16_t port = 0;
-        int r;
+        char address[ADDRESS_TEXT_MAX];
+        int r, family = AF_INET;
 
         if (!colon)
                 return -EINVAL;
 
-        if (bracketed) {
+        if (text[0] == '[') {
+                family = AF_INET6;
                 text++;
                 end--;
-                if (end <= text || *end != ']')
+                if (end < text || *end != ']')
                         return -EINVAL;
         }
 
-        if (end - text >= ADDRESS_TEXT_MAX)
+        if (!is_address(family, text, (size_t) (end - text), address))
                 return -EINVAL;
 
-        memcpy(address, text, (size_t) (end - text));
-        if (inet_pton(bracketed ? AF_INET6 : AF_INET, address, binary) != 1)
-                return -EINVAL;
-
-        r = parse_port(colon + 1, &port);
+        r = parse_port(colon + 1, ret_port);
         if (r < 0)
                 return r;
 
         (void) text_copy(ret_address, ADDRESS_TEXT_MAX, address);
-        *ret_port = port;
         return 0;
 }

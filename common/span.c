@@ -84,33 +84,40 @@ static int take_number(const char **text, uint64_t *ret) {
         return 0;
 }
 
-int span_parse(const char *text, usec_t *ret) {
-        usec_t span = 0, part;
-        size_t next = 0;
+/* A number and its unit; a number alone is seconds. `next` is the largest unit that may follow. */
+static int take_part(const char **text, size_t *next, usec_t *ret) {
+        size_t unit, length;
         uint64_t value;
         int r;
 
-        do {
-                size_t unit, length;
+        r = take_number(text, &value);
+        if (r < 0)
+                return r;
 
-                r = take_number(&text, &value);
+        length = strspn(*text, "dhminsu");
+        unit = find_unit(*text, length, *next);
+        if (*next == 0 && **text == '\0')
+                unit = find_unit("s", 1, 0);
+        if (unit == ELEMENTSOF(units) || __builtin_mul_overflow(value, units[unit].size, ret))
+                return -EINVAL;
+
+        *next = unit + 1;
+        *text += length;
+        return 0;
+}
+
+int span_parse(const char *text, usec_t *ret) {
+        usec_t span = 0, part;
+        size_t next = 0;
+        int r;
+
+        do {
+                r = take_part(&text, &next, &part);
                 if (r < 0)
                         return r;
-
-                length = strspn(text, "dhminsu");
-                unit = find_unit(text, length, next);
-                if (next == 0 && *text == '\0')
-                        unit = find_unit("s", 1, 0);
-                if (unit == ELEMENTSOF(units))
+                if (__builtin_add_overflow(span, part, &span))
                         return -EINVAL;
-
-                if (__builtin_mul_overflow(value, units[unit].size, &part) ||
-                    __builtin_add_overflow(span, part, &span))
-                        return -EINVAL;
-
-                next = unit + 1;
-                text += length;
-                if (*text == ' ' && text[1] != '\0')
+                if (text[0] == ' ' && text[1] != '\0')
                         text++;
         } while (*text != '\0');
 

@@ -291,6 +291,15 @@ static void prepare(LibTable *lib, const Look *look, FILE *stream) {
         (void) scols_table_set_termwidth(lib, look->width);
 }
 
+static int fill_rows(const Table *table, const Look *look, size_t width, LibTable *lib) {
+        int r = 0;
+
+        for (size_t row = 0; r >= 0 && row < table_rows(table); row++)
+                r = fill_row(table, row, look, width, lib);
+
+        return r;
+}
+
 int table_print(const Table *table, const Look *look, FILE *stream) {
         size_t width = look->width ? last_column_width(table, look) : 0;
         AUTO(LibTable) *lib = scols_new_table();
@@ -304,11 +313,9 @@ int table_print(const Table *table, const Look *look, FILE *stream) {
         if (r < 0)
                 return r;
 
-        for (size_t row = 0; row < table_rows(table); row++) {
-                r = fill_row(table, row, look, width, lib);
-                if (r < 0)
-                        return r;
-        }
+        r = fill_rows(table, look, width, lib);
+        if (r < 0)
+                return r;
 
         return scols_print_table(lib) == 0 && !ferror(stream) ? 0 : -EIO;
 }

@@ -26,6 +26,16 @@ static const struct { uint8_t first, last, length, low, high; } sequences[] = {
 };
 // clang-format on
 
+/* `count` bytes that are neither the first nor the second of a character. */
+static bool goes_on(const uint8_t *bytes, size_t count) {
+        for (size_t i = 0; i < count; i++) {
+                if ((bytes[i] & 0xc0) != 0x80)
+                        return false;
+        }
+
+        return true;
+}
+
 size_t text_sequence(const char *text) {
         const uint8_t *bytes = (const uint8_t *) text;
 
@@ -37,12 +47,7 @@ size_t text_sequence(const char *text) {
                 if (bytes[1] < sequences[i].low || bytes[1] > sequences[i].high)
                         return 0;
 
-                for (size_t k = 2; k < sequences[i].length; k++) {
-                        if ((bytes[k] & 0xc0) != 0x80)
-                                return 0;
-                }
-
-                return sequences[i].length;
+                return goes_on(bytes + 2, sequences[i].length - 2) ? sequences[i].length : 0;
         }
 
         return 0;
@@ -135,7 +140,7 @@ void text_ellipsize(char *buffer, size_t size, const char *text) {
 
                 memcpy(buffer + length, shown ? text : "?", bytes);
                 length += bytes;
-                text += step > 0 ? step : 1;
+                text += MAX(step, (size_t) 1);
 
                 /* The longest beginning that leaves room for the dots. */
                 if (length + sizeof(dots) <= size)

@@ -162,30 +162,42 @@ static int store(CommandLine *line, const Option *option, const char *value) {
         return -EINVAL;
 }
 
+static bool wants_value(const Option *option) {
+        return option->type == OPTION_TEXT || option->type == OPTION_SPAN;
+}
+
+static bool lacks_value(const Option *option, const char *value) {
+        return wants_value(option) && (!value || value[0] == '\0');
+}
+
 /* The value may stand after '=' or be the next word, unless that looks like an option: then the
- * value was forgotten more likely than meant. Returns how many words were used. */
+ * value was forgotten more likely than meant. */
+static const char *choose_value(const Option *option, const char *value, const char *next) {
+        if (value || !wants_value(option) || !next || text_starts_with(next, "--"))
+                return value;
+
+        return next;
+}
+
+/* Returns how many words were used. */
 static int take_value(
                 CommandLine *line, const Option *option, const char *value, const char *next) {
-        bool wants = option->type == OPTION_TEXT || option->type == OPTION_SPAN;
-        bool inside = value != NULL;
+        const char *taken = choose_value(option, value, next);
         int r;
 
-        if (option->type == OPTION_FLAG && inside)
+        if (option->type == OPTION_FLAG && value)
                 return usage_error(line->program, NULL, "--%s takes no value", option->name);
-
-        if (wants && !inside && next && !text_starts_with(next, "--"))
-                value = next;
-        if (wants && strlen(value ? value : "") == 0) {
+        if (lacks_value(option, taken)) {
                 return usage_error(
                                 line->program, NULL, "--%s needs a value, want %s", option->name,
                                 option->value);
         }
 
-        r = store(line, option, value);
+        r = store(line, option, taken);
         if (r < 0)
                 return r;
 
-        return value && !inside ? 2 : 1;
+        return taken == value ? 1 : 2;
 }
 
 /* Those that every program has. */
@@ -223,6 +235,10 @@ static int take_option(CommandLine *line, const char *word, const char *next) {
         return take_value(line, option, equals ? equals + 1 : NULL, next);
 }
 
+static bool is_option(const char *word) {
+        return word[0] == '-' && word[1] != '\0';
+}
+
 static int read_words(CommandLine *line, int argc, char *const argv[]) {
         int r;
 
@@ -236,7 +252,7 @@ static int read_words(CommandLine *line, int argc, char *const argv[]) {
                         return 0;
                 }
 
-                if (argv[i][0] != '-' || !argv[i][1]) {
+                if (!is_option(argv[i])) {
                         line->words[line->count++] = argv[i];
                         continue;
                 }
@@ -303,16 +319,21 @@ static int run_verb(const CommandLine *line, const Verb *verb) {
         return verb->run(&call);
 }
 
+/* "help VERB" is "VERB --help". */
+static void take_help(CommandLine *line) {
+        if (line->count == 0 || strcmp(line->words[0], "help") != 0)
+                return;
+
+        line->help = true;
+        line->words++;
+        line->count--;
+}
+
 static int run(CommandLine *line) {
         const Program *program = line->program;
         const Verb *verb = NULL;
 
-        if (line->count > 0 && strcmp(line->words[0], "help") == 0) {
-                line->help = true;
-                line->words++;
-                line->count--;
-        }
-
+        take_help(line);
         if (line->count > 0) {
                 verb = find_verb(program, line->words[0]);
                 if (!verb)

@@ -192,6 +192,16 @@ static void report_step(ReportReader *reader, const Node *node) {
         (void) json_append(reader->steps, row);
 }
 
+static bool is_new_attempt(const Event *event) {
+        return event->kind == EVENT_STEP && (event->step.event == STEP_EVENT_RETRIED ||
+                                             event->step.event == STEP_EVENT_UNQUARANTINED);
+}
+
+static bool is_end_of_run(const Event *event) {
+        return event->kind == EVENT_RUN &&
+               (event->run.event == RUN_EVENT_FINISHED || event->run.event == RUN_EVENT_ABORTED);
+}
+
 static int report_event(ReportReader *reader, const Event *event) {
         if (event->kind == EVENT_RUN_MADE) {
                 reader->inside = event->run_made.number == reader->number;
@@ -202,8 +212,7 @@ static int report_event(ReportReader *reader, const Event *event) {
         if (!reader->inside)
                 return 0;
 
-        if (event->kind == EVENT_STEP && (event->step.event == STEP_EVENT_RETRIED ||
-                                          event->step.event == STEP_EVENT_UNQUARANTINED))
+        if (is_new_attempt(event))
                 report_step(reader, state_find_node_const(reader->state, event->step.node));
 
         if (event->kind != EVENT_RUN_NODE && event->kind != EVENT_CLAIMED)
@@ -223,8 +232,7 @@ static int on_report(const Event *event, void *userdata, Error *error) {
         if (report_event(reader, event) < 0)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
-        if (reader->inside && event->kind == EVENT_RUN &&
-            (event->run.event == RUN_EVENT_FINISHED || event->run.event == RUN_EVENT_ABORTED))
+        if (reader->inside && is_end_of_run(event))
                 reader->ended = event->at;
 
         return state_apply(reader->state, event, error);

@@ -71,6 +71,21 @@ static const char *without_name(const Node *node, const char *text) {
                                : text;
 }
 
+static void describe_step(const Step *step, char *buffer, size_t size) {
+        buffer[0] = '\0';
+        if (step->reason[0]) {
+                (void) text_copy(buffer, size, step->reason);
+        } else if (step->state == STEP_FAILED && step->exit_signal) {
+                (void) text_format(
+                                buffer, size, "script killed by signal %" PRIu64,
+                                step->exit_signal);
+        } else if (step->state == STEP_FAILED && step->exit_status) {
+                (void) text_format(
+                                buffer, size, "script ended with status %" PRIu64,
+                                step->exit_status);
+        }
+}
+
 static void describe_node(const Node *node, const NodeFacts *facts, char *buffer, size_t size) {
         const Step *step = &node->step;
 
@@ -87,18 +102,8 @@ static void describe_node(const Node *node, const NodeFacts *facts, char *buffer
                 (void) text_copy(buffer, size, facts->refusal);
         } else if (step->state == STEP_VERIFYING || (node->role == ROLE_MASTER && !step->id[0])) {
                 (void) text_copy(buffer, size, without_name(node, facts->unwell.text));
-        } else if (step->reason[0]) {
-                (void) text_copy(buffer, size, step->reason);
-        } else if (step->state == STEP_FAILED && step->exit_signal) {
-                (void) text_format(
-                                buffer, size, "script killed by signal %" PRIu64,
-                                step->exit_signal);
-        } else if (step->state == STEP_FAILED && step->exit_status) {
-                (void) text_format(
-                                buffer, size, "script ended with status %" PRIu64,
-                                step->exit_status);
         } else {
-                buffer[0] = '\0';
+                describe_step(step, buffer, size);
         }
 }
 
@@ -223,6 +228,11 @@ static void add_problem(
         (void) json_append(problems, row);
 }
 
+/* It has been heard, or has the slot; and is not heard now. */
+static bool is_missed(const Node *node, LinkState link) {
+        return link == LINK_NEVER ? node->step.slot : link != LINK_FRESH;
+}
+
 static void add_node_problem(Json *problems, const Coordinator *coordinator, size_t index) {
         const State *state = coordinator_get_state(coordinator);
         const Facts *facts = coordinator_get_facts(coordinator);
@@ -241,8 +251,7 @@ static void add_node_problem(Json *problems, const Coordinator *coordinator, siz
                                 node->name, node->name);
                 add_problem(problems, node->step.since, "error", "Next node", text, advice);
         }
-        if (link == LINK_STALE || link == LINK_LOST_STATE ||
-            (link == LINK_NEVER && node->step.slot)) {
+        if (is_missed(node, link)) {
                 (void) text_format(text, sizeof(text), "%s is not heard", node->name);
                 add_problem(problems, as_wall(MAX(facts->nodes[index].heard, facts->started)),
                             node->role == ROLE_MASTER ? "error" : "warning", "Next node", text,

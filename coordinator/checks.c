@@ -44,6 +44,10 @@ const CheckRow check_rows[CHECK_COUNT] = {
 };
 // clang-format on
 
+bool check_is_of_cluster(const CheckRow *row) {
+        return row->id == CHECK_MESOS_LEADER || row->id == CHECK_MEMBER;
+}
+
 const CheckRow *check_find(const Sample *sample) {
         if (strcmp(sample->check, "mesos-leader") == 0)
                 return &check_rows[sample->subject[0] ? CHECK_MEMBER : CHECK_MESOS_LEADER];
@@ -65,7 +69,7 @@ usec_t check_period(const CheckRow *row, Role role, usec_t dwell) {
         }
         if (row->slow)
                 period = SLOW;
-        if (row->id == CHECK_MESOS_LEADER || row->id == CHECK_MEMBER)
+        if (check_is_of_cluster(row))
                 period = FAST_MASTER;
 
         dwell = check_dwell(row, dwell);
@@ -78,7 +82,7 @@ usec_t check_newest_max(const CheckRow *row, Role role, bool in_run) {
                 return 3 * OUTSIDE_RUN;
         if (row->slow)
                 return 15 * USEC_PER_SEC;
-        if (row->id == CHECK_MESOS_LEADER || row->id == CHECK_MEMBER || role == ROLE_MASTER)
+        if (check_is_of_cluster(row) || role == ROLE_MASTER)
                 return 2 * USEC_PER_SEC;
 
         return 15 * USEC_PER_SEC;
@@ -164,6 +168,11 @@ static uint64_t serial_of(const Watch *watch) {
         return (hash & JSON_NUMBER_MAX) | 1;
 }
 
+/* What the checks look from: only what this node has really run. */
+static bool has_run(const Step *step) {
+        return step->started_at || step->state == STEP_VERIFYING || step->state == STEP_DONE;
+}
+
 void checks_watch(const State *state, const Facts *facts, size_t index, usec_t now, Watch *ret) {
         const Node *node = &state->nodes[index];
         Watch watch;
@@ -182,9 +191,7 @@ void checks_watch(const State *state, const Facts *facts, size_t index, usec_t n
         if (node->role == ROLE_MASTER && health_leader(state, facts, now) == index)
                 watch_leader(state, facts, &watch);
 
-        /* What the checks look from: only what this node has really run. */
-        if (node->step.started_at || node->step.state == STEP_VERIFYING ||
-            node->step.state == STEP_DONE) {
+        if (has_run(&node->step)) {
                 (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
                 (void) text_copy(watch.version, sizeof(watch.version), state->run.made.to);
         }

@@ -34,6 +34,9 @@ typedef struct CheckRow {
 
 extern const CheckRow check_rows[CHECK_COUNT];
 
+/* What the leading master's own node agent alone is asked. */
+bool check_is_of_cluster(const CheckRow *row);
+
 /* The row of a sample; NULL: no such check. */
 const CheckRow *check_find(const Sample *sample);
 

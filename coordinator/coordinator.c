@@ -84,8 +84,38 @@ static int apply(Coordinator *c, const Event *event, Error *error) {
         return 0;
 }
 
-int coordinator_commit(Coordinator *c, Event *events, size_t count, Error *error) {
+/* What cannot be written down at all is no fault of the log's. */
+static int append(Coordinator *c, Event *events, size_t count, Error *error) {
         Error problem = {};
+        int r;
+
+        r = store_append(c->store, c->state->seq, events, count, &problem);
+        if (r >= 0) {
+                note_log(c, NULL);
+                return r;
+        }
+
+        if (problem.code != ERROR_INVALID)
+                note_log(c, &problem);
+        if (error)
+                *error = problem;
+
+        return r;
+}
+
+static void follow(Coordinator *c, const Event *event) {
+        Error problem = {};
+
+        if (apply(c, event, &problem) < 0) {
+                /* The log is right, this process is not: start again from the log. */
+                log_error("The log and its reader disagree: %s; starting again", problem.text);
+                abort();
+        }
+
+        log_event(c, event);
+}
+
+int coordinator_commit(Coordinator *c, Event *events, size_t count, Error *error) {
         usec_t at = clock_wall();
         int r;
 
@@ -97,27 +127,12 @@ int coordinator_commit(Coordinator *c, Event *events, size_t count, Error *error
         if (r < 0)
                 return r;
 
-        r = store_append(c->store, c->state->seq, events, count, &problem);
-        if (r >= 0 || problem.code != ERROR_INVALID)
-                note_log(c, r < 0 ? &problem : NULL);
-        if (r < 0) {
-                if (error)
-                        *error = problem;
-
+        r = append(c, events, count, error);
+        if (r < 0)
                 return r;
-        }
 
-        for (size_t i = 0; i < count; i++) {
-                r = apply(c, &events[i], &problem);
-                if (r < 0) {
-                        /* The log is right, this process is not: start again from the log. */
-                        log_error("The log and its reader disagree: %s; starting again",
-                                  problem.text);
-                        abort();
-                }
-
-                log_event(c, &events[i]);
-        }
+        for (size_t i = 0; i < count; i++)
+                follow(c, &events[i]);
 
         return 0;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "coordinator/facts.h"
-#include "coordinator/gate.h"
 #include "coordinator/why.h"
 
 /* What the coordinator does next, one event at a time: the shell commits it, applies it, and asks
@@ -17,18 +16,3 @@ int run_decide(const State *state,
                usec_t wall,
                Event *ret,
                Why *ret_why);
-
-/* The gate of promise 1 for this node as things stand, and the sentence that explains a closed one.
- */
-GateVerdict judge_masters(
-                const State *state, const Facts *facts, size_t candidate, usec_t now, Why *ret_why);
-
-/* Whether the node is as a patched node must be, now: it obeys us, its journal has nothing
- * unexplained, it is patched to the run's version, heard, healthy. Otherwise `ret_why` says what is
- * missing. */
-bool node_is_proven(const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
-
-/* Whether a person's word is enough to give up the node's present attempt and its slot: only when
- * the node itself says, now, that it does not have it in hand. Otherwise `ret_why` says what is
- * missing. */
-bool retry_is_safe(const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);

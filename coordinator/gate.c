@@ -36,6 +36,21 @@ static GateVerdict judge_other(const MasterFacts *other) {
         return GATE_OPEN;
 }
 
+static GateVerdict judge_candidate(const MasterFacts *candidate) {
+        return candidate->claimed ? GATE_OPEN : GATE_UNCLAIMED;
+}
+
+static GateVerdict judge_count(size_t count, uint64_t wanted, bool accept_downtime) {
+        if (wanted == 0)
+                return GATE_COUNT_UNKNOWN;
+        if (count < wanted)
+                return GATE_TOO_FEW;
+        if (count > wanted)
+                return GATE_TOO_MANY;
+
+        return wanted == 1 && !accept_downtime ? GATE_ALONE : GATE_OPEN;
+}
+
 GateVerdict others_all_good(
                 const MasterFacts *masters,
                 size_t count,
@@ -43,28 +58,14 @@ GateVerdict others_all_good(
                 size_t candidate,
                 bool accept_downtime,
                 size_t *ret_blocker) {
+        GateVerdict verdict = judge_count(count, wanted, accept_downtime);
+
         *ret_blocker = count;
-
-        if (wanted == 0)
-                return GATE_COUNT_UNKNOWN;
-        if (count < wanted)
-                return GATE_TOO_FEW;
-        if (count > wanted)
-                return GATE_TOO_MANY;
-        if (wanted == 1 && !accept_downtime)
-                return GATE_ALONE;
-
-        for (size_t i = 0; i < count; i++) {
-                GateVerdict verdict = i == candidate ? GATE_OPEN : judge_other(&masters[i]);
-
-                if (i == candidate && !masters[i].claimed)
-                        verdict = GATE_UNCLAIMED;
-
-                if (verdict != GATE_OPEN) {
+        for (size_t i = 0; verdict == GATE_OPEN && i < count; i++) {
+                verdict = i == candidate ? judge_candidate(&masters[i]) : judge_other(&masters[i]);
+                if (verdict != GATE_OPEN)
                         *ret_blocker = i;
-                        return verdict;
-                }
         }
 
-        return GATE_OPEN;
+        return verdict;
 }

@@ -35,22 +35,30 @@ static void note_resumed(const State *state, Facts *facts, usec_t now) {
         }
 }
 
+/* A script has ended since. */
+static bool proves_anew(const Event *event) {
+        return event->kind == EVENT_STEP && (event->step.event == STEP_EVENT_SUCCEEDED ||
+                                             event->step.event == STEP_EVENT_RECHECKED);
+}
+
+static bool has_booted(const Event *event, const Node *node) {
+        return event->kind == EVENT_NODE && node->booted_at == event->at;
+}
+
 void health_note(const State *state, Facts *facts, const Event *event, usec_t now) {
         const Node *node = state_find_node_const(state, event_node(event));
-        bool proves_anew =
-                        event->kind == EVENT_STEP && (event->step.event == STEP_EVENT_SUCCEEDED ||
-                                                      event->step.event == STEP_EVENT_RECHECKED);
-        bool booted = event->kind == EVENT_NODE && node && node->booted_at == event->at;
 
-        if (event->kind == EVENT_RUN && event->run.event == RUN_EVENT_RESUMED) {
+        if (event->kind == EVENT_RUN && event->run.event == RUN_EVENT_RESUMED)
                 note_resumed(state, facts, now);
-        } else if (node && (proves_anew || booted)) {
+        if (!node)
+                return;
+
+        if (proves_anew(event) || has_booted(event, node))
                 forget(&facts->nodes[node - state->nodes]);
-        }
 
         /* What was asked before says nothing now: no need to wait for the next turn of slow ones.
          */
-        if (node && proves_anew)
+        if (proves_anew(event))
                 facts_wish(facts, (size_t) (node - state->nodes), ++facts->wishes, now);
 }
 
@@ -103,6 +111,25 @@ static bool is_enough(const State *state, CheckId check, const Sample *sample) {
         return sample->verdict == VERDICT_PASS;
 }
 
+/* The node that a sample of `node` speaks of. SIZE_MAX: of none that is known; or it is about the
+ * cluster, and somebody else leads by now. */
+static size_t find_subject(
+                const State *state,
+                const Facts *facts,
+                size_t node,
+                const CheckRow *row,
+                const Sample *sample,
+                usec_t now) {
+        size_t subject = row->id == CHECK_MEMBER ? find_by_address(state, sample->subject) : node;
+
+        if (check_is_of_cluster(row) && health_leader(state, facts, now) != node)
+                return SIZE_MAX;
+        if (subject == SIZE_MAX || !(row->roles & IN(state->nodes[subject].role)))
+                return SIZE_MAX;
+
+        return subject;
+}
+
 bool health_hear(
                 const State *state,
                 Facts *facts,
@@ -111,21 +138,10 @@ bool health_hear(
                 usec_t now,
                 size_t *ret_subject) {
         const CheckRow *row = check_find(sample);
-        size_t subject = node;
+        size_t subject = row ? find_subject(state, facts, node, row, sample, now) : SIZE_MAX;
         Health *health;
 
-        if (!row)
-                return false;
-
-        if (row->id == CHECK_MESOS_LEADER || row->id == CHECK_MEMBER) {
-                if (health_leader(state, facts, now) != node)
-                        return false; /* somebody else leads by now */
-                if (row->id == CHECK_MEMBER)
-                        subject = find_by_address(state, sample->subject);
-        }
-
-        if (subject == SIZE_MAX || !(row->roles & IN(state->nodes[subject].role)) ||
-            is_outdated(state, facts, subject, sample, now))
+        if (subject == SIZE_MAX || is_outdated(state, facts, subject, sample, now))
                 return false;
 
         health = make_health(&facts->nodes[subject]);
@@ -407,16 +423,10 @@ bool agent_is_wished_for(const State *state, const Facts *facts, size_t index) {
         return state->nodes[index].role != ROLE_MASTER && facts->nodes[index].refresh;
 }
 
-bool agent_is_looked_at(const State *state, size_t index) {
+/* Few of its role are staged before it. */
+static bool is_soon_next(const State *state, size_t index) {
         const Node *node = &state->nodes[index];
         size_t ahead = 0;
-
-        if (node->role == ROLE_MASTER || !state_has_open_run(state) || !node->step.id[0])
-                return false;
-        if (node->step.slot || node->step.state == STEP_VERIFYING)
-                return true;
-        if (node->step.state != STEP_STAGED)
-                return false;
 
         for (size_t i = 0; i < index; i++) {
                 ahead += state->nodes[i].role == node->role &&
@@ -424,6 +434,17 @@ bool agent_is_looked_at(const State *state, size_t index) {
         }
 
         return ahead < LOOK_AHEAD;
+}
+
+bool agent_is_looked_at(const State *state, size_t index) {
+        const Node *node = &state->nodes[index];
+
+        if (node->role == ROLE_MASTER || !node_is_in_open_run(state, node))
+                return false;
+        if (node->step.slot || node->step.state == STEP_VERIFYING)
+                return true;
+
+        return node->step.state == STEP_STAGED && is_soon_next(state, index);
 }
 
 /* --- what the core looks at --- */

@@ -21,18 +21,22 @@ static bool has_forgotten(const Node *node, const Hello *hello) {
                (hello->epoch < node->epoch || strcmp(hello->journal_id, node->journal_id) != 0);
 }
 
+/* The log has it already. */
+static bool is_no_news(const Node *node, const Hello *hello) {
+        return node->role == hello->role && strcmp(node->boot_id, hello->boot_id) == 0 &&
+               strcmp(node->address, hello->address) == 0 &&
+               strcmp(node->dcos_version, hello->dcos_version) == 0 &&
+               strcmp(node->software, hello->software) == 0 &&
+               node->master_count == hello->master_count;
+}
+
 int intake_hello(const State *state, const Hello *hello, Event *ret) {
         const Node *node = state_find_node_const(state, hello->name);
         Event event = { .kind = EVENT_NODE, .node = { .role = hello->role } };
         EventNode *said = &event.node;
 
         said->unclaimed = has_forgotten(node, hello);
-        if (node && !said->unclaimed && node->role == hello->role &&
-            strcmp(node->boot_id, hello->boot_id) == 0 &&
-            strcmp(node->address, hello->address) == 0 &&
-            strcmp(node->dcos_version, hello->dcos_version) == 0 &&
-            strcmp(node->software, hello->software) == 0 &&
-            node->master_count == hello->master_count)
+        if (node && !said->unclaimed && is_no_news(node, hello))
                 return 0;
 
         said->master_count = hello->master_count;
@@ -119,30 +123,38 @@ static bool translate(NodeStep said, bool failed, StepEvent *ret) {
         return false;
 }
 
+/* A decline of another slot than the present one says nothing. Nor does an intent under a slot:
+ * that it may have been started is what a slot says. Without one it has to be taken now. */
+static bool is_void(const Step *step, const StepBrief *brief) {
+        if (brief->state == NODE_STEP_DECLINED)
+                return brief->fence < step->fence;
+
+        return brief->state == NODE_STEP_INTENT && step->slot;
+}
+
+static StepEvent fit(const Step *step, StepEvent event) {
+        const uint32_t unstaged = IN(STEP_WAITING) | IN(STEP_STAGING);
+
+        /* Declined under a fence that this log never gave out: it has no slot to free. */
+        if (event == STEP_EVENT_DECLINED && !step->slot && (IN(step->state) & unstaged))
+                return STEP_EVENT_STAGED;
+
+        /* A journal that has lost a step that may have been started. */
+        if (event == STEP_EVENT_FORGOTTEN && step->slot)
+                return STEP_EVENT_LOST;
+
+        return event;
+}
+
 /* The event that `brief` makes of the node's own present step. False: none. */
 static bool judge_brief(const Node *node, const StepBrief *brief, StepEvent *ret) {
         StepEvent event;
 
-        if (!translate(brief->state, brief->exit_status || brief->exit_signal, &event))
+        if (is_void(&node->step, brief) ||
+            !translate(brief->state, brief->exit_status || brief->exit_signal, &event))
                 return false;
 
-        if (event == STEP_EVENT_DECLINED && brief->fence < node->step.fence)
-                return false;
-
-        /* A slot says that it may have been started: nothing new. Without one it has to be taken
-         * now. */
-        if (brief->state == NODE_STEP_INTENT && node->step.slot)
-                return false;
-
-        /* Declined under a fence that this log never gave out: it has no slot to free. */
-        if (event == STEP_EVENT_DECLINED && !node->step.slot &&
-            (node->step.state == STEP_WAITING || node->step.state == STEP_STAGING))
-                event = STEP_EVENT_STAGED;
-
-        /* A journal that has lost a step that may have been started. */
-        if (event == STEP_EVENT_FORGOTTEN && node->step.slot)
-                event = STEP_EVENT_LOST;
-
+        event = fit(&node->step, event);
         if (!step_next(node->step.state, event))
                 return false;
 

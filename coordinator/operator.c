@@ -9,6 +9,7 @@
 #include "common/id.h"
 #include "common/text.h"
 #include "coordinator/answers.h"
+#include "coordinator/judge.h"
 #include "coordinator/operator-request.h"
 #include "coordinator/plan.h"
 

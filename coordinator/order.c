@@ -72,6 +72,26 @@ static bool goes_before(const State *state, const Facts *facts, size_t node, siz
                is_first(state, node, other);
 }
 
+static OrderVerdict wait_for(const Node *node, Why *why) {
+        why_setf(why, "rollpatch status", "%s is %s", node->name,
+                 enum_name(&step_state_names, node->step.state));
+        return ORDER_WAIT;
+}
+
+/* One that was put back is not kept waiting by leaders that its own absence may have unsettled. */
+static bool waits_for_leaders(const Facts *facts, const Step *step, Why *why) {
+        if (step->attempt > 1 || (facts->elected != SIZE_MAX && facts->zookeeper != SIZE_MAX))
+                return false;
+
+        why_setf(why, "rollpatch status", "it is not known which master leads %s",
+                 facts->elected == SIZE_MAX ? "Mesos" : "ZooKeeper");
+        return true;
+}
+
+static bool has_a_turn(const Node *node) {
+        return node->step.id[0] && !is_over(&node->step);
+}
+
 static OrderVerdict next_master(
                 const State *state, const Facts *facts, size_t *ret_node, Why *why) {
         size_t best = SIZE_MAX;
@@ -79,29 +99,18 @@ static OrderVerdict next_master(
         for (size_t i = 0; i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
 
-                if (node->role != ROLE_MASTER || !node->step.id[0] || is_over(&node->step))
+                if (node->role != ROLE_MASTER || !has_a_turn(node))
                         continue;
-
-                if (node->step.state != STEP_STAGED) {
-                        why_setf(why, "rollpatch status", "%s is %s", node->name,
-                                 enum_name(&step_state_names, node->step.state));
-                        return ORDER_WAIT;
-                }
+                if (node->step.state != STEP_STAGED)
+                        return wait_for(node, why);
                 if (goes_before(state, facts, i, best))
                         best = i;
         }
 
         if (best == SIZE_MAX)
                 return ORDER_OVER;
-
-        /* One that was put back is not kept waiting by leaders that its own absence may have
-         * unsettled. */
-        if (state->nodes[best].step.attempt == 1 &&
-            (facts->elected == SIZE_MAX || facts->zookeeper == SIZE_MAX)) {
-                why_setf(why, "rollpatch status", "it is not known which master leads %s",
-                         facts->elected == SIZE_MAX ? "Mesos" : "ZooKeeper");
+        if (waits_for_leaders(facts, &state->nodes[best].step, why))
                 return ORDER_WAIT;
-        }
 
         *ret_node = best;
         return ORDER_NEXT;
@@ -129,6 +138,29 @@ static size_t batch_end(const RunNumbers *numbers, Role role, const Tally *tally
         return end;
 }
 
+static bool is_between_batches(const Tally *tally) {
+        return tally->begun == tally->over && tally->over > 0;
+}
+
+static bool holds_after_canary(const Run *run, const Tally *tally) {
+        const RunNumbers *numbers = &run->made.numbers;
+
+        return is_between_batches(tally) && tally->over == numbers->canary &&
+               numbers->hold_after_canary && !(run->holds & HOLD_CANARY);
+}
+
+static bool batch_is_full(const RunNumbers *numbers, Role role, const Tally *tally) {
+        return tally->begun == tally->all || tally->begun >= batch_end(numbers, role, tally);
+}
+
+/* How long until the next batch. */
+static usec_t rest_of_dwell(const RunNumbers *numbers, const Tally *tally, usec_t now) {
+        if (!is_between_batches(tally))
+                return 0;
+
+        return span_sub(numbers->dwell_batch, span_sub(now, tally->changed));
+}
+
 static OrderVerdict next_agent(
                 const State *state,
                 const Facts *facts,
@@ -139,36 +171,27 @@ static OrderVerdict next_agent(
                 Why *why) {
         const RunNumbers *numbers = &state->run.made.numbers;
         Tally have = tally(state, facts, role);
-        bool between = have.begun == have.over && have.over > 0;
+        usec_t rest = rest_of_dwell(numbers, &have, now);
         char left[SPAN_TEXT_MAX];
 
         if (have.over == have.all)
                 return ORDER_OVER;
-
-        if (between && have.over == numbers->canary && numbers->hold_after_canary &&
-            !(state->run.holds & HOLD_CANARY)) {
+        if (holds_after_canary(&state->run, &have)) {
                 *ret_hold = HOLD_CANARY;
                 return ORDER_HOLD;
         }
-        if (have.begun == have.all || have.begun >= batch_end(numbers, role, &have)) {
+        if (batch_is_full(numbers, role, &have)) {
                 why_setf(why, "rollpatch status", "the batch of %ss under way",
                          enum_name(&role_names, role));
                 return ORDER_WAIT;
         }
-        if (between && span_sub(now, have.changed) < numbers->dwell_batch) {
-                usec_t rest = numbers->dwell_batch - span_sub(now, have.changed);
-
+        if (rest > 0) {
                 why_setf(why, "", "the next batch in %s",
                          span_format(rest - rest % (100 * USEC_PER_MSEC), left));
                 return ORDER_WAIT;
         }
-        if (have.staged == SIZE_MAX) {
-                const Node *node = &state->nodes[have.behind];
-
-                why_setf(why, "rollpatch status", "%s is %s", node->name,
-                         enum_name(&step_state_names, node->step.state));
-                return ORDER_WAIT;
-        }
+        if (have.staged == SIZE_MAX)
+                return wait_for(&state->nodes[have.behind], why);
 
         *ret_node = have.staged;
         return ORDER_NEXT;
@@ -180,8 +203,7 @@ size_t count_failed_agents(const State *state) {
         for (size_t i = 0; i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
 
-                count += node->role != ROLE_MASTER && step_state_is_bad(node->step.state) &&
-                         !node->step.released;
+                count += node->role != ROLE_MASTER && step_is_unsettled(&node->step);
         }
 
         return count;

@@ -94,6 +94,18 @@ static int compare_names(const void *a, const void *b) {
         return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
+/* Each once, however often it stands there. */
+static void check_repeated(
+                const char *const names[], size_t count, const char *path, ConfigErrors *errors) {
+        for (size_t i = 1; i < count; i++) {
+                bool again = strcmp(names[i - 1], names[i]) == 0;
+                bool told = again && i > 1 && strcmp(names[i - 2], names[i]) == 0;
+
+                if (again && !told)
+                        mistake(errors, path, "'%s' is in more than one list", names[i]);
+        }
+}
+
 static void check_nodes(const PlanFile *plan, const char *path, ConfigErrors *errors) {
         size_t total = plan->master_count + plan->agent_count + plan->public_agent_count, used = 0;
         auto_free const char **names = calloc(total + 1, sizeof(*names));
@@ -108,14 +120,7 @@ static void check_nodes(const PlanFile *plan, const char *path, ConfigErrors *er
         used = collect(plan->public_agents, plan->public_agent_count, names, used);
         qsort(names, used, sizeof(*names), compare_names);
 
-        for (size_t i = 1; i < used; i++) {
-                bool again = strcmp(names[i - 1], names[i]) == 0;
-                bool told = again && i > 1 && strcmp(names[i - 2], names[i]) == 0;
-
-                if (again && !told)
-                        mistake(errors, path, "'%s' is in more than one list", names[i]);
-        }
-
+        check_repeated(names, used, path, errors);
         if (used == 0) {
                 mistake(errors, path,
                         "no nodes, want at least one of masters, agents, public_agents");

@@ -143,19 +143,11 @@ static size_t size_of(const Json *json, const char *key) {
         return array && json_is_array(array) ? json_size(array) : 0;
 }
 
-int plan_decode(const Json *json, Plan **ret, Error *error) {
-        AUTO(Plan) *plan = calloc(1, sizeof(Plan));
-        size_t space;
+static int decode_nodes(const Json *json, Plan *plan, Error *error) {
+        size_t space = size_of(json, "masters") + size_of(json, "agents") +
+                       size_of(json, "public_agents");
         int r;
 
-        if (!plan)
-                return error_setf(error, ERROR_MEMORY, "out of memory");
-
-        r = decode_head(json, plan, error);
-        if (r < 0)
-                return error_prefixf(error, "plan");
-
-        space = size_of(json, "masters") + size_of(json, "agents") + size_of(json, "public_agents");
         plan->nodes = calloc(space + 1, sizeof(PlanMember));
         if (!plan->nodes)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
@@ -165,6 +157,22 @@ int plan_decode(const Json *json, Plan **ret, Error *error) {
                 r = decode_names(json, "agents", ROLE_AGENT, plan, error);
         if (r >= 0)
                 r = decode_names(json, "public_agents", ROLE_PUBLIC_AGENT, plan, error);
+
+        return r;
+}
+
+int plan_decode(const Json *json, Plan **ret, Error *error) {
+        AUTO(Plan) *plan = calloc(1, sizeof(Plan));
+        int r;
+
+        if (!plan)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        r = decode_head(json, plan, error);
+        if (r < 0)
+                return error_prefixf(error, "plan");
+
+        r = decode_nodes(json, plan, error);
         if (r >= 0)
                 r = check_twice(plan, error);
         if (r < 0)
@@ -229,14 +237,20 @@ static void check_node(const PlanMember *wanted, const State *state, Findings *a
         }
 }
 
+static uint64_t count_role(const Plan *plan, Role role) {
+        uint64_t count = 0;
+
+        for (size_t i = 0; i < plan->node_count; i++)
+                count += plan->nodes[i].role == role;
+
+        return count;
+}
+
 static void check_masters(
                 const Plan *plan, const State *state, bool accept_downtime, Findings *all) {
         const char *reason = NULL;
         uint64_t count = state_master_count(state, &reason);
-        uint64_t planned = 0;
-
-        for (size_t i = 0; i < plan->node_count; i++)
-                planned += plan->nodes[i].role == ROLE_MASTER;
+        uint64_t planned = count_role(plan, ROLE_MASTER);
 
         if (count == 0) {
                 block(all, ERROR_BLOCKED, "masters.count", "rollpatch nodes",

@@ -191,6 +191,11 @@ static int check_slot(const State *state, const Node *node, const EventStep *sai
         return 0;
 }
 
+/* What we decide; what a node says has happened takes it too, unasked. */
+static bool takes_slot(const Step *step, StepEvent event) {
+        return event == STEP_EVENT_SLOTTED || (event == STEP_EVENT_RECHECKED && !step->slot);
+}
+
 static int check_step(const State *state, const Event *event, Error *error) {
         const EventStep *said = &event->step;
         const Node *node = state_find_node_const(state, said->node);
@@ -211,8 +216,7 @@ static int check_step(const State *state, const Event *event, Error *error) {
         }
         if (said->event == STEP_EVENT_QUARANTINED && node->role == ROLE_MASTER)
                 return error_setf(error, ERROR_UNSAFE, "sets master %s aside", node->name);
-        if (said->event == STEP_EVENT_SLOTTED ||
-            (said->event == STEP_EVENT_RECHECKED && !node->step.slot))
+        if (takes_slot(&node->step, said->event))
                 return check_slot(state, node, said, error);
 
         return 0;

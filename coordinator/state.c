@@ -63,10 +63,10 @@ uint64_t state_master_count(const State *state, const char **ret_reason) {
         return count;
 }
 
-bool state_claim_is_complete(const State *state, const char **ret_waiting_for) {
-        const char *waiting = NULL;
-        uint64_t want = state_master_count(state, &waiting);
-        uint64_t have = 0;
+/* How many masters have acknowledged the present epoch; and the first that has not, unless
+ * something else is waited for already. */
+static uint64_t count_claimed(const State *state, const char **waiting) {
+        uint64_t count = 0;
 
         for (size_t i = 0; i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
@@ -75,16 +75,24 @@ bool state_claim_is_complete(const State *state, const char **ret_waiting_for) {
                         continue;
 
                 if (state->epoch != 0 && node->epoch == state->epoch) {
-                        have++;
-                } else if (!waiting) {
-                        waiting = node->name;
+                        count++;
+                } else if (!*waiting) {
+                        *waiting = node->name;
                 }
         }
 
-        if (!waiting && have != want) {
-                waiting = have < want ? "a master that has never reported here"
-                                      : "more masters have reported than master_count says";
-        }
+        return count;
+}
+
+bool state_claim_is_complete(const State *state, const char **ret_waiting_for) {
+        const char *waiting = NULL;
+        uint64_t want = state_master_count(state, &waiting);
+        uint64_t have = count_claimed(state, &waiting);
+
+        if (!waiting && have < want)
+                waiting = "a master that has never reported here";
+        if (!waiting && have > want)
+                waiting = "more masters have reported than master_count says";
 
         if (ret_waiting_for)
                 *ret_waiting_for = waiting;
@@ -113,17 +121,19 @@ bool state_has_open_run(const State *state) {
 
 const Node *state_find_unsettled(const State *state) {
         for (size_t i = 0; i < state->node_count; i++) {
-                const Step *step = &state->nodes[i].step;
-
-                if (step_state_is_bad(step->state) && !step->released)
+                if (step_is_unsettled(&state->nodes[i].step))
                         return &state->nodes[i];
         }
 
         return NULL;
 }
 
+bool step_is_unsettled(const Step *step) {
+        return step_state_is_bad(step->state) && !step->released;
+}
+
 bool step_is_unresolved(const Step *step) {
-        return step->slot || (step_state_is_bad(step->state) && !step->released);
+        return step->slot || step_is_unsettled(step);
 }
 
 bool node_is_unresolved(const Node *node) {
@@ -152,23 +162,26 @@ static bool is_settled(const Node *node, const char *id) {
         return false;
 }
 
-bool state_knows_step(const State *state, const Node *node, const char *id) {
+/* Of the newest run: one of the attempts that were given. */
+static bool is_attempt(const Run *run, const Node *node, const char *id) {
         char known[STEP_ID_MAX];
+
+        for (uint64_t attempt = 1; attempt <= node->step.attempt; attempt++) {
+                if (step_id_format(known, run->made.number, run->made.id, node->name, attempt) &&
+                    strcmp(known, id) == 0)
+                        return true;
+        }
+
+        return false;
+}
+
+bool state_knows_step(const State *state, const Node *node, const char *id) {
+        const Run *run = &state->run;
 
         if (is_settled(node, id))
                 return true;
-
-        if (state->run.made.number > 0 &&
-            step_is_of_run(id, state->run.made.number, state->run.made.id)) {
-                for (uint64_t attempt = 1; attempt <= node->step.attempt; attempt++) {
-                        if (step_id_format(known, state->run.made.number, state->run.made.id,
-                                           node->name, attempt) &&
-                            strcmp(known, id) == 0)
-                                return true;
-                }
-
-                return false;
-        }
+        if (run->made.number > 0 && step_is_of_run(id, run->made.number, run->made.id))
+                return is_attempt(run, node, id);
 
         for (size_t i = 0; i < state->run_count; i++) {
                 if (step_is_of_run(id, state->runs[i].number, state->runs[i].id))

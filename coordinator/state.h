@@ -126,6 +126,9 @@ bool brief_is_in_hand(const StepBrief *brief);
 /* In hand, or ended so that nobody knows what it has done. */
 bool brief_is_unresolved(const StepBrief *brief);
 
+/* It ended badly, and nobody answers for that yet. */
+bool step_is_unsettled(const Step *step);
+
 /* Its present step may be under way, or has ended badly and nobody has settled that. */
 bool step_is_unresolved(const Step *step);
 

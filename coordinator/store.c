@@ -58,6 +58,10 @@ static int query_number(Store *store, const char *sql, int64_t *ret, Error *erro
         return 0;
 }
 
+static bool is_foreign(int64_t application, int64_t tables) {
+        return application != APPLICATION_ID && (tables > 0 || application != 0);
+}
+
 /* Looks before it touches: a log of a newer rollpatch, or any other database, stays as it is. */
 static int check_schema(Store *store, bool *ret_empty, Error *error) {
         int64_t application;
@@ -75,7 +79,7 @@ static int check_schema(Store *store, bool *ret_empty, Error *error) {
         if (r < 0)
                 return r;
 
-        if (application != APPLICATION_ID && (tables > 0 || application != 0)) {
+        if (is_foreign(application, tables)) {
                 return error_setf(
                                 error, ERROR_INVALID,
                                 "%s: is a database, but not a log of rollpatch; not touched",

@@ -221,6 +221,19 @@ static bool is_order_to_act(JobEvent event) {
         return event == JOB_EVENT_STAGE || event == JOB_EVENT_SLOT || event == JOB_EVENT_START;
 }
 
+static bool needs_whole_node(const JobTransition *row) {
+        return row->to == NODE_STEP_READY || row->to == NODE_STEP_LOOKING;
+}
+
+static void fill_move(
+                const Job *job, const JobInput *input, const JobTransition *row, JobMove *move) {
+        move->to = row->to == JOB_STAY ? job->state : row->to;
+        move->write = row->write;
+        move->act = row->act;
+        if (input->event == JOB_EVENT_LOOK_PASSED && move->to == NODE_STEP_DECLINED)
+                format_age(job, input, move->reason, sizeof(move->reason));
+}
+
 JobVerdict job_next(const Job *job, const JobInput *input, JobMove *ret) {
         JobMove move = {};
         const JobTransition *row;
@@ -231,17 +244,13 @@ JobVerdict job_next(const Job *job, const JobInput *input, JobMove *ret) {
                 verdict = refuse(&move, REFUSAL_FAILED, "the files of this step cannot be read");
         } else if (!row) {
                 verdict = explain(job, input, &move);
-        } else if (input->busy && (row->to == NODE_STEP_READY || row->to == NODE_STEP_LOOKING)) {
+        } else if (input->busy && needs_whole_node(row)) {
                 (void) text_format(
                                 move.reason, sizeof(move.reason), "step %s is in hand",
                                 input->busy);
                 verdict = refuse(&move, REFUSAL_STATE, move.reason);
         } else {
-                move.to = row->to == JOB_STAY ? job->state : row->to;
-                move.write = row->write;
-                move.act = row->act;
-                if (input->event == JOB_EVENT_LOOK_PASSED && move.to == NODE_STEP_DECLINED)
-                        format_age(job, input, move.reason, sizeof(move.reason));
+                fill_move(job, input, row, &move);
         }
 
         *ret = move;

@@ -41,6 +41,10 @@ static void fail(PortQuestion *question, int errnum) {
         decide(question);
 }
 
+static bool is_enough(const PortQuestion *question) {
+        return question->words.enough && question->words.enough(question->answer);
+}
+
 static void read_answer(PortQuestion *question) {
         size_t room = PORT_ANSWER_MAX - 1 - question->size;
         ssize_t n = read(question->fd, question->answer + question->size, room);
@@ -54,8 +58,7 @@ static void read_answer(PortQuestion *question) {
 
         /* Text ends at a NUL byte, whatever follows. */
         question->size += (size_t) n;
-        if (n == 0 || (size_t) n == room ||
-            (question->words.enough && question->words.enough(question->answer)))
+        if (n == 0 || (size_t) n == room || is_enough(question))
                 decide(question);
 }
 

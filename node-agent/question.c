@@ -206,7 +206,9 @@ static bool add_option(Command *command, const char *name, const char *value) {
         return add_argument(command, name) && add_argument(command, value);
 }
 
-static int add_address(Command *command, const Asker *asker, Error *error) {
+static int add_address(Command *command, const Question *question, Error *error) {
+        const Asker *asker = question->asker;
+
         if (asker->options.address[0] == '\0')
                 return error_setf(error, ERROR_NOT_FOUND, "the address of this node is not known");
         if (!add_option(command, "--address", asker->options.address))
@@ -215,7 +217,8 @@ static int add_address(Command *command, const Asker *asker, Error *error) {
         return 0;
 }
 
-static int add_masters(Command *command, const Asker *asker, Error *error) {
+static int add_masters(Command *command, const Question *question, Error *error) {
+        const Asker *asker = question->asker;
         uint64_t masters = asker->watch.masters;
         char text[24];
 
@@ -243,7 +246,9 @@ static int add_agents(Command *command, const Question *question, Error *error) 
         return 0;
 }
 
-static int add_root(Command *command, const Asker *asker, Error *error) {
+static int add_root(Command *command, const Question *question, Error *error) {
+        const Asker *asker = question->asker;
+
         if (strcmp(asker->options.root, "/") != 0 &&
             !add_option(command, "--root", asker->options.root))
                 return error_setf(error, ERROR_MEMORY, "out of memory");
@@ -255,13 +260,13 @@ static int add_root(Command *command, const Asker *asker, Error *error) {
 static int add_options(Command *command, const Question *question, Error *error) {
         static const struct Options {
                 const char *check;
-                bool address, masters, agents, root;
+                int (*add[4])(Command *command, const Question *question, Error *error);
         } table[] = {
-                { .check = "check-runner", .root = true },
-                { .check = "exhibitor", .address = true, .masters = true, .root = true },
-                { .check = "mesos-agent", .address = true },
-                { .check = "mesos-leader", .address = true, .agents = true },
-                { .check = "mesos-master", .address = true, .masters = true },
+                { "check-runner", { add_root } },
+                { "exhibitor", { add_address, add_masters, add_root } },
+                { "mesos-agent", { add_address } },
+                { "mesos-leader", { add_address, add_agents } },
+                { "mesos-master", { add_address, add_masters } },
         };
         const struct Options *row = table;
         int r = 0;
@@ -271,14 +276,8 @@ static int add_options(Command *command, const Question *question, Error *error)
                 assert(row < table + ELEMENTSOF(table));
         }
 
-        if (row->address)
-                r = add_address(command, question->asker, error);
-        if (r == 0 && row->masters)
-                r = add_masters(command, question->asker, error);
-        if (r == 0 && row->agents)
-                r = add_agents(command, question, error);
-        if (r == 0 && row->root)
-                r = add_root(command, question->asker, error);
+        for (size_t i = 0; r == 0 && row->add[i]; i++)
+                r = row->add[i](command, question, error);
 
         return r;
 }

@@ -115,27 +115,33 @@ static void say_unknown(Entry *entry, const char *why) {
         poll_after(entry, POLL_UNKNOWN);
 }
 
+/* NULL: it is known. */
+static const char *why_unknown(const Entry *entry, const Finding *finding, const UnitFacts *unit) {
+        const uint32_t followed = IN(NODE_STEP_INTENT) | IN(NODE_STEP_RUNNING);
+
+        if (finding->unknown)
+                return entry->record.damage;
+        if (!(IN(finding->state) & followed))
+                return "the step's files have changed by another hand";
+
+        return unit->state == UNIT_UNKNOWN ? unit->text : NULL;
+}
+
 static void settle(Entry *entry, const Finding *finding, const UnitFacts *unit) {
-        bool known = finding->state == NODE_STEP_INTENT || finding->state == NODE_STEP_RUNNING;
+        const char *why = why_unknown(entry, finding, unit);
 
         /* Seen to have started only now: the end needs an answer that is younger than that. */
         if (job_is_over(finding->state) && !finding->unknown) {
                 unit_watch_ask(entry->watch);
                 return;
         }
-
-        if (finding->unknown) {
-                say_unknown(entry, entry->record.damage);
-        } else if (!known) {
-                say_unknown(entry, "the step's files have changed by another hand");
-        } else if (unit->state == UNIT_UNKNOWN) {
-                say_unknown(entry, unit->text);
-        } else {
-                poll_after(entry,
-                           entry->job.state == NODE_STEP_INTENT ? POLL_INTENT : POLL_RUNNING);
+        if (why) {
+                say_unknown(entry, why);
+                return;
         }
 
-        if (known && unit->state == UNIT_PRESENT) {
+        poll_after(entry, entry->job.state == NODE_STEP_INTENT ? POLL_INTENT : POLL_RUNNING);
+        if (unit->state == UNIT_PRESENT) {
                 if (text_starts_with(entry->reason, "unknown: "))
                         entry_say(entry, "");
                 check_time(entry);
@@ -222,7 +228,7 @@ void entry_follow(Entry *entry) {
 void entry_call_unit(Entry *entry) {
         const Runner *runner = entry->runner;
         char directory[PATH_MAX], fence[24], description[UNIT_MAX + 64];
-        const char *const arguments[] = { runner->options.step, directory, fence, NULL };
+        const UnitCommand command = { runner->options.step, { directory, fence } };
         Error error = {};
 
         CRASH_POINT("after-intent");
@@ -237,7 +243,7 @@ void entry_call_unit(Entry *entry) {
         (void) text_format(fence, sizeof(fence), "%" PRIu64, entry->record.intent.fence);
         (void) text_format(description, sizeof(description), "rollpatch step %s", entry->job.step);
         systemd_bus_reset_failed(runner->options.bus, entry->record.intent.unit);
-        if (unit_watch_start(entry->watch, description, arguments, &error) < 0) {
+        if (unit_watch_start(entry->watch, description, &command, &error) < 0) {
                 /* Nothing was sent: the unit is not there, and that is what asking will show. */
                 text_ellipsize(entry->call_failed, sizeof(entry->call_failed), error.text);
                 unit_watch_ask(entry->watch);

@@ -168,7 +168,7 @@ static int read_subject(const Json *object, char ret[static SUBJECT_MAX], Error 
         return 0;
 }
 
-static int read_one(const Json *object, const char *check, Sample *sample, Error *error) {
+static int check_head(const Json *object, const char *check, Error *error) {
         static const char *const known[] = { "check",    "subject", "verdict", "reason",
                                              "evidence", "took",    "numbers", "texts" };
         char name[CHECK_NAME_MAX];
@@ -185,12 +185,29 @@ static int read_one(const Json *object, const char *check, Sample *sample, Error
         if (strcmp(name, check) != 0)
                 return error_setf(error, ERROR_INVALID, "is of another check than '%s'", check);
 
+        return 0;
+}
+
+static int read_took(const Json *object, uint64_t *ret, Error *error) {
+        if (!json_find(object, "took"))
+                return 0;
+
+        return json_get_u64(object, "took", 0, JSON_NUMBER_MAX, ret, error);
+}
+
+static int read_one(const Json *object, const char *check, Sample *sample, Error *error) {
+        int r;
+
+        r = check_head(object, check, error);
+        if (r < 0)
+                return r;
+
         *sample = sample_make(check, "");
         r = read_subject(object, sample->subject, error);
         if (r == 0)
                 r = read_verdict(object, &sample->verdict, error);
-        if (r == 0 && json_find(object, "took"))
-                r = json_get_u64(object, "took", 0, JSON_NUMBER_MAX, &sample->took, error);
+        if (r == 0)
+                r = read_took(object, &sample->took, error);
         if (r == 0)
                 r = read_prose(object, sample, error);
         if (r == 0)

@@ -13,8 +13,7 @@
 static bool is_page(const char *data, size_t size) {
         static const char *const begins[] = { "<!doctype", "<html", "<?xml" };
 
-        for (; size > 0 && (*data == ' ' || *data == '\n' || *data == '\r' || *data == '\t');
-             data++)
+        for (; size > 0 && *data != '\0' && strchr(" \n\r\t", *data); data++)
                 size--;
 
         for (size_t i = 0; i < ELEMENTSOF(begins); i++) {

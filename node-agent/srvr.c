@@ -8,16 +8,23 @@
 
 #define MODE "Mode: "
 
-bool srvr_read_mode(const char *answer, char ret[static SRVR_MODE_MAX]) {
+/* What stands behind MODE at the beginning of a line; NULL: no line begins with it. */
+static const char *find_mode(const char *answer) {
         const char *mode = strstr(answer, MODE);
-        size_t length;
 
         while (mode && mode != answer && mode[-1] != '\n')
                 mode = strstr(mode + 1, MODE);
+
+        return mode ? mode + strlen(MODE) : NULL;
+}
+
+bool srvr_read_mode(const char *answer, char ret[static SRVR_MODE_MAX]) {
+        const char *mode = find_mode(answer);
+        size_t length;
+
         if (!mode)
                 return false;
 
-        mode += strlen(MODE);
         length = strcspn(mode, "\n");
         if (mode[length] != '\n' || length == 0 || length >= SRVR_MODE_MAX)
                 return false;

@@ -111,22 +111,29 @@ static int lock_directory(const StepJournal *journal, Error *error) {
         return error_errnof(error, errno, "cannot lock it");
 }
 
+static DIR *open_list(int parent_fd, const char *name) {
+        int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+        return fd < 0 ? NULL : fdopendir(fd);
+}
+
+static bool is_dot(const char *name) {
+        return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
 /* A flat directory and what is in it. */
 static int remove_directory(int parent_fd, const char *name, Error *error) {
+        DIR *dir = open_list(parent_fd, name);
         struct dirent *entry;
-        DIR *dir;
-        int fd;
 
-        fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0 && errno == ENOENT)
+        if (!dir && errno == ENOENT)
                 return 0;
-        dir = fd < 0 ? NULL : fdopendir(fd);
         if (!dir)
                 return error_errnof(error, errno, "cannot open '%s'", name);
 
         /* The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         while ((entry = readdir(dir))) {
-                if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+                if (!is_dot(entry->d_name))
                         (void) unlinkat(dirfd(dir), entry->d_name, 0);
         }
         (void) closedir(dir);
@@ -332,13 +339,10 @@ int step_journal_put_intent(
 }
 
 static int remove_orders(int step_fd, Error *error) {
+        DIR *dir = open_list(step_fd, "."); /* a dup would share the place in the directory */
         struct dirent *entry;
-        int fd, failed = 0;
-        DIR *dir;
+        int failed = 0;
 
-        /* Not a dup: that would share the place in the directory with `step_fd`. */
-        fd = openat(step_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        dir = fd < 0 ? NULL : fdopendir(fd);
         if (!dir)
                 return error_errnof(error, errno, "cannot list the step's directory");
 
@@ -477,7 +481,7 @@ static int add_entry(int steps_fd, const char *name, Entry entries[], size_t *co
         struct stat st = {};
         Entry *entry;
 
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        if (is_dot(name))
                 return 0;
         if (!step_id_is_valid(name)) {
                 return error_setf(
@@ -507,13 +511,11 @@ int step_journal_list(
                 size_t *ret_count,
                 Error *error) {
         Entry entries[STEPS_MAX];
+        DIR *dir = open_list(journal->steps_fd, ".");
         struct dirent *entry;
         size_t count = 0;
-        DIR *dir;
-        int fd, r = 0;
+        int r = 0;
 
-        fd = openat(journal->steps_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        dir = fd < 0 ? NULL : fdopendir(fd);
         if (!dir)
                 return error_errnof(error, errno, "cannot list 'steps'");
 

@@ -273,31 +273,45 @@ static int read_result(int fd, StepRecord *record, Error *error) {
         return 1;
 }
 
-/* Anything that speaks of an order, but for the order itself. */
 static bool was_ordered(const StepFacts *facts) {
-        return facts->script || facts->declined_fence || facts->intent_fence ||
+        return facts->stage || facts->script || facts->declined_fence || facts->intent_fence ||
                facts->started_fence;
 }
 
-static int check_whole(const StepRecord *record, Error *error) {
+static int check_result(const StepRecord *record, Error *error) {
         const StepFacts *facts = &record->facts;
 
-        /* Only a fence is adopted for what was found. */
-        if (facts->found_boot[0] && (facts->stage || was_ordered(facts)))
-                return error_setf(error, ERROR_INVALID, "'found' is there beside an order");
-        if (facts->result && facts->started_fence == 0)
+        if (!facts->result)
+                return 0;
+        if (facts->started_fence == 0)
                 return error_setf(error, ERROR_INVALID, "'result' is there, but 'started' is not");
-        if (facts->result && strcmp(record->result.boot_id, facts->started_boot) != 0) {
+        if (strcmp(record->result.boot_id, facts->started_boot) != 0) {
                 return error_setf(
                                 error, ERROR_INVALID, "'result' is of boot '%s', 'started' of '%s'",
                                 record->result.boot_id, facts->started_boot);
         }
 
-        /* A directory that was just made is empty; any other has the order that it was made for. */
-        if (!facts->stage && !facts->found_boot[0] && (facts->slot_fence || was_ordered(facts)))
+        return 0;
+}
+
+/* A directory that was just made is empty; any other has the order that it was made for. Only a
+ * fence is adopted for what was found. */
+static int check_order(const StepFacts *facts, Error *error) {
+        bool found = facts->found_boot[0] != '\0';
+
+        if (found && was_ordered(facts))
+                return error_setf(error, ERROR_INVALID, "'found' is there beside an order");
+        if (!found && !facts->stage && (facts->slot_fence || was_ordered(facts)))
                 return error_setf(error, ERROR_INVALID, "'stage' is missing");
 
         return 0;
+}
+
+static int check_whole(const StepRecord *record, Error *error) {
+        int r;
+
+        r = check_result(record, error);
+        return r < 0 ? r : check_order(&record->facts, error);
 }
 
 int step_record_read(int step_fd, const char *step, StepRecord *record, Error *error) {

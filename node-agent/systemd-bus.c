@@ -326,6 +326,10 @@ static int read_property(sd_bus_message *message, const char *name, Properties *
         return sd_bus_message_skip(message, "v");
 }
 
+static bool are_whole(const Properties *properties) {
+        return properties->status.load[0] && properties->status.active[0] && properties->has_job;
+}
+
 static int read_properties(sd_bus_message *message, Properties *ret) {
         Properties properties = {};
         const char *name;
@@ -341,8 +345,7 @@ static int read_properties(sd_bus_message *message, Properties *ret) {
         }
         if (r < 0)
                 return r;
-        if (properties.status.load[0] == '\0' || properties.status.active[0] == '\0' ||
-            !properties.has_job)
+        if (!are_whole(&properties))
                 return -ENODATA;
 
         *ret = properties;
@@ -528,85 +531,25 @@ static int on_called(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 0;
 }
 
-static int append_command(sd_bus_message *message, const char *const arguments[]) {
-        int r;
-
-        r = sd_bus_message_open_container(message, 'r', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(message, "s", "ExecStart");
-        if (r >= 0)
-                r = sd_bus_message_open_container(message, 'v', "a(sasb)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(message, 'a', "(sasb)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(message, 'r', "sasb");
-        if (r >= 0)
-                r = sd_bus_message_append(message, "s", arguments[0]);
-        if (r >= 0)
-                r = sd_bus_message_open_container(message, 'a', "s");
-        for (size_t i = 0; r >= 0 && arguments[i]; i++)
-                r = sd_bus_message_append(message, "s", arguments[i]);
-        if (r >= 0)
-                r = sd_bus_message_close_container(message);
-        if (r >= 0)
-                r = sd_bus_message_append(message, "b", false);
-        for (size_t open = 0; r >= 0 && open < 4; open++)
-                r = sd_bus_message_close_container(message);
-
-        return r;
-}
-
 /* "simple", because the job of a "oneshot" would stay in the queue as long as the script runs.
  * "mixed": when the host goes down, rollpatch-step is told, and the script gets the time until
  * systemd kills everything; what the script leaves behind is killed when rollpatch-step has ended.
  */
-static int append_properties(
-                sd_bus_message *message, const char *description, const char *const arguments[]) {
-        int r;
-
-        r = sd_bus_message_open_container(message, 'a', "(sv)");
-        if (r >= 0) {
-                r = sd_bus_message_append(
-                                message, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)", "Description", "s",
-                                description, "Type", "s", "simple", "RemainAfterExit", "b", false,
-                                "KillMode", "s", "mixed", "StandardInput", "s", "null",
-                                "StandardOutput", "s", "journal", "StandardError", "s", "journal");
-        }
-        if (r >= 0)
-                r = append_command(message, arguments);
-        if (r >= 0)
-                r = sd_bus_message_close_container(message);
-        if (r >= 0)
-                r = sd_bus_message_append(message, "a(sa(sv))", 0);
-
-        return r;
-}
-
-static int call_start(UnitWatch *watch, const char *description, const char *const arguments[]) {
-        sd_bus_message *message = NULL;
-        int r;
-
-        r = sd_bus_message_new_method_call(
-                        watch->bus->bus, &message, SYSTEMD, MANAGER_PATH, MANAGER_INTERFACE,
-                        "StartTransientUnit");
-        if (r >= 0)
-                r = sd_bus_message_append(message, "ss", watch->unit, "fail");
-        if (r >= 0)
-                r = append_properties(message, description, arguments);
-        if (r >= 0) {
-                r = sd_bus_call_async(
-                                watch->bus->bus, &watch->call, message, on_called, watch,
-                                CALL_TIMEOUT);
-        }
-
-        (void) sd_bus_message_unref(message);
-        return r;
+static int call_start(UnitWatch *watch, const char *description, const UnitCommand *command) {
+        return sd_bus_call_method_async(
+                        watch->bus->bus, &watch->call, SYSTEMD, MANAGER_PATH, MANAGER_INTERFACE,
+                        "StartTransientUnit", on_called, watch, "ssa(sv)a(sa(sv))", watch->unit,
+                        "fail", 8, "Description", "s", description, "Type", "s", "simple",
+                        "RemainAfterExit", "b", false, "KillMode", "s", "mixed", "StandardInput",
+                        "s", "null", "StandardOutput", "s", "journal", "StandardError", "s",
+                        "journal", "ExecStart", "a(sasb)", 1, command->program, 3, command->program,
+                        command->arguments[0], command->arguments[1], false, 0);
 }
 
 int unit_watch_start(
                 UnitWatch *watch,
                 const char *description,
-                const char *const arguments[],
+                const UnitCommand *command,
                 Error *error) {
         int r;
 
@@ -614,7 +557,7 @@ int unit_watch_start(
                 return error_setf(error, ERROR_UNREACHABLE, "no connection to systemd");
 
         watch->call = sd_bus_slot_unref(watch->call);
-        r = call_start(watch, description, arguments);
+        r = call_start(watch, description, command);
         if (r < 0)
                 return error_errnof(error, r, "cannot ask systemd for %s", watch->unit);
 

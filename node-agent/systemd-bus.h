@@ -77,13 +77,18 @@ int unit_watch_new_list(
  * both. */
 void unit_watch_ask(UnitWatch *watch);
 
-/* StartTransientUnit: `arguments` (NULL-terminated, an absolute path first) as a unit of its own,
- * in mode "fail", with what systemd 218 knows. 0: the call is written to the bus. On failure
- * nothing was sent. Whatever on_called says, only asking tells what has become of it. */
+typedef struct UnitCommand {
+        const char *program; /* an absolute path */
+        const char *arguments[2];
+} UnitCommand;
+
+/* StartTransientUnit: the command as a unit of its own, in mode "fail", with what systemd 218
+ * knows. 0: the call is written to the bus. On failure nothing was sent. Whatever on_called says,
+ * only asking tells what has become of it. */
 int unit_watch_start(
                 UnitWatch *watch,
                 const char *description,
-                const char *const arguments[],
+                const UnitCommand *command,
                 Error *error);
 
 void unit_watch_free(UnitWatch *watch);

@@ -112,19 +112,27 @@ static UnitHealth judge_once(
         return is(unit->active, "inactive") ? down(input, unit) : UNIT_HEALTH_UNSETTLED;
 }
 
+static bool is_of_kind(const UnitStatus *unit, const char *suffix) {
+        return is(suffix_of(unit->name), suffix);
+}
+
+static bool has_settled(const UnitStatus *unit) {
+        if (is(unit->sub, "running"))
+                return true;
+        if (is_of_kind(unit, ".timer"))
+                return is(unit->sub, "waiting");
+
+        return !is_of_kind(unit, ".socket") || is(unit->sub, "listening");
+}
+
 /* Timers, sockets, targets. */
 static UnitHealth judge_other(
                 const UnitsInput *input, const UnitStatus *unit, const char **ret_why) {
-        bool timer = is(suffix_of(unit->name), ".timer");
-        bool socket = is(suffix_of(unit->name), ".socket");
-        bool settled = is(unit->sub, "running") || (timer && is(unit->sub, "waiting")) ||
-                       (socket && is(unit->sub, "listening")) || (!timer && !socket);
-
-        if (is(unit->active, "active") && settled)
+        if (is(unit->active, "active") && has_settled(unit))
                 return UNIT_HEALTH_GOOD;
         if (is(unit->active, "active") || is(unit->active, "inactive")) {
-                *ret_why = timer ? "does not wait for its time"
-                                 : "does not listen, or is not active";
+                *ret_why = is_of_kind(unit, ".timer") ? "does not wait for its time"
+                                                      : "does not listen, or is not active";
                 return down(input, unit);
         }
 
@@ -207,6 +215,12 @@ static void describe(
         sample_add_evidence(sample, "\n");
 }
 
+static void keep_newest(Tally *tally, const UnitStatus *unit) {
+        if (unit->main_start != 0 &&
+            (!tally->newest || unit->main_start > tally->newest->main_start))
+                tally->newest = unit;
+}
+
 static void count_unit(
                 Tally *tally, const UnitsInput *input, const UnitStatus *unit, Sample *sample) {
         const char *why;
@@ -227,9 +241,8 @@ static void count_unit(
         if (why[0])
                 describe(sample, input, unit, why);
 
-        if (unit_is_running_kind(input, unit) && unit->main_start != 0 &&
-            (!tally->newest || unit->main_start > tally->newest->main_start))
-                tally->newest = unit;
+        if (unit_is_running_kind(input, unit))
+                keep_newest(tally, unit);
 }
 
 static void conclude(const Tally *tally, const UnitsInput *input, Sample *sample) {

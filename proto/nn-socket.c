@@ -322,6 +322,17 @@ static int get_fd(int socket, int option, int *ret) {
         return nn_getsockopt(socket, NN_SOL_SOCKET, option, ret, &size) < 0 ? nn_failure() : 0;
 }
 
+static int set_all_options(const NnSocket *socket) {
+        int r;
+
+        r = set_common_options(socket);
+        if (r < 0)
+                return r;
+
+        return socket->is_listener ? set_listener_options(socket->socket)
+                                   : set_node_options(socket->socket);
+}
+
 static int open_socket(NnSocket *socket) {
         int r;
 
@@ -329,12 +340,7 @@ static int open_socket(NnSocket *socket) {
         if (socket->socket < 0)
                 return nn_failure();
 
-        r = set_common_options(socket);
-        if (r < 0)
-                return r;
-
-        r = socket->is_listener ? set_listener_options(socket->socket)
-                                : set_node_options(socket->socket);
+        r = set_all_options(socket);
         if (r < 0)
                 return r;
 

@@ -43,18 +43,23 @@ static void part_done(Part *part) {
 
 DEFINE_AUTO(Part, part_done)
 
+static bool is_still(int dir_fd, const char *name, const struct stat *opened) {
+        struct stat named;
+
+        return fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+               opened->st_dev == named.st_dev && opened->st_ino == named.st_ino;
+}
+
 /* Locks `fd`, and makes sure that `name` still means it: its owner may have renamed it, or somebody
  * have taken it for a leftover, between the opening and the lock. */
 static int lock_named(int dir_fd, const char *name, int fd, Error *error) {
-        struct stat opened, named;
+        struct stat opened;
         bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
 
         if (!locked && errno != EWOULDBLOCK)
                 return error_errnof(error, errno, "locking %s", name);
 
-        if (!locked || fstat(fd, &opened) < 0 ||
-            fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
-            opened.st_dev != named.st_dev || opened.st_ino != named.st_ino)
+        if (!locked || fstat(fd, &opened) < 0 || !is_still(dir_fd, name, &opened))
                 return error_setf(error, ERROR_BLOCKED, "another fetch is writing %s", name);
 
         if (!S_ISREG(opened.st_mode))

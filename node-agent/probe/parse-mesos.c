@@ -7,13 +7,22 @@
 
 #define STATUS_REDIRECT    307
 #define STATUS_UNAVAILABLE 503
-#define HOST_CHARS         "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:[]"
+#define DIGITS             "0123456789"
+#define HOST_CHARS         DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:[]"
+
+static bool is_host_and_port(const char *text) {
+        const char *port = strrchr(text, ':');
+
+        if (!port || port == text || port[1] == '\0')
+                return false;
+
+        return text[strspn(text, HOST_CHARS)] == '\0' && port[1 + strspn(port + 1, DIGITS)] == '\0';
+}
 
 /* Of "//HOST:PORT", with or without "http:" before and a path behind. */
 static bool parse_leader(const char *location, char ret[static SAMPLE_TEXT_MAX]) {
         const char *start = strstr(location, "//");
         char leader[SAMPLE_TEXT_MAX];
-        const char *port;
         size_t length;
 
         if (!start)
@@ -27,9 +36,7 @@ static bool parse_leader(const char *location, char ret[static SAMPLE_TEXT_MAX])
         memcpy(leader, start, length);
         leader[length] = '\0';
 
-        port = strrchr(leader, ':');
-        if (strspn(leader, HOST_CHARS) != length || !port || port == leader || !port[1] ||
-            strspn(port + 1, "0123456789") != strlen(port + 1))
+        if (!is_host_and_port(leader))
                 return false;
 
         memcpy(ret, leader, sizeof(leader));

@@ -107,6 +107,17 @@ static bool slave_is_at(const Slave *slave, const char *address) {
 
 /* --- both lists --- */
 
+static int check_recovered(const Json *item, Error *error) {
+        const char *text;
+        int r;
+
+        if (!json_is_object(item))
+                return error_setf(error, ERROR_INVALID, "got no object");
+
+        r = get_text(item, "hostname", &text, error);
+        return r < 0 ? r : get_text(item, "id", &text, error);
+}
+
 static int parse_lists(const Json *object, Lists *ret, Error *error) {
         Lists lists = {};
         size_t i = 0;
@@ -131,12 +142,7 @@ static int parse_lists(const Json *object, Lists *ret, Error *error) {
         }
 
         for (const Json *item = json_first(lists.recovered); item; item = json_next(item)) {
-                const char *text;
-
-                r = json_is_object(item) ? get_text(item, "hostname", &text, error)
-                                         : error_setf(error, ERROR_INVALID, "got no object");
-                if (r == 0)
-                        r = get_text(item, "id", &text, error);
+                r = check_recovered(item, error);
                 if (r < 0)
                         return error_prefixf(error, "recovered_slaves");
         }

@@ -21,6 +21,10 @@ typedef struct CheckRunnerOrder {
         usec_t timeout;
 } CheckRunnerOrder;
 
+static bool is_known(const char *check) {
+        return strcmp(check, CHECK_RUNNER_NODE) == 0 || strcmp(check, CHECK_RUNNER_CLUSTER) == 0;
+}
+
 static int parse_order(char *const arguments[], CheckRunnerOrder *ret, Error *error) {
         const char *check = NULL, *timeout = NULL, *root = NULL;
         const ProbeOption options[] = { { "check", &check, true },
@@ -35,8 +39,7 @@ static int parse_order(char *const arguments[], CheckRunnerOrder *ret, Error *er
                 return r;
 
         order.check = check ? check : CHECK_RUNNER_NODE;
-        if (strcmp(order.check, CHECK_RUNNER_NODE) != 0 &&
-            strcmp(order.check, CHECK_RUNNER_CLUSTER) != 0) {
+        if (!is_known(order.check)) {
                 return error_setf(
                                 error, ERROR_INVALID,
                                 "--check: got '%s', want " CHECK_RUNNER_NODE

@@ -85,25 +85,40 @@ static int tls_path(
         return 0;
 }
 
-static int find_tls(const char *root, TlsFiles *ret, Error *error) {
+static bool says_absent(int errnum) {
+        return errnum == ENOENT || errnum == ENOTDIR;
+}
+
+/* All of them are there, or there is nothing to speak TLS with. */
+static int find_key_stores(const char *root, bool *ret, Error *error) {
         char path[PATH_MAX];
-        TlsFiles files = { .wanted = true };
-        int r;
+        bool all = true;
 
         for (size_t i = 0; i < ELEMENTSOF(key_stores); i++) {
-                r = tls_path(path, root, key_stores[i], error);
+                int r = tls_path(path, root, key_stores[i], error);
+
                 if (r < 0)
                         return r;
 
                 if (access(path, F_OK) == 0)
                         continue;
-                if (errno != ENOENT && errno != ENOTDIR)
+                if (!says_absent(errno))
                         return error_errnof(error, errno, "looking for %s", path);
 
-                files.wanted = false;
+                all = false;
         }
 
-        r = tls_path(files.ca, root, "root-cert.pem", error);
+        *ret = all;
+        return 0;
+}
+
+static int find_tls(const char *root, TlsFiles *ret, Error *error) {
+        TlsFiles files = {};
+        int r;
+
+        r = find_key_stores(root, &files.wanted, error);
+        if (r == 0)
+                r = tls_path(files.ca, root, "root-cert.pem", error);
         if (r == 0)
                 r = tls_path(files.cert, root, "client-cert.pem", error);
         if (r == 0)
@@ -128,10 +143,8 @@ static int read_names(const char *root, Json **ret, Error *error) {
                 return error_setf(error, ERROR_TOO_BIG, "--root: too long");
 
         target = realpath(path, NULL);
-        if (!target && (errno == ENOENT || errno == ENOTDIR))
-                return 0;
         if (!target)
-                return error_errnof(error, errno, "looking for %s", path);
+                return says_absent(errno) ? 0 : error_errnof(error, errno, "looking for %s", path);
 
         r = file_read(AT_FDCWD, target, MASTER_LIST_MAX, &text, NULL, error);
         if (r < 0)

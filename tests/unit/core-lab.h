@@ -3,6 +3,7 @@
 
 #include "coordinator/decide.h"
 #include "coordinator/intake.h"
+#include "coordinator/judge.h"
 #include "coordinator/orders.h"
 
 /* The coordinator's core with a log in memory and a clock by hand, driven in the order in which
