@@ -20,18 +20,34 @@ STANDINS = f"{HERE}/standins"
 MESOS_VERSIONS = {"2.1.0": "1.10.0", "2.1.1": "1.10.1", "2.1.2": "1.10.1", "2.2.0": "1.11.0"}
 WITHOUT_BLOCK = ("1.", "2.0.", "2.1.0", "2.1.1")  # whose scripts only queue the units
 ROLES = {"master": "master", "agent": "slave", "public": "slave_public"}  # files in roles/
-POSTSTART = {
-    "components_master": (["--role", "master", "components"], "30s", ["master"]),
-    "components_agent": (["--role", "agent", "components", "--port", "61001"], "30s", ["agent"]),
-    "xz": (["executable", "xz"], "5s", None),
-    "tar": (["executable", "tar"], "5s", None),
-    "curl": (["executable", "curl"], "5s", None),
-    "ip_detect_script": (["ip"], "30s", None),
-    "mesos_master_replog_synchronized": (["--role", "master", "mesos-metrics"], "30s", ["master"]),
-    "mesos_agent_registered_with_masters": (["--role", "agent", "mesos-metrics"], "30s", ["agent"]),
-    "journald_dir_permissions": (["journald"], "5s", None),
-    "cockroachdb_replication": (["cockroachdb", "ranges"], "30s", ["master"]),
-    "clock_sync": (["time"], "5s", None),
+NOT_CHECKS = "dcos-checks-poststart"  # which is failed whenever a check fails
+POSTSTART = {  # {name: (description, arguments of dcos-checks, time-out, roles)}
+    "components_master": (
+        "All DC/OS components are healthy.",
+        ["--role", "master", "components", f"--exclude={NOT_CHECKS}.timer,{NOT_CHECKS}.service"],
+        "30s", ["master"]),
+    "components_agent": (
+        "All DC/OS components are healthy",
+        ["--role", "agent", "components", "--port", "61001",
+         f"--exclude={NOT_CHECKS}.service,{NOT_CHECKS}.timer"],
+        "30s", ["agent"]),
+    "xz": ("The xz utility is available", ["executable", "xz"], "5s", None),
+    "tar": ("The tar utility is available", ["executable", "tar"], "5s", None),
+    "curl": ("The curl utility is available", ["executable", "curl"], "5s", None),
+    "unzip": ("The unzip utility is available", ["executable", "unzip"], "5s", None),
+    "docker": ("Docker is installed", ["executable", "docker"], "30s", None),
+    "ip_detect_script": ("The IP detect script produces valid output", ["ip"], "30s", None),
+    "mesos_master_replog_synchronized": (
+        "The Mesos master has synchronized its replicated log",
+        ["--role", "master", "mesos-metrics"], "30s", ["master"]),
+    "mesos_agent_registered_with_masters": (
+        "The Mesos agent has registered with the masters",
+        ["--role", "agent", "mesos-metrics"], "30s", ["agent"]),
+    "journald_dir_permissions": (
+        "Journald directory has the right owners and permissions", ["journald"], "5s", None),
+    "cockroachdb_replication": (
+        "CockroachDB is fully replicated", ["cockroachdb", "ranges"], "30s", ["master"]),
+    "clock_sync": ("System clock is in sync.", ["time"], "5s", None),
 }
 
 
@@ -57,8 +73,8 @@ def _json(value):
 
 def _check_config():
     checks = {}
-    for name, (words, timeout, roles) in POSTSTART.items():
-        checks[name] = {"description": name, "cmd": ["/opt/mesosphere/bin/dcos-checks", *words],
+    for name, (description, words, timeout, roles) in POSTSTART.items():
+        checks[name] = {"description": description, "cmd": ["/opt/mesosphere/bin/dcos-checks", *words],
                         "timeout": timeout, **({"roles": roles} if roles else {})}
     return {
         "node_checks": {"checks": checks, "prestart": [], "poststart": list(POSTSTART)},
@@ -76,9 +92,10 @@ def _mesos(version):
     """Both programs, and all that the stand-ins import."""
     files = {f"bin/{name}": _read("mesos") for name in ("mesos-master", "mesos-agent")}
     files["version"] = f"{MESOS_VERSIONS.get(version, version)}\n".encode()
-    for path in glob.glob(f"{STANDINS}/*.py") + glob.glob(f"{STANDINS}/captured/*"):
+    templates = [f"{STANDINS}/captured/{name}.json" for name in ("agent", "master", "metrics")]
+    for path in glob.glob(f"{STANDINS}/*.py") + templates:
         name = os.path.relpath(path, STANDINS)
-        if name != "exhibitor.py":
+        if name not in ("exhibitor.py", "standin_lab.py"):
             files[name] = _read(name)
     wants = "dcos.target.wants"
     return (files | _units("dcos-mesos-master.service", wants=f"{wants}_master")
@@ -92,6 +109,11 @@ def _log():
         files |= _units("dcos-log-agent.service", "dcos-log-agent.socket",
                         wants=f"dcos.target.wants_{role}")
     return files
+
+
+def _user_config(values):
+    """YAML as the generator writes it."""
+    return "".join(f'"{name}": |-\n  {value}\n' for name, value in values.items()).encode()
 
 
 def _config(version, masters, bootstrap_url, resolver):
@@ -110,12 +132,14 @@ def _config(version, masters, bootstrap_url, resolver):
         "exhibitor": f"EXHIBITOR_BACKEND=STATIC\nEXHIBITOR_STATICENSEMBLE={ensemble}\n"
                      f"EXHIBITOR_TLS_ENABLED=false\nBOOTSTRAP_URL={bootstrap_url}\n".encode(),
     }
-    user = f"bootstrap_url: |-\n  {bootstrap_url}\nresolvers: |-\n  [\"{resolver}\"]\n"
+    user = {"bootstrap_url": bootstrap_url, "master_list": json.dumps(masters),
+            "resolvers": json.dumps([resolver])}
     files = {
         "bin/detect_ip": _read("detect_ip"),
         "etc/master_list": json.dumps(masters).encode(),
         "etc/dcos-check-config.json": _json(_check_config()),
-        "etc/user.config.yaml": (user + f"# {version}\n").encode(),
+        "etc/user.config.yaml": _user_config(user),
+        "etc/expanded.config.json": _json(user | {"dcos_variant": "open", "dcos_version": version}),
     }
     files |= {f"etc_master/{name}": data for name, data in master.items()}
     for role in ("slave", "slave_public"):
@@ -131,6 +155,7 @@ def _metadata(version, resolver):
             "dcos-variant": "open",
         }),
         "pkginfo.json": _json({"environment": {
+            "PYTHONPATH": "/opt/mesosphere/lib/python3.6/site-packages", "PYTHONUNBUFFERED": "true",
             "DCOS_VERSION": version, "DCOS_IMAGE_COMMIT": commit, "DCOS_VARIANT": "open",
             "MESOS_IP_DISCOVERY_COMMAND": "/opt/mesosphere/bin/detect_ip",
         }}),
@@ -140,7 +165,7 @@ def _metadata(version, resolver):
 def _contents(version, masters, bootstrap_url, resolver):
     """{package: {path: content}} of one generation."""
     programs = {
-        "dcos-image": ["pkgpanda", "dcos-shell", "bootstrap"],
+        "dcos-image-deps": ["pkgpanda", "dcos-shell", "bootstrap"],
         "dcos-checks": ["dcos-checks"],
         "cockroach": ["cockroach"],
     }
@@ -231,9 +256,9 @@ def lay_out(tree, role, generation, bootstrap_url):
     """The files of an installed node of this role below `tree`; see Host.install_tree()."""
     generation.unpack(f"{tree}/opt/mesosphere/packages")
     _write(f"{tree}/etc/mesosphere/roles/{ROLES[role]}", b"")
-    _write(f"{tree}/etc/mesosphere/setup-flags/repository-url", bootstrap_url.encode())
+    _write(f"{tree}/etc/mesosphere/setup-flags/repository-url", f"{bootstrap_url}\n".encode())
     listed = hashlib.sha1(" ".join(generation.ids).encode()).hexdigest()
-    _write(f"{tree}/etc/mesosphere/setup-flags/cluster-package-list", listed.encode())
+    _write(f"{tree}/etc/mesosphere/setup-flags/cluster-package-list", f"{listed}\n".encode())
     _write(f"{tree}/var/lib/dcos/cluster-id", b"6b1f4a52-2d0e-4f7c-9a55-0d3c3f1b7e21\n")
     _write(f"{tree}/usr/libexec/standin/linger", _read("linger"), 0o755)
     for unit in ("dcos.target", "dcos-setup.service"):

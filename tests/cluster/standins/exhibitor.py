@@ -14,12 +14,14 @@ The scenario is a JSON file, read again all the time. Keys of this program:
     exhibitor_delay    0; seconds after its own start in which it leaves ZooKeeper alone (latent)
     exhibitor_flap     6; seconds that a flapping ZooKeeper is up
     exhibitor          what is wrong with it; but for http-500, this master's ZooKeeper is really sick:
+        time           Exhibitor ends at its start, because the clock is not synchronized
         latent, down   ZooKeeper is stopped, and Exhibitor says so
         not-serving    ZooKeeper runs, but finds no peers
         flapping       ZooKeeper is killed again and again
         too-few        ZooKeeper is stopped, and this server is not in Exhibitor's answer
         empty          ZooKeeper is stopped, and the answer is []
         two-leaders    ZooKeeper is stopped, and Exhibitor calls it a serving leader
+        no-leader      ZooKeeper is stopped, and Exhibitor calls all serving, and none the leader
         stale          ZooKeeper is stopped, and Exhibitor calls it serving, as it was a moment ago
         http-500       the answer is Jetty's page for an error; ZooKeeper is well
 """
@@ -40,8 +42,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 LATENT, DOWN, NOT_SERVING, SERVING = range(4)
 WORDS = ["latent", "down", "not serving", "serving"]
-STOPPED = {"latent", "down", "too-few", "empty", "two-leaders", "stale"}
-CLAIMS = {"latent": (LATENT, False), "two-leaders": (SERVING, True), "stale": (SERVING, False)}
+STOPPED = {"latent", "down", "too-few", "empty", "two-leaders", "no-leader", "stale"}
+CLAIMS = {"latent": (LATENT, False), "two-leaders": (SERVING, True), "no-leader": (SERVING, False),
+          "stale": (SERVING, False)}
 FLAP_DOWN = 2  # seconds that a flapping ZooKeeper is down
 TICK = 0.2
 
@@ -76,20 +79,28 @@ dataDir={data}
 """
 
 
-def say(text):
-    """A line in the journal of dcos-exhibitor."""
-    print(text, flush=True)
+def say(text, level="INFO"):
+    """A line in the journal of dcos-exhibitor, as Exhibitor's log writes it."""
+    where = "com.netflix.exhibitor.core.activity.ActivityLog"
+    print(f" {level:5} {where}  {text} [ActivityQueue-0]", flush=True)
 
 
-def srvr_mode(address):
-    """What ZooKeeper's `srvr` says: its mode, "" while it serves nobody, None without an answer."""
+def srvr(address):
+    """ZooKeeper's answer to `srvr`, None without one."""
     try:
         with socket.create_connection((address, 2181), 1) as link:
             link.sendall(b"srvr")
-            answer = b"".join(iter(lambda: link.recv(4096), b""))
+            return b"".join(iter(lambda: link.recv(4096), b"")).decode(errors="replace")
     except OSError:
         return None
-    modes = [line[6:] for line in answer.decode(errors="replace").splitlines() if line[:6] == "Mode: "]
+
+
+def srvr_mode(address):
+    """What it says there: its mode, "" while it serves nobody, None without an answer."""
+    answer = srvr(address)
+    if answer is None:
+        return None
+    modes = [line[6:] for line in answer.splitlines() if line[:6] == "Mode: "]
     return modes[0].strip() if modes else ""
 
 
@@ -184,7 +195,7 @@ class Exhibitor:
             self._zookeeper.start(lonely=wrong == "not-serving")
         else:
             self._keep_up(scenario.get("exhibitor_restart", 40))
-        self._state = self._look(latent=age < scenario.get("exhibitor_delay", 0))
+        self._note(self._look(latent=age < scenario.get("exhibitor_delay", 0)))
 
     @staticmethod
     def _is_flap_down(age, scenario):
@@ -197,7 +208,7 @@ class Exhibitor:
             self._serving = now
         waited = now - self._serving
         if waited > patience:
-            say(f"Restarting down/not-serving ZooKeeper after {waited * 1000:.0f} ms pause")
+            say(f"Restarting down/not-serving ZooKeeper after {waited * 1000:.0f} ms pause", "ERROR")
             self._zookeeper.stop()
             self._due = True
         elif waited > 2 and now - self._said > 2:
@@ -209,6 +220,11 @@ class Exhibitor:
         if self._due or self._zookeeper.runs:
             self._zookeeper.start()
         self._due = False
+
+    def _note(self, state):
+        if state[0] != self._state[0]:
+            say(f"State: {WORDS[state[0]]}")
+        self._state = state
 
     def _look(self, latent):
         mode = srvr_mode(self.ip)
@@ -260,7 +276,8 @@ class Exhibitor:
         if wrong != "too-few":
             states[self.ip] = self.state()
         rows = [
-            {"code": code, "description": WORDS[code], "hostname": ip, "isLeader": leads}
+            {"code": code, "description": WORDS[code], "hostname": ip,
+             "isLeader": leads and wrong != "no-leader"}
             for ip, (code, leads) in states.items()
         ]
         random.shuffle(rows)
@@ -324,7 +341,7 @@ def repeat(what):
             try:
                 what()
             except Exception as error:  # pylint: disable=broad-except
-                say(f"{type(error).__name__}: {error}")
+                say(f"{type(error).__name__}: {error}", "ERROR")
                 os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(TICK)
     threading.Thread(target=loop, daemon=True).start()
@@ -348,6 +365,8 @@ def main():
         sys.exit(f"ERROR: ip-detect returned {options.ip}. {options.ip} is not in the configured list "
                  "of masters.")
     exhibitor = Exhibitor(options)
+    if exhibitor.scenario().get("exhibitor") == "time":
+        sys.exit("Time is not synchronized / marked as bad by the kernel.")
     repeat(exhibitor.supervise)
     repeat(exhibitor.ask_others)
     ThreadingHTTPServer(("", 8181), handler(exhibitor)).serve_forever()

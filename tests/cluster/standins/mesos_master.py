@@ -177,8 +177,10 @@ class Master:
         })
         if self._elected:
             self._add_leaders(made)
-        if self._scenario.get("mesos_no_registrar_keys"):
-            made = {key: value for key, value in made.items() if not key.startswith("registrar/")}
+        missing = self._scenario.get("mesos_no_registrar_keys")
+        if missing:
+            missing = "registrar/" if missing is True else missing
+            made = {key: value for key, value in made.items() if not key.startswith(missing)}
         return dict(sorted(made.items()))
 
     def _add_leaders(self, made):
