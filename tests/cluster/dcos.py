@@ -77,7 +77,8 @@ class DcosNode:
         self.host.install_tree(cluster.tree(self.role))
         for unit in ("dcos.target", "dcos-setup.service"):
             self.host.enable(unit)
-        product.install_node_agent(self.host, BOOTSTRAP, name)
+        if cluster.rollpatch:
+            product.install_node_agent(self.host, BOOTSTRAP, name)
 
     def __repr__(self):
         return f"<node {self.name}>"
@@ -117,15 +118,18 @@ class DcosCluster(product.Client):
     to_version      what the script makes of them; the same: another configuration
     script_seconds  how long the script takes between fetch and activation
     disks           nodes have rollpatch's state on a disk that can lose power
+    rollpatch       False: the cluster alone, which then needs no build
     """
 
     name = "demo"
 
     def __init__(self, rig, directory, masters=3, agents=2, public_agents=1, scenarios=None,
-                 from_version="2.1.0", to_version="2.1.1", script_seconds=0, disks=False):
+                 from_version="2.1.0", to_version="2.1.1", script_seconds=0, disks=False,
+                 rollpatch=True):
         self.rig = rig
         self.dir = str(directory)
         self.disks = disks
+        self.rollpatch = rollpatch
         self.from_version = from_version
         os.makedirs(f"{self.dir}/serve")
         counts = {"m": masters, "a": agents, "p": public_agents}
@@ -171,17 +175,19 @@ class DcosCluster(product.Client):
 
     def _prepare_bootstrap(self):
         host = self.bootstrap
+        host.write("/etc/systemd/system/bootstrap-nginx.service", NGINX_UNIT)
+        host.write("/etc/bootstrap-nginx.conf", product.NGINX.format(
+            dir="/run/bootstrap-nginx", address=BOOTSTRAP, root="/srv/serve"))
+        host.enable("bootstrap-nginx.service")
+        if not self.rollpatch:
+            return
         host.install_tree(product.installed_tree())
         host.write(
             "/etc/rollpatch/rollpatchd.yaml",
             f"cluster: {self.name}\nlisten: {BOOTSTRAP}:{product.PORT}\n",
         )
         host.write("/etc/systemd/system/rollpatchd.service.d/lab.conf", DAEMON_UNIT)
-        host.write("/etc/systemd/system/bootstrap-nginx.service", NGINX_UNIT)
-        host.write("/etc/bootstrap-nginx.conf", product.NGINX.format(
-            dir="/run/bootstrap-nginx", address=BOOTSTRAP, root="/srv/serve"))
         host.enable("rollpatchd.service")
-        host.enable("bootstrap-nginx.service")
 
     # ------------------------------------------------------------ life
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a real Mesos answered: templates of the stand-ins' answers, and their making.
 
-    captured.py CAPTURES   writes captured/*.json from a folder of captures
+`scripts/standin-check --update` writes captured/*.json from a folder of captures.
 
 master.json, agent.json, metrics.json: templates; addresses and paths of the captured processes
 became @IP@, @WORK_DIR@ and @ZK@. answers.json: status, headers and types of whole answers, by which
@@ -12,7 +12,6 @@ import copy
 import json
 import os
 import re
-import sys
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captured")
 PER_FRAMEWORK = "master/frameworks/"
@@ -200,21 +199,21 @@ def _expect_flags_of_dcos(body):
         body["flags"] = flags
 
 
-def keep_expectations(made):
-    """Write answers.json: one answer a line, each different body once."""
+def keep_expectations(made, kind="answers"):
+    """Write answers.json, or another: one answer a line, each different body once."""
     first, lines = {}, []
     for name, one in made.items():
         body = json.dumps(one.get("body"), sort_keys=True)
         known = first.setdefault(body, name)
         shown = one if known == name or len(body) < 100 else {**one, "body": {"same as": known}}
         lines.append(f"{json.dumps(name)}: {json.dumps(shown, sort_keys=True)}")
-    with open(f"{HERE}/answers.json", "w", encoding="utf-8") as file:
+    with open(f"{HERE}/{kind}.json", "w", encoding="utf-8") as file:
         file.write("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def kept_expectations():
+def kept_expectations(kind="answers"):
     """Read it."""
-    with open(f"{HERE}/answers.json", encoding="utf-8") as file:
+    with open(f"{HERE}/{kind}.json", encoding="utf-8") as file:
         made = json.load(file)
     for one in made.values():
         if isinstance(one.get("body"), dict) and "same as" in one["body"]:
@@ -222,16 +221,10 @@ def kept_expectations():
     return made
 
 
-def main():
+def make(captures):
     """Write all of them."""
-    captures = sys.argv[1]
-    os.makedirs(HERE, exist_ok=True)
     for name, made in [("metrics", _metrics), ("master", _master), ("agent", _agent)]:
         with open(f"{HERE}/{name}.json", "w", encoding="utf-8") as file:
             json.dump(made(captures), file, indent=1)
             file.write("\n")
     keep_expectations(expectations(captures))
-
-
-if __name__ == "__main__":
-    main()
