@@ -10,8 +10,10 @@ import time
 
 import pytest
 
-from dcos import DcosCluster, fetch, fetch_json, srvr_mode
+from dcos import URL, DcosCluster, fetch, fetch_json, srvr_mode
+from dcos_packages import Generation, make_script
 from rig import RigTimeout, wait_for
+from standin_lab import ask
 
 STATUS = "http://{}:8181/exhibitor/v1/cluster/status"
 RUNNER = "/opt/mesosphere/bin/dcos-check-runner"
@@ -59,16 +61,44 @@ def patch_by_hand(cluster, node, more="</dev/null", timeout=60):
     return node.host.run(["bash", "-c", command], check=False, timeout=timeout)
 
 
+@pytest.fixture(scope="module", name="patch_again")
+def fixture_patch_again(cluster):
+    """patch_again(node): another configuration of the same version, as often as one wants."""
+    masters = [node.address for node in cluster.of_role("master")]
+    generation = Generation(cluster.from_version, masters, URL, resolver="8.8.4.4")
+    generation.serve(f"{cluster.dir}/serve")
+    script = make_script(cluster.from_version, generation, URL, 0)
+
+    def patch(node):
+        node.host.write("/run/patch_again.sh", script)
+        return node.host.run(["bash", "/run/patch_again.sh"], check=False, timeout=60)
+
+    return patch
+
+
+def mesos(node):
+    """ADDRESS:PORT of its Mesos."""
+    return f"{node.address}:{5050 if node.role == 'master' else 5051}"
+
+
 def metrics(node):
     """Of its Mesos."""
-    port = 5050 if node.role == "master" else 5051
-    return fetch_json(f"http://{node.address}:{port}/metrics/snapshot?timeout=2secs")
+    return fetch_json(f"http://{mesos(node)}/metrics/snapshot?timeout=2secs")
 
 
 def mesos_version(node):
     """Of the process that answers."""
-    port = 5050 if node.role == "master" else 5051
-    return fetch_json(f"http://{node.address}:{port}/version")["version"]
+    return fetch_json(f"http://{mesos(node)}/version")["version"]
+
+
+def mesos_refuses(node):
+    """Nobody listens."""
+    return ask(mesos(node), "/health", timeout=1).error == "refused"
+
+
+def mesos_answers(node):
+    """Somebody does."""
+    return ask(mesos(node), "/health", timeout=1).status == 200
 
 
 def systemctl_show(node, unit):
@@ -87,6 +117,49 @@ def page_says_exhibitor_converged(node):
 def page_says_registered(node):
     """The metric of an agent is 1."""
     return metrics(node)["slave/registered"] == 1.0
+
+
+def page_says_back(cluster, node):
+    """The agent is in Mesos again."""
+    return node.address in cluster.active_agents()
+
+
+def page_says_recovered(node):
+    """The metric of a master is 1."""
+    return metrics(node)["registrar/log/recovered"] == 1.0
+
+
+def page_says_running(node):
+    """The unit dcos-mesos-master is up and running."""
+    shown = systemctl_show(node, "dcos-mesos-master.service")
+    return (shown["ActiveState"], shown["SubState"]) == ("active", "running")
+
+
+def page_says_version(node, version="1.10.0"):
+    """`mesos-master --version` prints what the release notes say."""
+    shown = node.host.run(["/opt/mesosphere/bin/mesos-master", "--version"]).stdout
+    return shown == f"mesos {version}\n"
+
+
+def page_says_replicated(node):
+    """ranges_underreplicated is 0 everywhere."""
+    head, *rows = cockroach_rows(node)
+    return {row[head.index("ranges_underreplicated")] for row in rows} == {"0"}
+
+
+def cockroach_rows(node):
+    """The header, and a list of cells for each node of the database."""
+    shown = node.host.run([
+        "/opt/mesosphere/bin/cockroach", "node", "status", "--ranges", "--insecure",
+        f"--host={node.address}",
+    ]).stdout
+    return [line.split("\t") for line in shown.splitlines()]
+
+
+def page_says_master_is_good(node):
+    """All that it asks of a master after the script."""
+    return (page_says_exhibitor_converged(node) and page_says_running(node)
+            and page_says_recovered(node) and page_says_version(node) and page_says_replicated(node))
 
 
 # ---------------------------------------------------------------- healthy
@@ -283,11 +356,7 @@ def test_the_check_runner_ends_as_the_real_one(cluster, words, status):
 
 def test_the_tenth_column_of_cockroach_is_another_one(cluster, sick):
     node = sick(cluster.node("m1"), {"cockroach": "underreplicated"})
-    shown = node.host.run([
-        "/opt/mesosphere/bin/cockroach", "node", "status", "--ranges", "--insecure",
-        f"--host={node.address}",
-    ]).stdout
-    head, *rows = [line.split("\t") for line in shown.splitlines()]
+    head, *rows = cockroach_rows(node)
     assert len(rows) == 3 and rows[0][head.index("ranges_underreplicated")] == "7"
     assert head[9] == "ranges"
     assert run_checks(node, "node-poststart", "cockroachdb_replication")[0] == 2
@@ -302,6 +371,82 @@ def test_a_unit_that_starts_again_and_again_passes_a_single_look(cluster, sick):
     wait_for(lambda: systemctl_show(node, "dcos-net.service")["SubState"] == "running", 10, "a good look")
     node.scenario()
     node.host.run(["systemctl", "restart", "dcos-net.service"])
+
+
+# ---------------------------------------------------------------- sick Mesos, after a patch
+# The script ends with 0 each time, and whatever else the page looks at is good at one moment.
+def test_a_slow_agent_is_registered_and_back_before_it_has_even_stopped(cluster, sick, patch_again):
+    node = sick(cluster.node("a1"), {"linger": 4, "after_patch": {"mesos_start_delay": 4}})
+    assert patch_again(node).returncode == 0
+    assert page_says_registered(node) and page_says_back(cluster, node)
+    wait_for(lambda: mesos_refuses(node), 10, "the slow start")
+    wait_for(lambda: mesos_answers(node), 15, "its end")
+
+
+def test_a_flapping_master_passes_every_check_once(cluster, sick, patch_again):
+    node = sick(follower(cluster), {"after_patch": {"mesos_flap": {"green": 6, "red": 3}}})
+    assert patch_again(node).returncode == 0
+    wait_for(lambda: mesos_answers(node), 15, "new Mesos")
+    wait_for(lambda: page_says_master_is_good(node), 5, "a good look")
+    wait_for(lambda: mesos_refuses(node), 10, "the red time")
+    assert page_says_running(node)
+    wait_for(lambda: page_says_master_is_good(node), 15, "another good look")
+
+
+def test_a_master_that_stays_down_is_up_and_running_with_the_right_version(cluster, sick, patch_again):
+    node = sick(follower(cluster), {"after_patch": {"mesos_down": True}})
+    assert patch_again(node).returncode == 0
+    wait_for(lambda: page_says_running(node), 20, "a running unit")
+    begin = systemctl_show(node, "dcos-mesos-master.service")["MainPID"]
+    wait_for(lambda: page_says_exhibitor_converged(node), 20, "a converged Exhibitor")
+    assert page_says_version(node) and page_says_replicated(node)
+    assert mesos_refuses(node) and page_says_running(node)
+    assert systemctl_show(node, "dcos-mesos-master.service")["MainPID"] == begin
+
+
+def test_an_agent_that_the_leader_refuses_is_registered_by_its_metric(cluster, sick, patch_again):
+    node = sick(cluster.node("a1"), {"after_patch": {"mesos_refused": True}})
+    assert patch_again(node).returncode == 0
+    leader = cluster.node(cluster.leader())
+    refusal = f"Refusing re-registration of agent at slave(1)@{mesos(node)}"
+    wait_for(lambda: refusal in leader.host.journal("dcos-mesos-master"), 20, "the refusal")
+    wait_for(lambda: page_says_registered(node), 10, "the metric")
+    assert not page_says_back(cluster, node)
+    assert page_says_registered(node)
+
+
+def test_masters_without_quorum_pass_every_check(cluster, sick):
+    masters = [sick(node, {"mesos_no_quorum": True}) for node in cluster.of_role("master")]
+    for node in masters:
+        node.host.run(["systemctl", "restart", "dcos-mesos-master.service"])
+
+    def leaders_health():
+        leader = cluster.node(cluster.leader())
+        return ask(mesos(leader), "/api/v1", method="POST", body={"type": "GET_HEALTH"})
+
+    wait_for(lambda: leaders_health().body == b"Master has not finished recovery", 20, "a leader")
+    for node in masters:
+        wait_for(lambda one=node: page_says_master_is_good(one), 20, f"a good look at {node.name}")
+    assert leaders_health().status == 503
+    assert cluster.active_agents() == []
+
+
+def test_a_master_of_another_version_passes_every_check(cluster, sick, patch_again):
+    node = sick(follower(cluster), {"after_patch": {"mesos_version": "1.9.1"}})
+    assert patch_again(node).returncode == 0
+    wait_for(lambda: mesos_answers(node) and mesos_version(node) == "1.9.1", 20, "new Mesos")
+    wait_for(lambda: page_says_master_is_good(node), 20, "a good look")
+    assert mesos_version(node) == "1.9.1"
+
+
+def test_an_agent_that_will_refuse_recovery_is_registered_and_back(cluster, sick, patch_again):
+    node = sick(cluster.node("a1"), {"linger": 4, "after_patch": {"mesos_refuse_recovery": True}})
+    assert patch_again(node).returncode == 0
+    assert page_says_registered(node) and page_says_back(cluster, node)
+    unit = "dcos-mesos-slave.service"
+    wait_for(lambda: int(systemctl_show(node, unit)["NRestarts"]) > 0, 25, "a loop of restarts")
+    assert "EXIT with status 1: Failed to perform recovery: " in node.host.journal(unit)
+    assert not page_says_back(cluster, node)
 
 
 # ---------------------------------------------------------------- the script
@@ -320,6 +465,7 @@ def test_a_positional_argument_makes_the_script_loop(cluster):
 def test_the_script_may_succeed_and_do_nothing(cluster, sick):
     node = sick(cluster.node("a2"), {"pkgpanda": "lies"})
     assert patch_by_hand(cluster, node).returncode == 0
+    assert page_says_registered(node) and page_says_back(cluster, node)
     assert node.version() == "2.1.0"
 
 

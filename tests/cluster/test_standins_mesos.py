@@ -301,6 +301,7 @@ def test_a_hung_master_accepts_and_never_answers(lab):
 def test_a_flapping_agent_is_green_red_and_green_again(lab):
     masters, (agent,) = start_cluster(lab)
     agent.scenario(flap={"green": 1, "red": 2})
+    assert agent.metric(REGISTERED) == 1.0
     wait_for(lambda: agent.ask("/health").error == "refused", 5, "red")
     wait_for(lambda: not is_active(masters[0], agent), 5, "inactive")
     wait_for(lambda: is_active(masters[0], agent), 10, "green again")
