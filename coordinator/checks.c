@@ -23,6 +23,8 @@
 const CheckRow check_rows[CHECK_COUNT] = {
         [CHECK_VERSION]      = { CHECK_VERSION,      "version",      ALL,     .after_step = true,
                                  .advice = "cat /opt/mesosphere/etc/dcos-version.json; ls /opt/mesosphere (on the node)" },
+        [CHECK_PACKAGES]     = { CHECK_PACKAGES,     "packages",     ALL,     .after_step = true,
+                                 .advice = "/opt/mesosphere/bin/dcos-shell pkgpanda active (on the node)" },
         [CHECK_UNITS]        = { CHECK_UNITS,        "units",        ALL,     .after_step = true, .before_others = true,
                                  .advice = "systemctl list-units 'dcos-*' --all (on the node)" },
         [CHECK_ZOOKEEPER]    = { CHECK_ZOOKEEPER,    "zookeeper",    MASTERS, .after_step = true, .before_others = true,

@@ -9,6 +9,7 @@
  */
 typedef enum CheckId {
         CHECK_VERSION,
+        CHECK_PACKAGES,
         CHECK_EXHIBITOR,
         CHECK_ZOOKEEPER,
         CHECK_MESOS_MASTER,

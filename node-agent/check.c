@@ -19,6 +19,7 @@ CheckKind check_kind(const char *name) {
                 { "mesos-agent",  CHECK_PROBE        },
                 { "mesos-leader", CHECK_PROBE_JOINED },
                 { "mesos-master", CHECK_PROBE        },
+                { "packages",     CHECK_PACKAGES     },
                 { "units",        CHECK_UNITS        },
                 { "version",      CHECK_VERSION      },
                 { "zookeeper",    CHECK_ZOOKEEPER    },

@@ -10,6 +10,7 @@ typedef enum CheckKind {
         CHECK_PROBE,        /* rollpatch-probe, one program a subject */
         CHECK_PROBE_JOINED, /* rollpatch-probe, one program for all subjects together */
         CHECK_JOURNAL,      /* the others without a program */
+        CHECK_PACKAGES,
         CHECK_UNITS,
         CHECK_VERSION,
         CHECK_ZOOKEEPER,

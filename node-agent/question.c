@@ -11,6 +11,7 @@
 #include "node-agent/helper.h"
 #include "node-agent/identity.h"
 #include "node-agent/journal-check.h"
+#include "node-agent/packages.h"
 #include "node-agent/port-question.h"
 #include "node-agent/sample-read.h"
 #include "node-agent/srvr.h"
@@ -500,11 +501,15 @@ static void read_version(Question *question) {
 
 static int on_turn(sd_event_source *source, void *userdata) {
         Question *question = ASSERT_PTR(userdata);
+        const Asker *asker = question->asker;
         Error error = {};
         int r = 1;
 
         if (question->kind == CHECK_VERSION) {
                 read_version(question);
+        } else if (question->kind == CHECK_PACKAGES) {
+                packages_ask(asker->options.journal, asker->options.root, asker->watch.step,
+                             question->samples);
         } else if (question->kind == CHECK_JOURNAL) {
                 r = read_journal(question, &error);
         }
@@ -572,6 +577,7 @@ static int ask(Question *question, Error *error) {
         case CHECK_ZOOKEEPER:
                 return ask_zookeeper(question, error);
         case CHECK_JOURNAL:
+        case CHECK_PACKAGES:
         case CHECK_VERSION:
                 return sd_event_source_set_enabled(question->turn, SD_EVENT_ON);
         case CHECK_STRANGER:

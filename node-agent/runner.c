@@ -184,7 +184,7 @@ static int check_start(Entry *entry, Error *error) {
         if (!systemd_bus_is_up(runner->options.bus))
                 return error_setf(error, ERROR_UNREACHABLE, "no connection to systemd");
 
-        return step_journal_check_script(runner->options.journal, &entry->record.stage, error);
+        return step_journal_load_script(runner->options.journal, &entry->record.stage, NULL, error);
 }
 
 void entry_looked(Entry *entry, const Error *error) {

@@ -9,6 +9,7 @@
 
 #include "common/text.h"
 #include "node-agent/helper.h"
+#include "node-agent/package-script.h"
 #include "node-agent/script.h"
 
 #define FETCH_TIMEOUT (2 * USEC_PER_MINUTE)
@@ -23,6 +24,19 @@ struct Fetch {
         void *userdata;
 };
 
+/* A script of which it cannot be said what it activates would take the node down and never be
+ * proven: better now than then. */
+static int check_packages(const char *script, size_t size, Error *error) {
+        auto_free PackageSet *packages = calloc(1, sizeof(*packages));
+        int r;
+
+        if (!packages)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        r = package_script_read(script, size, packages, error);
+        return r < 0 ? error_prefixf(error, "script") : 0;
+}
+
 static int judge(
                 Fetch *fetch,
                 int status,
@@ -31,13 +45,23 @@ static int judge(
                 char **ret,
                 Error *error) {
         AUTO(Json) *answer = NULL;
+        auto_free char *script = NULL;
         int r;
 
         r = helper_read_answer(status, output, size, &answer, error);
         if (r < 0)
                 return r;
 
-        return script_load(AT_FDCWD, fetch->path, &fetch->stage, ret, error);
+        r = script_load(AT_FDCWD, fetch->path, &fetch->stage, &script, error);
+        if (r < 0)
+                return r;
+
+        r = check_packages(script, (size_t) fetch->stage.size, error);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE(script);
+        return 0;
 }
 
 static void on_helper(

@@ -280,10 +280,11 @@ int step_journal_put_script(
         return fd < 0 ? fd : file_replace(fd, "script", data, size, 0500, error);
 }
 
-int step_journal_check_script(const StepJournal *journal, const Stage *stage, Error *error) {
+int step_journal_load_script(
+                const StepJournal *journal, const Stage *stage, char **ret, Error *error) {
         auto_close int fd = open_step(journal, stage->step, error);
 
-        return fd < 0 ? fd : script_load(fd, "script", stage, NULL, error);
+        return fd < 0 ? fd : script_load(fd, "script", stage, ret, error);
 }
 
 int step_journal_put_slot(StepJournal *journal, const char *step, uint64_t fence, Error *error) {

@@ -56,8 +56,10 @@ int step_journal_put_script(
                 const void *data,
                 size_t size,
                 Error *error);
-/* Whether the script on disk still is the one that was staged. */
-int step_journal_check_script(const StepJournal *journal, const Stage *stage, Error *error);
+/* Whether the script on disk still is the one that was staged, and it; the caller frees `ret`,
+ * which may be NULL. */
+int step_journal_load_script(
+                const StepJournal *journal, const Stage *stage, char **ret, Error *error);
 
 int step_journal_put_slot(StepJournal *journal, const char *step, uint64_t fence, Error *error);
 

@@ -3,16 +3,14 @@
 
 #include "node-agent/check.h"
 
-/* Which DC/OS is active on this node, by its own files: version, packages, and whether an
- * activation is under way. */
+/* Which DC/OS this node has, by its own files, and whether an activation is under way. Which
+ * packages are active: packages.h. */
+
+#define INSTALL_PROGRESS "/opt/mesosphere/install_progress"
 
 typedef struct VersionFacts {
         char version[VERSION_MAX]; /* empty: cannot be read, as it is during an activation */
-        bool has_packages;         /* the directory of active packages is there */
-        size_t packages;
-        size_t packages_missing; /* active, and not on the disk */
         bool install_progress;
-        char ids[EVIDENCE_MAX]; /* of the active packages, one a line */
 } VersionFacts;
 
 /* `root` is "/" but in tests. */

@@ -207,7 +207,7 @@ typedef struct WatchItem {
 typedef struct Watch {
         uint64_t epoch;
         uint64_t serial;           /* of this list */
-        char step[STEP_ID_MAX];    /* what `units`, `journal` and `version` look from; or empty */
+        char step[STEP_ID_MAX];    /* what most checks look from; or empty */
         char version[VERSION_MAX]; /* what `version` wants; or empty */
         uint64_t masters;          /* how many masters there are; 0: not known */
         uint64_t refresh;          /* number of a person's wish to see it now; 0: none */

@@ -20,6 +20,7 @@ STANDINS = f"{HERE}/standins"
 MESOS_VERSIONS = {"2.1.0": "1.10.0", "2.1.1": "1.10.1", "2.1.2": "1.10.1", "2.2.0": "1.11.0"}
 WITHOUT_BLOCK = ("1.", "2.0.", "2.1.0", "2.1.1")  # whose scripts only queue the units
 ROLES = {"master": "master", "agent": "slave", "public": "slave_public"}  # files in roles/
+SETUP = ("dcos-config", "dcos-metadata")  # made of config.yaml, and of one id
 NOT_CHECKS = "dcos-checks-poststart"  # which is failed whenever a check fails
 POSTSTART = {  # {name: (description, arguments of dcos-checks, time-out, roles)}
     "components_master": (
@@ -184,18 +185,24 @@ def _contents(version, masters, bootstrap_url, resolver):
 
 
 # ---------------------------------------------------------------- one generation
+def _digest(*packages):
+    digest = hashlib.sha1()
+    for files in packages:
+        for path, data in sorted(files.items()):
+            digest.update(b"%s\0%d\0%s" % (path.encode(), len(data), data))
+    return digest.hexdigest()
+
+
 class Generation:
     """What one run of the generator makes. `packages` is {id: {path: content}}."""
 
     def __init__(self, version, masters, bootstrap_url, resolver="8.8.8.8"):
         self.version = version
         self.packages = {}
-        for name, files in _contents(version, masters, bootstrap_url, resolver).items():
-            digest = hashlib.sha1()
-            for path, data in sorted(files.items()):
-                digest.update(b"%s\0%d\0%s" % (path.encode(), len(data), data))
-            setup = "setup_" if name in ("dcos-config", "dcos-metadata") else ""
-            self.packages[f"{name}--{setup}{digest.hexdigest()}"] = files
+        contents = _contents(version, masters, bootstrap_url, resolver)
+        setup = f"setup_{_digest(*(contents[name] for name in SETUP))}"
+        for name, files in contents.items():
+            self.packages[f"{name}--{setup if name in SETUP else _digest(files)}"] = files
 
     @property
     def ids(self):

@@ -200,6 +200,18 @@ static void test_what_begins_with_no_interpreter_is_refused(void **state) {
         assert_refused(lab, "script begins with '?ELF', want '#!'");
 }
 
+/* It would take the node down, and nobody could say afterwards whether it did what it should. */
+static void test_a_script_of_which_the_packages_cannot_be_told_is_refused(void **state) {
+        static const char script[] = "#!/bin/sh\npkgpanda activate $IDS\n";
+        Lab *lab = *state;
+
+        lab->stage.size = strlen(script);
+        digest_bytes(script, strlen(script), lab->stage.sha256);
+        put_probe(lab, COPY);
+        put_served(lab, script, strlen(script));
+        assert_refused(lab, "script: line 2: '$IDS' is no package id");
+}
+
 static void test_a_file_that_is_no_plain_file_is_refused(void **state) {
         Lab *lab = *state;
 
@@ -357,6 +369,7 @@ int main(void) {
                 LAB_TEST(test_a_script_of_another_content_is_refused),
                 LAB_TEST(test_a_page_is_told_from_a_script),
                 LAB_TEST(test_what_begins_with_no_interpreter_is_refused),
+                LAB_TEST(test_a_script_of_which_the_packages_cannot_be_told_is_refused),
                 LAB_TEST(test_a_file_that_is_no_plain_file_is_refused),
                 LAB_TEST(test_a_probe_that_brings_nothing_is_an_error),
                 LAB_TEST(test_a_script_that_is_too_big_is_not_even_fetched),

@@ -458,13 +458,13 @@ static void test_a_script_that_was_changed_is_noticed(void **state) {
         path_of(place, "script", path);
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0500);
-        assert_int_equal(step_journal_check_script(place->journal, &stage, NULL), 0);
+        assert_int_equal(step_journal_load_script(place->journal, &stage, NULL, NULL), 0);
 
         put_file(place, "script", "#!/bin/sh ");
-        assert_true(step_journal_check_script(place->journal, &stage, &error) < 0);
+        assert_true(step_journal_load_script(place->journal, &stage, NULL, &error) < 0);
         assert_non_null(strstr(error.text, "sha256"));
         assert_int_equal(unlink(path), 0);
-        assert_true(step_journal_check_script(place->journal, &stage, NULL) < 0);
+        assert_true(step_journal_load_script(place->journal, &stage, NULL, NULL) < 0);
 }
 
 static OutputPiece read_output(

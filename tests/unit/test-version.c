@@ -33,18 +33,7 @@ static void make(const Node *node, const char *name, const char *text) {
                 (void) mkdir(path, 0755);
                 *slash = '/';
         }
-        if (text) {
-                assert_int_equal(file_replace(AT_FDCWD, path, text, strlen(text), 0644, NULL), 0);
-        } else {
-                assert_int_equal(mkdir(path, 0755), 0);
-        }
-}
-
-static void make_link(const Node *node, const char *name, const char *target) {
-        char path[256];
-
-        (void) text_format(path, sizeof(path), "%s/%s", node->root, name);
-        assert_int_equal(symlink(target, path), 0);
+        assert_int_equal(file_replace(AT_FDCWD, path, text, strlen(text), 0644, NULL), 0);
 }
 
 static int setup(void **state) {
@@ -54,10 +43,6 @@ static int setup(void **state) {
         (void) text_copy(node->root, sizeof(node->root), "/tmp/test-version-XXXXXX");
         assert_non_null(mkdtemp(node->root));
         make(node, "opt/mesosphere/etc/dcos-version.json", "{\n  \"version\": \"2.1.1\"\n}\n");
-        make(node, "opt/mesosphere/active", NULL);
-        make(node, "opt/mesosphere/packages/mesos--1a2b", NULL);
-        make_link(node, "opt/mesosphere/active/mesos", "/opt/mesosphere/packages/mesos--1a2b");
-        make_link(node, "opt/mesosphere/active/java", "/opt/mesosphere/packages/java--3c4d");
         *state = node;
         return 0;
 }
@@ -66,11 +51,6 @@ static int remove_node(void **state) {
         static const char *const names[] = {
                 "opt/mesosphere/etc/dcos-version.json",
                 "opt/mesosphere/install_progress",
-                "opt/mesosphere/active/mesos",
-                "opt/mesosphere/active/java",
-                "opt/mesosphere/packages/mesos--1a2b",
-                "opt/mesosphere/packages",
-                "opt/mesosphere/active",
                 "opt/mesosphere/etc",
                 "opt/mesosphere",
                 "opt",
@@ -104,15 +84,12 @@ static uint64_t number(const Sample *sample, const char *name) {
         return value;
 }
 
-static void test_the_wanted_version_passes_and_packages_are_told(void **state) {
+static void test_the_wanted_version_passes(void **state) {
         Sample sample = ask(*state, "2.1.1");
 
         assert_int_equal(sample.verdict, VERDICT_PASS);
         assert_string_equal(sample_text(&sample, "version"), "2.1.1");
-        assert_int_equal(number(&sample, "packages"), 2);
-        assert_int_equal(number(&sample, "packages_missing"), 1);
         assert_int_equal(number(&sample, "install_progress"), 0);
-        assert_non_null(strstr(sample.evidence, "mesos--1a2b\n"));
 }
 
 static void test_another_version_fails_and_says_seen_and_wanted(void **state) {
@@ -142,7 +119,6 @@ static void test_half_an_activation_is_unknown_whatever_the_version(void **state
 static void test_what_is_away_during_an_activation_is_unknown(void **state) {
         const Node *node = *state;
         char path[256], away[256];
-        uint64_t packages;
         Sample sample;
 
         (void) text_format(path, sizeof(path), "%s/opt/mesosphere/etc", node->root);
@@ -155,7 +131,6 @@ static void test_what_is_away_during_an_activation_is_unknown(void **state) {
 
         sample = ask(&(Node) { "/nowhere" }, "2.1.1");
         assert_int_equal(sample.verdict, VERDICT_UNKNOWN);
-        assert_false(sample_number(&sample, "packages", &packages));
 }
 
 static void test_the_start_of_a_process_is_read_whatever_its_name(void **state) {
@@ -183,7 +158,7 @@ static void test_one_s_own_start_lies_in_the_past(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_the_wanted_version_passes_and_packages_are_told),
+                TEST(test_the_wanted_version_passes),
                 TEST(test_another_version_fails_and_says_seen_and_wanted),
                 TEST(test_without_a_wanted_version_it_is_not_checked),
                 TEST(test_half_an_activation_is_unknown_whatever_the_version),
