@@ -181,16 +181,18 @@ static void send_watch(Coordinator *c, size_t index, usec_t now) {
         const Node *node = &c->state->nodes[index];
         NodeFacts *facts = &c->facts.nodes[index];
         Message message = { .kind = MESSAGE_WATCH };
+        bool is_new;
 
         if (facts->greeted == 0 || node->epoch != c->state->epoch || c->state->deposed_by)
                 return;
 
         checks_watch(c->state, &c->facts, index, now, &message.watch);
-        if (message.watch.serial == facts->watching ||
-            (message.watch.serial == facts->watch && span_sub(now, facts->watch_at) < WATCH_REPEAT))
+        is_new = message.watch.serial != facts->watch;
+        facts->watch = message.watch.serial;
+        if (facts->watching == facts->watch ||
+            (!is_new && span_sub(now, facts->watch_at) < WATCH_REPEAT))
                 return;
 
-        facts->watch = message.watch.serial;
         facts->watch_at = now;
         (void) endpoint_send(c->endpoint, node->name, &message);
 }

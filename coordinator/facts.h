@@ -26,7 +26,7 @@ typedef struct NodeFacts {
         Why unwell;             /* why it is not healthy, or not proven while that is wanted */
         usec_t watch_at;
         usec_t told_at;    /* when it was last told how often to speak */
-        uint64_t watch;    /* serial of the newest list of questions sent to it */
+        uint64_t watch;    /* serial of the list of questions that it is to have */
         uint64_t watching; /* serial that it says it has */
         uint64_t refresh; /* the newest wish of a person to have it asked at once; 0: none lately */
         usec_t refresh_since;

@@ -413,6 +413,13 @@ bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now
                         return false;
         }
 
+        /* What it answers to an older list was compared with nothing, or with another step. */
+        if (facts->nodes[index].watching != facts->nodes[index].watch) {
+                why_setf(ret_why, "rollpatch status",
+                         "%s: it has not taken over what it is asked since its step", node->name);
+                return false;
+        }
+
         if (node->role != ROLE_MASTER)
                 return member_is_new(state, facts, index, now, ret_why);
 

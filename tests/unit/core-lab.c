@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/text.h"
+#include "coordinator/health.h"
 
 #define WALL (1790000000 * USEC_PER_SEC)
 
@@ -377,6 +378,28 @@ void lab_ready(Lab *lab, const char *name, char nonce) {
                         message.ready.step, sizeof(message.ready.step),
                         lab_node(lab, name)->step.id);
         (void) lab_hear(lab, name, &message);
+}
+
+void lab_sample(Lab *lab, const char *name, const Sample *sample) {
+        size_t subject;
+
+        (void) health_hear(lab->state, &lab->facts, place(lab, name), sample, lab->now, &subject);
+}
+
+void lab_look(Lab *lab, const char *name, const char *version, Verdict packages) {
+        Sample said = {
+                .check = "version",
+                .texts = { { .name = "version" } },
+                .text_count = version[0] ? 1 : 0,
+                .reason = "the version of DC/OS cannot be read",
+        };
+
+        (void) text_copy(said.texts[0].text, sizeof(said.texts[0].text), version);
+        lab_sample(lab, name, &said);
+        said = (Sample) { .check = "packages", .verdict = packages };
+        if (packages != VERDICT_PASS)
+                (void) text_copy(said.reason, sizeof(said.reason), "so the node says");
+        lab_sample(lab, name, &said);
 }
 
 bool lab_order(Lab *lab, const char *name, Message *ret) {

@@ -14,193 +14,134 @@
 #include "common/text.h"
 #include "tests/unit/core-lab.h"
 
-/* m1 has failed and is to be tried again; m2 and m3 answer once a second, exhibitor included. While
- * m1 is bad nobody can pass what counts all three, so what they say must be enough. */
+/* The gate of m1, the only master of its cluster, after its step. */
 
-#define MASTERS 3
-#define SEC     USEC_PER_SEC
+#define WELL_CHECKS 9
 
-static const char *const names[] = { "m1", "m2", "m3" };
-static const char *const others[] = { "m2", "m3" };
+static const Sample well[WELL_CHECKS] = {
+        { .check = "version", .verdict = VERDICT_PASS },
+        { .check = "packages", .verdict = VERDICT_PASS },
+        { .check = "units", .verdict = VERDICT_PASS },
+        { .check = "zookeeper",
+          .verdict = VERDICT_PASS,
+          .texts = { { "mode", "standalone" } },
+          .text_count = 1 },
+        { .check = "exhibitor", .verdict = VERDICT_PASS },
+        { .check = "mesos-master",
+          .verdict = VERDICT_PASS,
+          .numbers = { { "elected", 1 } },
+          .number_count = 1,
+          .texts = { { "leader", "10.0.0.1:5050" } },
+          .text_count = 1 },
+        { .check = "mesos-leader",
+          .verdict = VERDICT_PASS,
+          .numbers = { { "health", 1 } },
+          .number_count = 1 },
+        { .check = "journal", .verdict = VERDICT_PASS },
+        { .check = "check-runner", .verdict = VERDICT_PASS },
+};
 
-typedef struct Answer {
-        const char *check;
-        Verdict verdict;
-        const char *number; /* NULL: none */
-        uint64_t value;
-} Answer;
-
-/* --- answers --- */
-
-static void add_number(Sample *sample, const char *name, uint64_t value) {
-        SampleNumber *number = &sample->numbers[sample->number_count++];
-
-        number->value = value;
-        assert_true(text_copy(number->name, sizeof(number->name), name));
-}
-
-/* What a good master says while m1 does not serve. */
-static Sample make_sample(const char *check) {
-        Sample sample = { .verdict = VERDICT_PASS };
-
-        assert_true(text_copy(sample.check, sizeof(sample.check), check));
-        if (strcmp(check, "exhibitor") == 0) {
-                sample.verdict = VERDICT_FAIL;
-                add_number(&sample, "listed", MASTERS);
-                add_number(&sample, "serving", MASTERS - 1);
-        } else if (strcmp(check, "mesos-master") == 0) {
-                sample.verdict = VERDICT_FAIL;
-                add_number(&sample, "recovered", 1);
-                sample.text_count = 1;
-                sample.texts[0] = (SampleText) { "leader", "10.0.0.2:5050" };
-        }
-
-        return sample;
-}
-
-static void hear(Lab *lab, const char *name, const Sample *sample) {
-        size_t node = (size_t) (lab_node(lab, name) - lab->state->nodes);
-        size_t subject;
-
-        (void) health_hear(lab->state, &lab->facts, node, sample, lab->now, &subject);
-}
-
-static void hear_good(Lab *lab, const char *name) {
-        static const char *const checks[] = { "exhibitor", "zookeeper", "mesos-master", "units" };
-
-        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
-                Sample sample = make_sample(checks[i]);
-
-                hear(lab, name, &sample);
-        }
-}
-
-/* One more second; `missing` (may be NULL) says nothing. */
-static void pass_second(Lab *lab, const char *missing) {
-        lab_pass(lab, SEC);
-        for (size_t i = 0; i < ELEMENTSOF(others); i++) {
-                if (!missing || strcmp(others[i], missing) != 0)
-                        hear_good(lab, others[i]);
-        }
-
-        health_judge(lab->state, &lab->facts, lab->now);
-        (void) lab_turn(lab);
-}
-
-/* --- the lab --- */
-
-static Lab *lab_with_a_retry(void) {
+static Lab *lab_verifying(void) {
         Lab *lab = lab_new();
+        const char *name = "m1";
 
-        lab_join_masters(lab, MASTERS);
-        lab_run(lab, names, MASTERS, false);
-        for (size_t i = 0; i < MASTERS; i++)
-                lab_lead(lab, names[i], STEP_STAGED);
-
+        lab_join_masters(lab, 1);
         lab_healthy(lab, true);
-        (void) lab_turn(lab);
-        lab_lead(lab, "m1", STEP_STARTED);
-        (void) lab_report(lab, "m1", NODE_STEP_ENDED, lab_node(lab, "m1")->step.fence, 1);
-        lab_retry(lab, "m1");
-        lab->blind = true;
-        health_judge(lab->state, &lab->facts, lab->now); /* nobody has answered yet */
-        lab_operate(lab, RUN_EVENT_RESUMED);
-        lab_lead(lab, "m1", STEP_STAGED);
+        lab_run(lab, &name, 1, true);
+        lab_lead(lab, name, STEP_VERIFYING);
         return lab;
 }
 
-static bool is_let_through(const Lab *lab) {
-        return lab_node(lab, "m1")->step.slot;
-}
+/* For so long everything answers that it is well, but one check says something else. */
+static void answer(Lab *lab, usec_t span, const char *odd, Verdict verdict) {
+        for (usec_t end = lab->now + span; lab->now <= end; lab_pass(lab, USEC_PER_SEC)) {
+                for (size_t i = 0; i < WELL_CHECKS; i++) {
+                        Sample sample = well[i];
 
-/* How many seconds until m1 may go down again. */
-static unsigned wait_slot(Lab *lab) {
-        for (unsigned seconds = 1; seconds <= 200; seconds++) {
-                pass_second(lab, NULL);
-                if (is_let_through(lab))
-                        return seconds;
-        }
-
-        fail_msg("never: %s", lab->why.text);
-        return 0;
-}
-
-static void pass_many(Lab *lab, unsigned seconds) {
-        for (unsigned i = 0; i < seconds; i++)
-                pass_second(lab, NULL);
-}
-
-/* --- tests --- */
-
-static void test_a_retry_waits_until_the_others_were_well_over_the_dwell(void **state) {
-        AUTO(Lab) *lab = lab_with_a_retry();
-
-        assert_int_equal(lab_node(lab, "m1")->step.attempt, 2);
-        assert_int_equal(wait_slot(lab), 61);
-}
-
-/* Each of them looks well at most moments, and in none of them for long. */
-static void test_a_master_that_flaps_lets_no_retry_through(void **state) {
-        static const Answer flaps[] = {
-                { "exhibitor", VERDICT_FAIL, "serving", MASTERS - 2 },
-                { "exhibitor", VERDICT_FAIL, "listed", MASTERS - 1 },
-                { "exhibitor", VERDICT_UNKNOWN, NULL, 0 },
-                { "mesos-master", VERDICT_FAIL, "recovered", 0 },
-                { "mesos-master", VERDICT_UNKNOWN, NULL, 0 },
-                { "zookeeper", VERDICT_FAIL, NULL, 0 },
-                { "units", VERDICT_UNKNOWN, NULL, 0 },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(flaps); i++) {
-                AUTO(Lab) *lab = lab_with_a_retry();
-                Sample flap = make_sample(flaps[i].check);
-
-                flap.verdict = flaps[i].verdict;
-                for (size_t j = 0; flaps[i].number && j < flap.number_count; j++) {
-                        if (strcmp(flap.numbers[j].name, flaps[i].number) == 0)
-                                flap.numbers[j].value = flaps[i].value;
+                        if (strcmp(sample.check, odd) == 0) {
+                                sample.verdict = verdict;
+                                (void) text_copy(sample.reason, sizeof(sample.reason), "odd");
+                        }
+                        lab_sample(lab, "m1", &sample);
                 }
-
-                for (unsigned round = 0; round < 12; round++) {
-                        pass_many(lab, 25);
-                        hear(lab, others[i % ELEMENTSOF(others)], &flap);
-                        if (is_let_through(lab))
-                                fail_msg("%s flaps, and m1 was let through", flaps[i].check);
-                }
-
-                assert_true(wait_slot(lab) > 25);
         }
 }
 
-static void test_a_master_that_is_silent_for_a_while_lets_no_retry_through(void **state) {
-        AUTO(Lab) *lab = lab_with_a_retry();
+static void expect(const Lab *lab, bool holds, const char *part) {
+        Why why = {};
+        bool held = gate_holds(lab->state, &lab->facts, 0, lab->now, &why);
 
-        for (unsigned round = 0; round < 6; round++) {
-                pass_many(lab, 25);
-                for (unsigned i = 0; i < 16; i++)
-                        pass_second(lab, "m3");
-                assert_false(is_let_through(lab));
-        }
-
-        assert_int_equal(wait_slot(lab), 61);
+        if (held != holds || !strstr(why.text, part))
+                fail_msg("%s: '%s', want '%s'", held ? "holds" : "does not hold", why.text, part);
 }
 
-static void test_a_leader_that_changes_begins_the_dwell_anew(void **state) {
-        AUTO(Lab) *lab = lab_with_a_retry();
-        Sample other = make_sample("mesos-master");
+static void test_a_patched_master_is_proven_when_all_has_been_well_for_the_dwell(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
 
-        pass_many(lab, 55);
-        other.texts[0] = (SampleText) { "leader", "10.0.0.3:5050" };
-        hear(lab, "m2", &other);
-        assert_int_equal(wait_slot(lab), 61);
+        answer(lab, 55 * USEC_PER_SEC, "", VERDICT_PASS);
+        expect(lab, false, "has been good for 55s of 1min");
+        answer(lab, 10 * USEC_PER_SEC, "", VERDICT_PASS);
+        expect(lab, true, "");
+}
+
+static void test_no_check_may_fail_be_unknown_or_silent(void **state) {
+        for (size_t i = 0; i < WELL_CHECKS; i++) {
+                const char *check = well[i].check;
+                AUTO(Lab) *lab = lab_verifying();
+
+                if (strcmp(check, "mesos-leader") == 0)
+                        continue; /* counts by what it says, see cluster_is_well() */
+
+                answer(lab, 65 * USEC_PER_SEC, check, VERDICT_FAIL);
+                expect(lab, false, check);
+                answer(lab, USEC_PER_SEC, check, VERDICT_UNKNOWN);
+                expect(lab, false, check);
+                window_reset(&lab->facts.nodes[0].health->windows[check_find(&well[i])->id]);
+                expect(lab, false, "has not been answered yet");
+        }
+}
+
+/* Packages that are not those of the script: named, whatever the version says. */
+static void test_the_right_version_with_other_packages_is_not_proven(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+
+        answer(lab, 65 * USEC_PER_SEC, "packages", VERDICT_FAIL);
+        expect(lab, false, "m1: packages: odd");
+}
+
+static void test_what_has_nothing_to_be_compared_with_keeps_nobody_waiting(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+
+        answer(lab, 65 * USEC_PER_SEC, "packages", VERDICT_NOT_APPLICABLE);
+        expect(lab, true, "");
+}
+
+/* A list from before its step wants no version and no packages: "nothing to compare with" is its
+ * answer for ever. */
+static void test_answers_to_a_list_from_before_the_step_prove_nothing(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+        Message heartbeat = { .kind = MESSAGE_HEARTBEAT, .heartbeat = { .watch = 6 } };
+
+        lab_facts(lab, "m1")->watch = 7;
+        answer(lab, 65 * USEC_PER_SEC, "packages", VERDICT_NOT_APPLICABLE);
+        expect(lab, false, "m1: it has not taken over what it is asked since its step");
+        (void) lab_hear(lab, "m1", &heartbeat);
+        expect(lab, false, "m1: it has not taken over what it is asked since its step");
+
+        heartbeat.heartbeat.watch = 7;
+        lab->blind = true;
+        (void) lab_hear(lab, "m1", &heartbeat);
+        expect(lab, true, "");
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_a_retry_waits_until_the_others_were_well_over_the_dwell),
-                cmocka_unit_test(test_a_master_that_flaps_lets_no_retry_through),
-                cmocka_unit_test(test_a_master_that_is_silent_for_a_while_lets_no_retry_through),
-                cmocka_unit_test(test_a_leader_that_changes_begins_the_dwell_anew),
+                cmocka_unit_test(
+                                test_a_patched_master_is_proven_when_all_has_been_well_for_the_dwell),
+                cmocka_unit_test(test_no_check_may_fail_be_unknown_or_silent),
+                cmocka_unit_test(test_the_right_version_with_other_packages_is_not_proven),
+                cmocka_unit_test(test_what_has_nothing_to_be_compared_with_keeps_nobody_waiting),
+                cmocka_unit_test(test_answers_to_a_list_from_before_the_step_prove_nothing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
