@@ -158,6 +158,22 @@ static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
         }
 }
 
+/* An agent whose step has ended badly is asked what it has, so that a retry can look first. */
+static bool is_asked(const State *state, const Facts *facts, size_t index) {
+        const Node *node = &state->nodes[index];
+
+        return node->role == ROLE_MASTER || agent_is_looked_at(state, index) ||
+               agent_is_wished_for(state, facts, index) ||
+               (state_has_open_run(state) && step_state_is_bad(node->step.state));
+}
+
+/* What the checks look from is what this node has run, or may have: of a failed step a restored log
+ * knows the fence alone. */
+static bool may_have_run(const Step *step) {
+        return step->started_at || step->state == STEP_VERIFYING || step->state == STEP_DONE ||
+               (step_state_is_bad(step->state) && step->fence > 0);
+}
+
 /* FNV-1a over the whole struct, whose unused bytes are all zero; 53 bits, as whole numbers in JSON
  * are. */
 static uint64_t serial_of(const Watch *watch) {
@@ -168,11 +184,6 @@ static uint64_t serial_of(const Watch *watch) {
                 hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
 
         return (hash & JSON_NUMBER_MAX) | 1;
-}
-
-/* What the checks look from: only what this node has really run. */
-static bool has_run(const Step *step) {
-        return step->started_at || step->state == STEP_VERIFYING || step->state == STEP_DONE;
 }
 
 void checks_watch(const State *state, const Facts *facts, size_t index, usec_t now, Watch *ret) {
@@ -187,13 +198,12 @@ void checks_watch(const State *state, const Facts *facts, size_t index, usec_t n
 
         watch.refresh = facts->nodes[index].refresh;
 
-        if (node->role == ROLE_MASTER || agent_is_looked_at(state, index) ||
-            agent_is_wished_for(state, facts, index))
+        if (is_asked(state, facts, index))
                 watch_node(state, node, &watch);
         if (node->role == ROLE_MASTER && health_leader(state, facts, now) == index)
                 watch_leader(state, facts, &watch);
 
-        if (has_run(&node->step)) {
+        if (may_have_run(&node->step)) {
                 (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
                 (void) text_copy(watch.version, sizeof(watch.version), state->run.made.to);
         }

@@ -12,6 +12,7 @@
 #include "coordinator/judge.h"
 #include "coordinator/operator-request.h"
 #include "coordinator/plan.h"
+#include "coordinator/retry.h"
 
 int request_exit(ErrorCode code) {
         if (code == ERROR_INVALID || code == ERROR_TOO_BIG)
@@ -426,14 +427,13 @@ static Event make_step_event(
         return event;
 }
 
-/* Looks first: a node that has the wanted version already is only judged again, never patched
+/* Looks first: a node that has what the run wants already is only judged again, never patched
  * again; one of which that cannot be said is left alone. */
 static int verb_retry(Request *request) {
-        const EventRunMade *made = &request->state->run.made;
         const Node *node;
         char reason[REASON_MAX];
         char outcome[REASON_MAX];
-        bool patched;
+        RetryChoice choice;
         Why why = {};
         Event event;
         int r;
@@ -449,25 +449,21 @@ static int verb_retry(Request *request) {
                                 enum_name(&step_state_names, node->step.state));
         }
 
-        if (!retry_is_safe(request->state, coordinator_get_facts(request->coordinator),
-                           (size_t) (node - request->state->nodes), clock_boottime(), &why)) {
-                return refuse(request, ERROR_BLOCKED, "%s%s%s", why.text,
-                              why.advice[0] ? "; try: " : "", why.advice);
-        }
-
-        patched = strcmp(made->from, made->to) != 0 && strcmp(node->dcos_version, made->to) == 0;
-        if (!patched && strcmp(node->dcos_version, made->from) != 0) {
-                return refuse(request, ERROR_UNSAFE,
-                              "%s has DC/OS '%s', neither %s nor %s: a person must look at it first",
-                              node->name, node->dcos_version, made->from, made->to);
+        choice = retry_choose(
+                        request->state, coordinator_get_facts(request->coordinator),
+                        (size_t) (node - request->state->nodes), clock_boottime(), &why);
+        if (choice == RETRY_BLOCKED || choice == RETRY_UNSAFE) {
+                return refuse(request, choice == RETRY_BLOCKED ? ERROR_BLOCKED : ERROR_UNSAFE,
+                              "%s%s%s", why.text, why.advice[0] ? "; try: " : "", why.advice);
         }
 
         event = make_step_event(
-                        request, node, patched ? STEP_EVENT_RECHECKED : STEP_EVENT_RETRIED, reason);
+                        request, node,
+                        choice == RETRY_JUDGE ? STEP_EVENT_RECHECKED : STEP_EVENT_RETRIED, reason);
         (void) text_format(
                         outcome, sizeof(outcome), "%s: %s; then: rollpatch resume", node->name,
-                        patched ? "has the new version already, only judged again"
-                                : "will be patched again, as a new attempt");
+                        choice == RETRY_JUDGE ? "has what the run wants already, only judged again"
+                                              : "will be patched again, as a new attempt");
         return act(request, node->name, reason, outcome, &event);
 }
 

@@ -84,6 +84,10 @@ def node_of(cluster, name):
     return next(n for n in cluster.ask("status")["nodes"] if n["name"] == name)
 
 
+def verdicts(cluster, name):
+    return {check["id"]: check["verdict"] for check in node_of(cluster, name)["checks"]}
+
+
 def wait_state(cluster, *states, timeout=120):
     def arrived():
         run = run_of(cluster)
@@ -144,7 +148,7 @@ def test_an_agent_that_is_never_registered_fails_by_name_and_counts_against_the_
     failed = [n for n in cluster.ask("status")["nodes"] if n.get("state") == "failed"]
     assert [n["name"] for n in failed] == ["a1"]
     assert "mesos-leader" in failed[0]["message"] and "not active" in failed[0]["message"]
-    own = {check["id"]: check["verdict"] for check in node_of(cluster, "a1")["checks"]}
+    own = verdicts(cluster, "a1")
     assert own["mesos-agent"] == "pass", "the page's own check is fooled, the leader's word is not"
     assert "1 agent" in run["why"]
     assert cluster.executions("a2") == 0
@@ -281,3 +285,94 @@ def test_a_node_cut_off_between_slot_and_start_does_not_start_on_an_old_gate(clu
         ["sh", "-c", "journalctl -u rollpatch-agent | grep -c -i -E 'refused|declined'"],
         check=False).stdout.strip() not in ("", "0"), 60, "the late order to be refused")
     assert sum(map(cluster.executions, MASTERS)) == 0
+
+
+# ---------------------------------------------------------------- which packages are active
+def only_one_patched(cluster):
+    (first,) = [name for name in MASTERS if cluster.executions(name)]
+    return first
+
+
+def package(generation, name):
+    return next(each for each in generation.ids if each.startswith(f"{name}--"))
+
+
+def retry(cluster, name):
+    """As soon as the node has said what it has since its step went wrong."""
+    return wait_for(lambda: unless_blocked(cluster.cli("retry", name, "--reason", "a test")), 30,
+                    "a retry that is not blocked")
+
+
+def unless_blocked(done):
+    return done if done.returncode != 3 else None
+
+
+def retry_and_resume(cluster, name, part):
+    done = retry(cluster, name)
+    assert done.returncode == 0 and part in done.stdout, done
+    resumed = cluster.cli("resume")
+    assert resumed.returncode == 0, resumed.stderr
+    return wait_state(cluster, "finished", "halted")
+
+
+def test_exit_0_and_the_new_version_with_an_old_package_do_not_pass(cluster):
+    for name in MASTERS:
+        cluster.node(name).scenario({"pkgpanda_keeps": ["dcos-config"]})
+    start(cluster, timeouts_master="40s")
+    run = wait_state(cluster, "halted")
+    first = only_one_patched(cluster)
+    node = cluster.node(first)
+    assert node.version() == "2.1.1"
+    assert f"{first}: packages: " in run["why"], run
+    assert f"missing: {package(cluster.target, 'dcos-config')}" in run["why"]
+    assert f"not wanted: {package(cluster.installed, 'dcos-config')}" in run["why"]
+    (failed,) = [step for step in cluster.ask("report")["steps"] if step["state"] == "failed"]
+    assert (failed["node"], failed["exit_status"]) == (first, 0)
+    seen = verdicts(cluster, first)
+    assert (seen["version"], seen["packages"]) == ("pass", "fail")
+
+    # The script cannot be run again, it wants the old version: a person has to mend this.
+    refused = retry(cluster, first)
+    assert refused.returncode == 6 and "pkgpanda active" in refused.stderr, refused
+    for name in MASTERS:
+        cluster.node(name).scenario()
+    node.host.run(["/opt/mesosphere/bin/dcos-shell", "pkgpanda", "activate", *cluster.target.ids])
+    wait_for(lambda: verdicts(cluster, first)["packages"] == "pass", 30, "the packages to be seen")
+    run = retry_and_resume(cluster, first, "only judged again")
+    assert run["state"] == "finished", run
+    assert [cluster.executions(name) for name in EVERYBODY] == [1] * len(EVERYBODY)
+
+
+def test_a_configuration_that_was_not_rolled_out_is_noticed_though_the_version_is_right(make):
+    cluster = make(to_version="2.1.0")
+    for name in MASTERS:
+        cluster.node(name).scenario({"pkgpanda": "lies"})
+    start(cluster, timeouts_master="40s")
+    run = wait_state(cluster, "halted")
+    first = only_one_patched(cluster)
+    assert f"{first}: packages: " in run["why"], run
+    assert package(cluster.target, "dcos-config") in run["why"]
+    assert sorted(cluster.node(first).active()) == cluster.installed.ids
+
+    for name in MASTERS:
+        cluster.node(name).scenario()
+    run = retry_and_resume(cluster, first, "as a new attempt")
+    assert run["state"] == "finished", run
+    for name in EVERYBODY:
+        assert cluster.executions(name) == (2 if name == first else 1), name
+        assert sorted(cluster.node(name).active()) == cluster.target.ids
+    assert not [each for each in cluster.status()["not_checked"] if each.startswith("packages")]
+
+
+def test_a_configuration_that_is_there_is_not_rolled_out_again_by_retry(make):
+    cluster = make(to_version="2.1.0")
+    first = next(name for name in MASTERS if name != cluster.leader())
+    more = f'[ "$(hostname)" != {first} ] || exit 3\n'
+    cluster.replace_script(cluster.script + more.encode())
+    start(cluster)
+    run = wait_state(cluster, "halted")
+    assert f"{first} is failed: script ended with status 3" in run["why"], run
+    assert sorted(cluster.node(first).active()) == cluster.target.ids
+    run = retry_and_resume(cluster, first, "only judged again")
+    assert run["state"] == "finished", run
+    assert [cluster.executions(name) for name in EVERYBODY] == [1] * len(EVERYBODY)

@@ -183,6 +183,7 @@ static void test_pause_and_resume_say_what_they_found(void **state) {
 static void test_a_halt_is_resumed_only_when_its_cause_is_settled(void **state) {
         AUTO(Coordinator) *c = coordinator_with_failed_m1();
 
+        lab_look(c->lab, "m1", LAB_FROM, VERDICT_FAIL);
         expect(c, "resume", "{}", EXIT_BLOCKED, "rollpatch retry m1");
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK, "new attempt");
 }
@@ -192,6 +193,7 @@ static void test_a_halt_is_resumed_only_when_its_cause_is_settled(void **state) 
 static void test_retry_makes_a_new_attempt_of_a_node_that_is_not_patched(void **state) {
         AUTO(Coordinator) *c = coordinator_with_failed_m1();
 
+        lab_look(c->lab, "m1", LAB_FROM, VERDICT_FAIL);
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK, "as a new attempt");
         assert_int_equal(step_of(c, "m1")->state, STEP_WAITING);
         assert_int_equal(step_of(c, "m1")->attempt, 2);
@@ -202,15 +204,19 @@ static void test_retry_makes_a_new_attempt_of_a_node_that_is_not_patched(void **
 static void test_retry_only_judges_again_a_node_that_is_patched(void **state) {
         AUTO(Coordinator) *c = coordinator_with_failed_m1();
 
-        (void) lab_version(c->lab, "m1", LAB_TO);
+        lab_look(c->lab, "m1", LAB_TO, VERDICT_PASS);
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"looked\"}", EXIT_OK, "only judged again");
+        assert_int_equal(step_of(c, "m1")->state, STEP_VERIFYING);
         assert_int_equal(step_of(c, "m1")->attempt, 1);
 }
 
-static void test_retry_leaves_a_node_of_a_third_version_alone(void **state) {
+/* test-retry.c tries everything that a node may have. */
+static void test_retry_leaves_alone_what_it_cannot_tell_or_does_not_know(void **state) {
         AUTO(Coordinator) *c = coordinator_with_failed_m1();
 
-        (void) lab_version(c->lab, "m1", "1.13.0");
+        expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"x\"}", EXIT_BLOCKED,
+               "try: rollpatch status m1");
+        lab_look(c->lab, "m1", "1.13.0", VERDICT_PASS);
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"x\"}", EXIT_UNSAFE, "neither");
         assert_int_equal(step_of(c, "m1")->state, STEP_FAILED);
 }
@@ -306,6 +312,7 @@ static void test_every_command_that_acts_is_audited_and_those_that_look_are_not(
         (void) ask(c, "audit", "{}");
         (void) ask(c, "plan", "{\"plan\":" PLAN("\"m1\"", "") "}");
         assert_int_equal(lab_count(c->lab, EVENT_OPERATOR), before);
+        lab_look(c->lab, "m1", LAB_FROM, VERDICT_FAIL);
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"x\"}", EXIT_OK, "");
         expect(c, "resume", "{}", EXIT_OK, "");
         assert_int_equal(lab_count(c->lab, EVENT_OPERATOR), before + 2);
@@ -323,7 +330,7 @@ int main(void) {
                 cmocka_unit_test(test_a_halt_is_resumed_only_when_its_cause_is_settled),
                 cmocka_unit_test(test_retry_makes_a_new_attempt_of_a_node_that_is_not_patched),
                 cmocka_unit_test(test_retry_only_judges_again_a_node_that_is_patched),
-                cmocka_unit_test(test_retry_leaves_a_node_of_a_third_version_alone),
+                cmocka_unit_test(test_retry_leaves_alone_what_it_cannot_tell_or_does_not_know),
                 cmocka_unit_test(test_retry_of_a_node_that_is_not_heard_is_refused),
                 cmocka_unit_test(test_release_frees_the_slot_with_a_name_and_a_reason),
                 cmocka_unit_test(test_release_of_a_lost_journal_comes_first_and_is_its_own_answer),

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/retry.h"
+
+#include <string.h>
+
+#include "common/text.h"
+#include "coordinator/health.h"
+#include "coordinator/judge.h"
+
+/* NULL: nothing that is true now. An answer from before the end of the step is not. */
+static const Sample *newest_answer(
+                const State *state, const Facts *facts, size_t index, CheckId check, usec_t now) {
+        const NodeFacts *known = &facts->nodes[index];
+        const Health *health = health_of(facts, index);
+        const Window *window = health ? &health->windows[check] : NULL;
+        usec_t newest_max = check_newest_max(&check_rows[check], state->nodes[index].role, true);
+
+        if (!window || !window_is_fresh(window, now, newest_max) || window->newest < known->changed)
+                return NULL;
+
+        return &window->sample;
+}
+
+static void explain_unanswered(
+                const Node *node, const char *check, const Sample *sample, Why *why) {
+        char advice[REASON_MAX];
+
+        (void) text_format(
+                        advice, sizeof(advice),
+                        "rollpatch status %s --refresh; if it stays so, rollpatch release %s --reason TEXT",
+                        node->name, node->name);
+        why_setf(why, advice, "%s: %s %s%s", node->name, check,
+                 sample ? "is unknown: "
+                        : "has not been answered since its step ended, or not just now",
+                 sample ? sample->reason : "");
+}
+
+/* It has the version of the run: whether it has the packages too. */
+static RetryChoice choose_by_packages(
+                const EventRunMade *made, const Node *node, const Sample *packages, Why *why) {
+        bool same_version = strcmp(made->from, made->to) == 0;
+
+        if (!packages || packages->verdict == VERDICT_UNKNOWN) {
+                explain_unanswered(node, check_rows[CHECK_PACKAGES].name, packages, why);
+                return RETRY_BLOCKED;
+        }
+        if (packages->verdict == VERDICT_PASS)
+                return RETRY_JUDGE;
+        if (same_version)
+                return RETRY_ANEW;
+        if (packages->verdict == VERDICT_NOT_APPLICABLE)
+                return RETRY_JUDGE; /* nothing else to go by; the gate shows it as not checked */
+
+        why_setf(why, check_rows[CHECK_PACKAGES].advice,
+                 "%s has DC/OS %s already, so the script would refuse to run, but %s", node->name,
+                 made->to, packages->reason);
+        return RETRY_UNSAFE;
+}
+
+static RetryChoice choose_by_version(
+                const EventRunMade *made,
+                const Node *node,
+                const Sample *version,
+                const Sample *packages,
+                Why *why) {
+        const char *has = version ? sample_text(version, "version") : NULL;
+        uint64_t progress;
+
+        if (version && sample_number(version, "install_progress", &progress) && progress) {
+                why_setf(why,
+                         "cat /opt/mesosphere/install_progress (on the node; a reboot finishes it)",
+                         "%s: DC/OS is being activated, or that was cut short", node->name);
+                return RETRY_UNSAFE;
+        }
+        if (!has) {
+                explain_unanswered(node, check_rows[CHECK_VERSION].name, version, why);
+                return RETRY_BLOCKED;
+        }
+        if (strcmp(has, made->to) == 0)
+                return choose_by_packages(made, node, packages, why);
+        if (strcmp(has, made->from) == 0)
+                return RETRY_ANEW;
+
+        why_setf(why, check_rows[CHECK_VERSION].advice,
+                 "%s has DC/OS %s, neither %s nor %s: a person must look at it first", node->name,
+                 has, made->from, made->to);
+        return RETRY_UNSAFE;
+}
+
+RetryChoice retry_choose(
+                const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+        if (!retry_is_safe(state, facts, index, now, ret_why))
+                return RETRY_BLOCKED;
+
+        return choose_by_version(
+                        &state->run.made, &state->nodes[index],
+                        newest_answer(state, facts, index, CHECK_VERSION, now),
+                        newest_answer(state, facts, index, CHECK_PACKAGES, now), ret_why);
+}
