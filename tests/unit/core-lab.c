@@ -63,6 +63,7 @@ bool lab_try(Lab *lab, const Event *event) {
                 fail_msg("checked, and not applied: %s", error.text);
 
         assert_int_equal(facts_note(&lab->facts, lab->state, &back, lab->now), 0);
+        health_note(lab->state, &lab->facts, &back, lab->now);
         assert_int_equal(lab->facts.count, lab->state->node_count);
         return true;
 }

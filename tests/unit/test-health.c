@@ -134,6 +134,42 @@ static void test_answers_to_a_list_from_before_the_step_prove_nothing(void **sta
         expect(lab, true, "");
 }
 
+/* Asked before the script was known to have ended: about processes that may be no more. */
+static void test_an_answer_that_was_asked_for_before_the_script_ended_is_not_counted(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+        Sample sample = { .check = "check-runner", .verdict = VERDICT_PASS };
+        Window *window;
+
+        answer(lab, 65 * USEC_PER_SEC, "", VERDICT_PASS);
+        window = &lab->facts.nodes[0].health->windows[CHECK_RUNNER];
+        window_reset(window);
+        sample.took = span_sub(lab->now, lab_facts(lab, "m1")->changed) + 1;
+        lab_sample(lab, "m1", &sample);
+        assert_int_equal(window->newest, 0);
+        expect(lab, false, "m1: check-runner has not been answered yet");
+
+        sample.took -= 2;
+        lab_sample(lab, "m1", &sample);
+        expect(lab, true, "");
+}
+
+static void test_everything_is_asked_anew_once_a_script_has_ended(void **state) {
+        static const StepState states[] = { STEP_STARTED, STEP_VERIFYING };
+
+        for (size_t i = 0; i < ELEMENTSOF(states); i++) {
+                AUTO(Lab) *lab = lab_new();
+                const char *name = "m1";
+                Watch watch;
+
+                lab_join_masters(lab, 1);
+                lab_healthy(lab, true);
+                lab_run(lab, &name, 1, true);
+                lab_lead(lab, name, states[i]);
+                checks_watch(lab->state, &lab->facts, 0, lab->now, &watch);
+                assert_int_equal(watch.refresh != 0, states[i] == STEP_VERIFYING);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(
@@ -141,6 +177,9 @@ int main(void) {
                 cmocka_unit_test(test_no_check_may_fail_be_unknown_or_silent),
                 cmocka_unit_test(test_the_right_version_with_other_packages_is_not_proven),
                 cmocka_unit_test(test_what_has_nothing_to_be_compared_with_keeps_nobody_waiting),
+                cmocka_unit_test(
+                                test_an_answer_that_was_asked_for_before_the_script_ended_is_not_counted),
+                cmocka_unit_test(test_everything_is_asked_anew_once_a_script_has_ended),
                 cmocka_unit_test(test_answers_to_a_list_from_before_the_step_prove_nothing),
         };
 
