@@ -1,79 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <getopt.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "common/config.h"
+#include "common/daemon-options.h"
 #include "common/log.h"
 #include "common/service.h"
 #include "common/text.h"
 #include "coordinator/coordinator.h"
 #include "proto/nn-socket.h"
-
-typedef struct Options {
-        const char *config;
-        const char *lab;
-        bool check;
-        bool print;
-        bool verbose;
-} Options;
-
-static int usage(FILE *to) {
-        (void) fputs("rollpatchd [OPTION...]\n\n"
-                     "Coordinator of rollpatch: lets one master at a time be patched, then the agents.\n\n"
-                     "  --config FILE     default /etc/rollpatch/rollpatchd.yaml\n"
-                     "  --lab ADDRESS     bind ADDRESS although the link is not encrypted yet\n"
-                     "  --check-config    say what is wrong with the configuration, and stop\n"
-                     "  --print-config    show the configuration in force, and stop\n"
-                     "  --verbose         log more\n"
-                     "  --version\n"
-                     "  -h, --help\n",
-                     to);
-        return to == stdout ? 0 : 2;
-}
-
-static int parse_options(int argc, char *argv[], Options *ret) {
-        static const struct option options[] = {
-                { "config", required_argument, NULL, 'c' },
-                { "lab", required_argument, NULL, 'l' },
-                { "check-config", no_argument, NULL, 'k' },
-                { "print-config", no_argument, NULL, 'p' },
-                { "verbose", no_argument, NULL, 'v' },
-                { "version", no_argument, NULL, 'V' },
-                { "help", no_argument, NULL, 'h' },
-                {},
-        };
-        int c;
-
-        *ret = (Options) { .config = "/etc/rollpatch/rollpatchd.yaml" };
-        // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-                if (c == 'c') {
-                        ret->config = optarg;
-                } else if (c == 'l') {
-                        ret->lab = optarg;
-                } else if (c == 'k') {
-                        ret->check = true;
-                } else if (c == 'p') {
-                        ret->print = true;
-                } else if (c == 'v') {
-                        ret->verbose = true;
-                } else if (c == 'V') {
-                        return puts("rollpatchd " VERSION) < 0 ? 1 : 0;
-                } else {
-                        return usage(c == 'h' ? stdout : stderr);
-                }
-        }
-
-        if (optind < argc) {
-                (void) fprintf(stderr,
-                               "rollpatchd: unexpected argument '%s'; see rollpatchd --help\n",
-                               argv[optind]);
-                return 2;
-        }
-
-        return -1; /* go on */
-}
 
 /* The link carries orders that are executed as root, and this version neither encrypts nor knows
  * who speaks. So it is bound only where somebody has said that everybody who can reach it is
@@ -116,31 +49,25 @@ static int serve(const DaemonConfig *config, Error *error) {
 }
 
 int main(int argc, char *argv[]) {
+        const char *lab = NULL;
+        const DaemonOption own = { "lab", "ADDRESS",
+                                   "bind ADDRESS although the link is not encrypted yet", &lab };
+        const DaemonProgram program = {
+                .name = "rollpatchd",
+                .summary = "Coordinator of rollpatch: lets one master at a time be patched, then the agents.",
+                .config = "/etc/rollpatch/rollpatchd.yaml",
+                .fields = daemon_config_fields,
+                .own = &own,
+        };
         DaemonConfig config = {};
-        ConfigErrors errors = {};
         Error error = {};
-        Options options;
         int r;
 
-        r = parse_options(argc, argv, &options);
+        r = daemon_begin(&program, argc, argv, &config, sizeof(config));
         if (r >= 0)
                 return r;
 
-        log_open("rollpatchd", options.verbose ? LOG_DEBUG : LOG_INFO);
-        if (config_load(daemon_config_fields, options.config, &config, sizeof(config), &errors) <
-            0) {
-                (void) fputs(errors.text, stderr);
-                return 2;
-        }
-        if (options.print) {
-                auto_free char *text = config_print(daemon_config_fields, &config);
-
-                return text && fputs(text, stdout) >= 0 ? 0 : 1;
-        }
-        if (options.check)
-                return 0;
-
-        if (!lab_allows(options.lab, config.listen))
+        if (!lab_allows(lab, config.listen))
                 return 1;
         if (serve(&config, &error) < 0) {
                 log_error("Stopped: %s.", error.text);
