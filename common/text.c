@@ -208,3 +208,11 @@ const char *text_closest(const char *text, const char *const candidates[], size_
 bool text_starts_with(const char *text, const char *prefix) {
         return strncmp(text, prefix, strlen(prefix)) == 0;
 }
+
+const char *text_without_name(const char *text, const char *name) {
+        size_t length = strlen(name);
+
+        return text_starts_with(text, name) && text_starts_with(text + length, ": ")
+                               ? text + length + 2
+                               : text;
+}

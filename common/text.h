@@ -31,3 +31,6 @@ bool text_is_plain(const char *text);
 const char *text_closest(const char *text, const char *const candidates[], size_t count);
 
 bool text_starts_with(const char *text, const char *prefix);
+
+/* "disk is full" of "m1: disk is full", where it is said already whose it is. */
+const char *text_without_name(const char *text, const char *name);

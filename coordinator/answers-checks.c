@@ -18,7 +18,9 @@ static void shorten_evidence(const char *evidence, char *buffer, size_t size) {
         }
 }
 
-static Json *describe_check(const CheckRow *row, const Window *window, usec_t now) {
+static Json *describe_check(
+                const Node *node, const CheckRow *row, const Window *window, usec_t now) {
+        char advice[REASON_MAX];
         Json *json = json_new_object();
         usec_t wall = clock_wall();
         char evidence[SHOWN_EVIDENCE];
@@ -37,7 +39,7 @@ static Json *describe_check(const CheckRow *row, const Window *window, usec_t no
                         json, "evidence",
                         window->sample.reason[0] ? window->sample.reason : evidence);
         if (window->sample.verdict != VERDICT_PASS)
-                (void) json_add_string(json, "try", row->advice);
+                (void) json_add_string(json, "try", check_advise(row, node, advice));
         return json;
 }
 
@@ -50,7 +52,9 @@ Json *answer_checks(const Coordinator *coordinator, size_t node) {
                 if (health->windows[i].newest) {
                         (void) json_append(
                                         checks,
-                                        describe_check(&check_rows[i], &health->windows[i], now));
+                                        describe_check(&coordinator_get_state(coordinator)
+                                                                        ->nodes[node],
+                                                       &check_rows[i], &health->windows[i], now));
                 }
         }
 
@@ -58,6 +62,34 @@ Json *answer_checks(const Coordinator *coordinator, size_t node) {
 }
 
 /* "version on m1": asked, and nothing to compare with; or never answered. */
+bool answer_ill(const Coordinator *coordinator,
+                size_t node,
+                char text[static REASON_MAX],
+                char advice[static REASON_MAX],
+                usec_t *ret_since) {
+        const Node *of = &coordinator_get_state(coordinator)->nodes[node];
+        const Health *health = health_of(coordinator_get_facts(coordinator), node);
+
+        for (size_t i = 0; health && i < CHECK_COUNT; i++) {
+                const Window *window = &health->windows[i];
+
+                if (!check_rows[i].before_others || window->newest == 0 ||
+                    window->sample.verdict == VERDICT_PASS ||
+                    window->sample.verdict == VERDICT_NOT_APPLICABLE)
+                        continue;
+
+                (void) text_format(
+                                text, REASON_MAX, "%s: %s%s: %s", of->name, check_rows[i].name,
+                                window->sample.verdict == VERDICT_UNKNOWN ? " is unknown" : "",
+                                window->sample.reason);
+                (void) check_advise(&check_rows[i], of, advice);
+                *ret_since = span_sub(clock_wall(), span_sub(clock_boottime(), window->changed));
+                return true;
+        }
+
+        return false;
+}
+
 /* Before a node's own step there is nothing of it to compare. */
 static bool is_judged(const State *state, const Node *node) {
         return !state_has_open_run(state) || node->step.state == STEP_VERIFYING ||

@@ -165,6 +165,7 @@ static int note_check(ReportReader *reader, const EventCheck *check) {
 /* The attempt that ends here, as one row: asked when another begins, and at the end. */
 static void report_step(ReportReader *reader, const Node *node) {
         const Step *step = &node->step;
+        char message[REASON_MAX];
         Json *row;
 
         if (!step->id[0])
@@ -188,7 +189,12 @@ static void report_step(ReportReader *reader, const Node *node) {
                 (void) json_add_u64(row, "exit_signal", step->exit_signal);
         }
         (void) json_add_string(row, "unit", step->unit);
-        (void) json_add_string(row, "message", step->reason);
+        (void) text_format(
+                        message, sizeof(message), "%s%s", step->released ? "released: " : "",
+                        step->as_found && !step->reason[0]
+                                        ? "had this version already: its script was not run"
+                                        : step->reason);
+        (void) json_add_string(row, "message", message);
         (void) json_append(reader->steps, row);
 }
 
@@ -238,20 +244,53 @@ static int on_report(const Event *event, void *userdata, Error *error) {
         return state_apply(reader->state, event, error);
 }
 
+/* As they went down; those that did not, in the order of the plan. */
+static int compare_steps(const void *a, const void *b) {
+        const Step *left = &(*(const Node *const *) a)->step;
+        const Step *right = &(*(const Node *const *) b)->step;
+        usec_t begun = left->slotted_at ? left->slotted_at : USEC_INFINITY;
+        usec_t other = right->slotted_at ? right->slotted_at : USEC_INFINITY;
+
+        if (begun != other)
+                return begun < other ? -1 : 1;
+
+        return left->order < right->order ? -1 : left->order > right->order;
+}
+
+/* NULL: out of memory. The caller frees it. */
+static const Node **sort_nodes(const State *state) {
+        const Node **nodes = calloc(state->node_count + 1, sizeof(Node *));
+
+        for (size_t i = 0; nodes && i < state->node_count; i++)
+                nodes[i] = &state->nodes[i];
+
+        if (nodes)
+                qsort(nodes, state->node_count, sizeof(Node *), compare_steps);
+
+        return nodes;
+}
+
+static bool is_before_its_turn(const Step *step) {
+        return step->state == STEP_WAITING || step->state == STEP_STAGING ||
+               step->state == STEP_STAGED;
+}
+
 static Json *list_left(const State *state) {
+        const auto_free Node **nodes = sort_nodes(state);
         Json *left = json_new_array();
         char text[REASON_MAX];
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *node = &state->nodes[i];
+        for (size_t i = 0; nodes && i < state->node_count; i++) {
+                const Node *node = nodes[i];
 
                 if (!node->step.id[0] || node->step.state == STEP_DONE)
                         continue;
 
                 (void) text_format(
-                                text, sizeof(text), "%s is %s%s%s%s", node->name,
+                                text, sizeof(text), "%s is %s%s%s%s%s", node->name,
                                 enum_name(&step_state_names, node->step.state),
                                 node->step.released ? ", released by a person" : "",
+                                is_before_its_turn(&node->step) ? ", its turn has not come" : "",
                                 node->step.reason[0] ? ": " : "", node->step.reason);
                 (void) json_append(left, json_new_string(text));
         }
@@ -267,8 +306,9 @@ static bool is_untouched(const Node *node) {
 }
 
 /* Of a node that was patched: what was asked of it last and could not be compared with anything. A
- * node that was not patched was not checked at all. */
+ * node that was not patched was not checked at all, and one that is not done has not passed. */
 static Json *list_not_checked(const ReportReader *reader) {
+        const auto_free Node **nodes = sort_nodes(reader->state);
         Json *list = json_new_array();
         char text[REASON_MAX + NAME_TEXT_MAX + CHECK_NAME_MAX];
 
@@ -285,14 +325,15 @@ static Json *list_not_checked(const ReportReader *reader) {
                 (void) json_append(list, json_new_string(text));
         }
 
-        for (size_t i = 0; i < reader->state->node_count; i++) {
-                const Node *node = &reader->state->nodes[i];
+        for (size_t i = 0; nodes && i < reader->state->node_count; i++) {
+                const Node *node = nodes[i];
 
-                if (!node->step.id[0] || !is_untouched(node))
+                if (!node->step.id[0] || node->step.state == STEP_DONE)
                         continue;
 
                 (void) text_format(
-                                text, sizeof(text), "%s: was not patched (%s)", node->name,
+                                text, sizeof(text), "%s: %s (%s)", node->name,
+                                is_untouched(node) ? "was not patched" : "its gate has not held",
                                 enum_name(&step_state_names, node->step.state));
                 (void) json_append(list, json_new_string(text));
         }
@@ -300,31 +341,10 @@ static Json *list_not_checked(const ReportReader *reader) {
         return list;
 }
 
-/* As they went down; those that did not, in the order of the plan. */
-static int compare_steps(const void *a, const void *b) {
-        const Step *left = &(*(const Node *const *) a)->step;
-        const Step *right = &(*(const Node *const *) b)->step;
-        usec_t begun = left->slotted_at ? left->slotted_at : USEC_INFINITY;
-        usec_t other = right->slotted_at ? right->slotted_at : USEC_INFINITY;
-
-        if (begun != other)
-                return begun < other ? -1 : 1;
-
-        return left->order < right->order ? -1 : left->order > right->order;
-}
-
 static void report_steps(ReportReader *reader) {
-        const State *state = reader->state;
-        const auto_free Node **nodes = calloc(state->node_count + 1, sizeof(Node *));
+        const auto_free Node **nodes = sort_nodes(reader->state);
 
-        if (!nodes)
-                return;
-
-        for (size_t i = 0; i < state->node_count; i++)
-                nodes[i] = &state->nodes[i];
-
-        qsort(nodes, state->node_count, sizeof(Node *), compare_steps);
-        for (size_t i = 0; i < state->node_count; i++)
+        for (size_t i = 0; nodes && i < reader->state->node_count; i++)
                 report_step(reader, nodes[i]);
 }
 

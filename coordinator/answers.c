@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "coordinator/settle.h"
 
 typedef enum Assessment {
         ASSESSMENT_PENDING,
@@ -62,19 +63,12 @@ static Assessment assess(const Node *node) {
         return assessments[node->step.state];
 }
 
-/* The row says already whose it is. */
-static const char *without_name(const Node *node, const char *text) {
-        size_t length = strlen(node->name);
-
-        return strncmp(text, node->name, length) == 0 && strncmp(text + length, ": ", 2) == 0
-                               ? text + length + 2
-                               : text;
-}
-
 static void describe_step(const Step *step, char *buffer, size_t size) {
         buffer[0] = '\0';
         if (step->reason[0]) {
-                (void) text_copy(buffer, size, step->reason);
+                (void) text_format(
+                                buffer, size, "%s%s", step->released ? "released: " : "",
+                                step->reason);
         } else if (step->state == STEP_FAILED && step->exit_signal) {
                 (void) text_format(
                                 buffer, size, "script killed by signal %" PRIu64,
@@ -101,7 +95,7 @@ static void describe_node(const Node *node, const NodeFacts *facts, char *buffer
         } else if (facts->refusal[0]) {
                 (void) text_copy(buffer, size, facts->refusal);
         } else if (step->state == STEP_VERIFYING || (node->role == ROLE_MASTER && !step->id[0])) {
-                (void) text_copy(buffer, size, without_name(node, facts->unwell.text));
+                (void) text_copy(buffer, size, text_without_name(facts->unwell.text, node->name));
         } else {
                 describe_step(step, buffer, size);
         }
@@ -177,9 +171,31 @@ static Json *describe_waiver(const Run *run) {
         return config;
 }
 
+/* A run that has been aborted may have left somebody at work, or in need of a person. */
+static void add_why(Json *json, const State *state, const Why *why) {
+        const Node *unsettled = state_find_unsettled(state);
+        char under_way[REASON_MAX / 2];
+        char advice[REASON_MAX] = "";
+        char text[REASON_MAX];
+
+        if (run_state_is_open(state->run.state)) {
+                (void) json_add_string(json, "why", why->text);
+                (void) json_add_string(json, "try", why->advice);
+                return;
+        }
+
+        under_way_describe(state, under_way, sizeof(under_way));
+        (void) text_format(
+                        text, sizeof(text), "%s%s%s", state->run.reason,
+                        state->run.reason[0] && under_way[0] ? "; " : "", under_way);
+        if (unsettled)
+                settle_advise(state, unsettled, advice);
+        (void) json_add_string(json, "why", text);
+        (void) json_add_string(json, "try", advice);
+}
+
 static Json *describe_run(const Coordinator *coordinator) {
         const State *state = coordinator_get_state(coordinator);
-        const Why *why = coordinator_get_why(coordinator);
         const Run *run = &state->run;
         Json *json = json_new_object();
         uint64_t done;
@@ -190,9 +206,7 @@ static Json *describe_run(const Coordinator *coordinator) {
         (void) json_add_string(json, "from", run->made.from);
         (void) json_add_string(json, "to", run->made.to);
         (void) json_add_string(json, "state", enum_name(&run_state_names, run->state));
-        (void) json_add_string(
-                        json, "why", run_state_is_open(run->state) ? why->text : run->reason);
-        (void) json_add_string(json, "try", run_state_is_open(run->state) ? why->advice : "");
+        add_why(json, state, coordinator_get_why(coordinator));
         (void) json_add_u64(json, "started", run->made_at);
         (void) json_add_u64(json, "since", run->since);
         if (run->until)
@@ -241,16 +255,17 @@ static void add_node_problem(Json *problems, const Coordinator *coordinator, siz
         char message[REASON_MAX];
         char advice[REASON_MAX];
         char text[REASON_MAX];
+        usec_t since;
 
         describe_node(node, &facts->nodes[index], message, sizeof(message));
         if (node_is_unresolved(node) && !node->step.slot) {
                 (void) text_format(text, sizeof(text), "%s: %s", node->name, message);
-                (void) text_format(
-                                advice, sizeof(advice),
-                                "rollpatch status %s; then rollpatch release %s --reason TEXT",
-                                node->name, node->name);
+                settle_advise(state, node, advice);
                 add_problem(problems, node->step.since, "error", "Next node", text, advice);
         }
+        if (link == LINK_FRESH && node->role == ROLE_MASTER && !node->step.slot &&
+            answer_ill(coordinator, index, text, advice, &since))
+                add_problem(problems, since, "error", "Next node", text, advice);
         if (is_missed(node, link)) {
                 (void) text_format(text, sizeof(text), "%s is not heard", node->name);
                 add_problem(problems, as_wall(MAX(facts->nodes[index].heard, facts->started)),
@@ -264,10 +279,13 @@ static Json *list_problems(const Coordinator *coordinator) {
         Json *problems = json_new_array();
         usec_t since;
         const char *log = coordinator_get_log_problem(coordinator, &since);
+        char advice[REASON_MAX];
 
         if (log) {
-                add_problem(problems, as_wall(since), "error", "Everything", log,
-                            "df; journalctl -u rollpatchd");
+                (void) text_format(
+                                advice, sizeof(advice), "df %s; journalctl -u rollpatchd",
+                                coordinator_get_config(coordinator)->state_dir);
+                add_problem(problems, as_wall(since), "error", "Everything", log, advice);
         }
         if (state->deposed_by) {
                 add_problem(problems, clock_wall(), "error", "Everything",

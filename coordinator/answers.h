@@ -26,5 +26,13 @@ int answer_audit(const Coordinator *coordinator, usec_t since, Json **ret, Error
 Json *answer_checks(const Coordinator *coordinator, size_t node);
 Json *answer_not_checked(const Coordinator *coordinator);
 
+/* The first of its checks that keeps a master from being good for the others' sake; false: none
+ * does. */
+bool answer_ill(const Coordinator *coordinator,
+                size_t node,
+                char text[static REASON_MAX],
+                char advice[static REASON_MAX],
+                usec_t *ret_since);
+
 /* One node as in `status`. */
 Json *answer_node(const Coordinator *coordinator, const Node *node);

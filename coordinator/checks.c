@@ -22,27 +22,27 @@
 
 const CheckRow check_rows[CHECK_COUNT] = {
         [CHECK_VERSION]      = { CHECK_VERSION,      "version",      ALL,     .after_step = true,
-                                 .advice = "cat /opt/mesosphere/etc/dcos-version.json; ls /opt/mesosphere (on the node)" },
+                                 .advice = "cat /opt/mesosphere/etc/dcos-version.json; ls /opt/mesosphere" },
         [CHECK_PACKAGES]     = { CHECK_PACKAGES,     "packages",     ALL,     .after_step = true,
-                                 .advice = "/opt/mesosphere/bin/dcos-shell pkgpanda active (on the node)" },
+                                 .advice = "/opt/mesosphere/bin/dcos-shell pkgpanda active" },
         [CHECK_UNITS]        = { CHECK_UNITS,        "units",        ALL,     .after_step = true, .before_others = true,
-                                 .advice = "systemctl list-units 'dcos-*' --all (on the node)" },
+                                 .advice = "systemctl list-units 'dcos-*' --all" },
         [CHECK_ZOOKEEPER]    = { CHECK_ZOOKEEPER,    "zookeeper",    MASTERS, .after_step = true, .before_others = true,
-                                 .advice = "journalctl -u dcos-exhibitor (on the node)" },
+                                 .advice = "journalctl -u dcos-exhibitor" },
         [CHECK_EXHIBITOR]    = { CHECK_EXHIBITOR,    "exhibitor",    MASTERS, .slow = true, .after_step = true, .before_others = true,
-                                 .advice = "journalctl -u dcos-exhibitor (on the node)" },
+                                 .advice = "journalctl -u dcos-exhibitor" },
         [CHECK_MESOS_MASTER] = { CHECK_MESOS_MASTER, "mesos-master", MASTERS, .after_step = true, .before_others = true,
-                                 .advice = "journalctl -u dcos-mesos-master (on the node)" },
+                                 .advice = "journalctl -u dcos-mesos-master" },
         [CHECK_MESOS_AGENT]  = { CHECK_MESOS_AGENT,  "mesos-agent",  AGENTS,  .after_step = true,
-                                 .advice = "journalctl -u 'dcos-mesos-slave*' (on the node)" },
+                                 .advice = "journalctl -u 'dcos-mesos-slave*'" },
         [CHECK_JOURNAL]      = { CHECK_JOURNAL,      "journal",      ALL,     .after_step = true,
-                                 .advice = "journalctl -u 'dcos-*' -p err (on the node)" },
+                                 .advice = "journalctl -u 'dcos-*' -p err" },
         [CHECK_RUNNER]       = { CHECK_RUNNER,       "check-runner", ALL,     .slow = true, .once = true, .after_step = true,
-                                 .advice = "/opt/mesosphere/bin/dcos-check-runner check node-poststart (on the node)" },
+                                 .advice = "/opt/mesosphere/bin/dcos-check-runner check node-poststart" },
         [CHECK_MESOS_LEADER] = { CHECK_MESOS_LEADER, "mesos-leader", MASTERS,
-                                 .advice = "journalctl -u dcos-mesos-master (on the leading master)" },
+                                 .advice = "journalctl -u dcos-mesos-master" },
         [CHECK_MEMBER]       = { CHECK_MEMBER,       "mesos-leader", AGENTS,  .after_step = true,
-                                 .advice = "journalctl -u 'dcos-mesos-slave*' (on the node)" },
+                                 .advice = "journalctl -u 'dcos-mesos-slave*'" },
 };
 // clang-format on
 
@@ -79,8 +79,8 @@ usec_t check_period(const CheckRow *row, Role role, usec_t dwell) {
         return MAX(period, FASTEST);
 }
 
-usec_t check_newest_max(const CheckRow *row, Role role, bool in_run) {
-        if (!in_run)
+usec_t check_newest_max(const CheckRow *row, Role role, bool at_work) {
+        if (!at_work)
                 return 3 * OUTSIDE_RUN;
         if (row->slow)
                 return 15 * USEC_PER_SEC;
@@ -95,6 +95,11 @@ usec_t check_dwell(const CheckRow *row, usec_t dwell) {
                 return 0;
 
         return row->slow ? dwell / 2 : dwell;
+}
+
+const char *check_advise(const CheckRow *row, const Node *node, char advice[static REASON_MAX]) {
+        (void) text_format(advice, REASON_MAX, "%s (on %s)", row->advice, node->name);
+        return advice;
 }
 
 /* --- who is to ask what --- */
@@ -120,8 +125,8 @@ static void watch_node(const State *state, const Node *node, Watch *watch) {
 
                 if (row->roles & IN(node->role)) {
                         add_item(watch, row, "",
-                                 state_has_open_run(state) ? check_period(row, node->role, dwell)
-                                                           : OUTSIDE_RUN);
+                                 state_is_at_work(state) ? check_period(row, node->role, dwell)
+                                                         : OUTSIDE_RUN);
                 }
         }
 }
@@ -132,7 +137,7 @@ static void add_member(Watch *watch, const State *state, size_t index) {
         const Node *node = &state->nodes[index];
         usec_t period = OUTSIDE_RUN;
 
-        if (state_has_open_run(state))
+        if (state_is_at_work(state))
                 period = check_period(row, node->role, state->run.made.numbers.dwell_agent);
         if (node->address[0])
                 add_item(watch, row, node->address, period);
@@ -141,12 +146,12 @@ static void add_member(Watch *watch, const State *state, size_t index) {
 /* One asker of the leader: the node agent on the leading master itself. */
 static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
         const RunNumbers *numbers = &state->run.made.numbers;
-        bool open = state_has_open_run(state);
+        bool at_work = state_is_at_work(state);
 
         add_item(watch, &check_rows[CHECK_MESOS_LEADER], "",
-                 open ? check_period(&check_rows[CHECK_MESOS_LEADER], ROLE_MASTER,
-                                     numbers->dwell_master)
-                      : OUTSIDE_RUN);
+                 at_work ? check_period(&check_rows[CHECK_MESOS_LEADER], ROLE_MASTER,
+                                        numbers->dwell_master)
+                         : OUTSIDE_RUN);
 
         for (size_t i = 0; i < state->node_count; i++) {
                 if (agent_is_looked_at(state, i))
@@ -204,7 +209,8 @@ void checks_watch(const State *state, const Facts *facts, size_t index, usec_t n
                 watch_leader(state, facts, &watch);
 
         if (may_have_run(&node->step)) {
-                (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
+                if (!node->step.as_found)
+                        (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
                 (void) text_copy(watch.version, sizeof(watch.version), state->run.made.to);
         }
 

@@ -30,7 +30,7 @@ typedef struct CheckRow {
         bool once; /* costly to ask: one fresh pass is enough, it need not span a dwell */
         bool after_step;    /* part of the gate after a node's own step */
         bool before_others; /* part of what makes a master good for the others' sake */
-        const char *advice; /* what to type */
+        const char *advice; /* what to type on that node */
 } CheckRow;
 
 extern const CheckRow check_rows[CHECK_COUNT];
@@ -45,10 +45,13 @@ const CheckRow *check_find(const Sample *sample);
  * fit into a dwell, eight into a short one of tests and demos, which are sampled faster (design 8
  * has the standard). */
 usec_t check_period(const CheckRow *row, Role role, usec_t dwell);
-usec_t check_newest_max(const CheckRow *row, Role role, bool in_run);
+usec_t check_newest_max(const CheckRow *row, Role role, bool at_work);
 
 /* The dwell that a row of passes of this check must span. */
 usec_t check_dwell(const CheckRow *row, usec_t dwell);
+
+/* What to type, and where: "journalctl -u dcos-exhibitor (on m1)". Returns the buffer. */
+const char *check_advise(const CheckRow *row, const Node *node, char advice[static REASON_MAX]);
 
 /* What `node` is to ask now. `serial` is made of the contents: the same list has the same serial,
  * also after a restart. */

@@ -217,6 +217,11 @@ static void note_stuck(Coordinator *c, const Error *problem) {
 
         c->why = (Why) {};
         (void) text_copy(c->why.text, sizeof(c->why.text), problem->text);
+        (void) text_format(
+                        c->why.advice, sizeof(c->why.advice), "%s%s%sjournalctl -u rollpatchd",
+                        c->log_problem.code ? "df " : "",
+                        c->log_problem.code ? c->config.state_dir : "",
+                        c->log_problem.code ? "; " : "");
 }
 
 void coordinator_turn(Coordinator *c) {
@@ -342,7 +347,7 @@ static void hear_sample(Coordinator *c, size_t index, const Sample *sample, usec
 
         hear_version(c, index, sample);
         if (!health_hear(c->state, &c->facts, index, sample, now, &subject) ||
-            !state_has_open_run(c->state))
+            !state_is_at_work(c->state))
                 return;
 
         event = health_event(c->state, subject, sample);

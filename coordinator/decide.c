@@ -8,6 +8,7 @@
 #include "coordinator/judge.h"
 #include "coordinator/order.h"
 #include "coordinator/orders.h"
+#include "coordinator/settle.h"
 
 #define STAGING_MAX 20 /* nodes that download at once (design 8) */
 
@@ -68,6 +69,7 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
                 const RunNumbers *numbers = &view->state->run.made.numbers;
                 usec_t limit = node->role == ROLE_MASTER ? numbers->timeout_master
                                                          : numbers->timeout_agent;
+                char span[SPAN_TEXT_MAX];
                 Why missing = {};
 
                 if (node->step.state != STEP_VERIFYING)
@@ -82,11 +84,15 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
                 if (view->state->run.state != RUN_HALTED &&
                     span_sub(view->now, facts->changed) > limit) {
                         *ret = make_step_event(node, STEP_EVENT_GAVE_UP);
-                        (void) text_copy(ret->step.reason, sizeof(ret->step.reason), missing.text);
+                        (void) text_format(
+                                        ret->step.reason, sizeof(ret->step.reason),
+                                        "not proven good within %s: %s", span_format(limit, span),
+                                        text_without_name(missing.text, node->name));
                         return true;
                 }
 
-                why_setf(why, missing.advice, "verifying %s: %s", node->name, missing.text);
+                why_setf(why, missing.advice, "verifying %s: %s", node->name,
+                         text_without_name(missing.text, node->name));
         }
 
         return false;
@@ -291,6 +297,24 @@ static Event hold_of_run(uint64_t hold) {
         return event;
 }
 
+/* Patched already, by an earlier run or by hand: it goes nowhere, and nothing is run on it. Done it
+ * is only once its gate has held, and until then nobody else goes down. */
+static bool judge_as_found(const View *view, size_t next, Event *ret, Why *why) {
+        const State *state = view->state;
+        const Node *node = &state->nodes[next];
+
+        if (view->facts->nodes[next].active != ACTIVE_TARGET ||
+            !node_answers_to_us(state, view->facts, next, view->now, why))
+                return false;
+
+        *ret = make_step_event(node, STEP_EVENT_RECHECKED);
+        (void) text_format(
+                        ret->step.reason, sizeof(ret->step.reason),
+                        "has DC/OS %s already: the script is not run, only its gate is asked",
+                        state->run.made.to);
+        return true;
+}
+
 static bool give_slot(const View *view, size_t next, Event *ret, Why *why) {
         const State *state = view->state;
         const Node *node = &state->nodes[next];
@@ -301,7 +325,11 @@ static bool give_slot(const View *view, size_t next, Event *ret, Why *why) {
                          node->name, node->step.reason);
                 return false;
         }
-        if (!slot_is_free(state, why) || !may_go_down(state, view->facts, next, view->now, why))
+        if (!slot_is_free(state, why))
+                return false;
+        if (judge_as_found(view, next, ret, why))
+                return true;
+        if (!may_go_down(state, view->facts, next, view->now, why))
                 return false;
 
         *ret = make_step_event(node, STEP_EVENT_SLOTTED);
@@ -314,8 +342,12 @@ static bool give_slot(const View *view, size_t next, Event *ret, Why *why) {
 static bool decide_slot(const View *view, Event *ret, Why *why) {
         uint64_t hold = 0;
         size_t next = SIZE_MAX;
+        Why stuck = {};
+        OrderVerdict verdict =
+                        order_next(view->state, view->facts, view->now, &next, &hold, &stuck);
 
-        switch (order_next(view->state, view->facts, view->now, &next, &hold, why)) {
+        why_setf(why, stuck.advice, "%s", stuck.text);
+        switch (verdict) {
         case ORDER_NEXT:
                 return give_slot(view, next, ret, why);
         case ORDER_WAIT:
@@ -325,6 +357,9 @@ static bool decide_slot(const View *view, Event *ret, Why *why) {
                 return true;
         case ORDER_OVER:
                 *ret = end_of_run(view->state);
+                return true;
+        case ORDER_STUCK:
+                *ret = make_run_event(RUN_EVENT_HALTED, "", stuck.text);
                 return true;
         }
 
@@ -341,12 +376,8 @@ static void explain_halt(const State *state, Why *why) {
         const Node *node = state_find_unsettled(state);
         char advice[REASON_MAX] = "rollpatch resume";
 
-        if (node) {
-                (void) text_format(
-                                advice, sizeof(advice),
-                                "rollpatch report; then rollpatch retry %s --reason TEXT",
-                                node->name);
-        }
+        if (node)
+                settle_advise(state, node, advice);
 
         why_setf(why, advice, "halted: %s", state->run.reason);
 }

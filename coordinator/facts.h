@@ -8,6 +8,15 @@
  * restart forgets it all and asks again (promise 6), so nothing here may be needed to know whether
  * a step has been started. Moments are boot time of the coordinator's host. Pure. */
 
+/* What a node has of DC/OS, by its own fresh word, against what the run wants. */
+typedef enum Active {
+        ACTIVE_UNKNOWN, /* it has not said, or not lately */
+        ACTIVE_BEFORE,  /* what the run begins with */
+        ACTIVE_TARGET,  /* what the run ends with */
+        ACTIVE_HALFWAY, /* an activation is going on, or was cut short */
+        ACTIVE_OTHER,
+} Active;
+
 typedef struct NodeFacts {
         usec_t heard;     /* newest valid message; 0: not since this start */
         usec_t greeted;   /* newest session; 0: none since this start */
@@ -24,6 +33,7 @@ typedef struct NodeFacts {
         bool member;            /* an agent that the leading master has active */
         uint64_t registered_ms; /* when it registered there last, leader's clock */
         Why unwell;             /* why it is not healthy, or not proven while that is wanted */
+        Active active;
         usec_t watch_at;
         usec_t told_at;    /* when it was last told how often to speak */
         uint64_t watch;    /* serial of the list of questions that it is to have */

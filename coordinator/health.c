@@ -150,7 +150,7 @@ bool health_hear(
                window_add(&health->windows[row->id], sample, is_enough(state, row->id, sample), now,
                           check_newest_max(
                                           row, state->nodes[subject].role,
-                                          state_has_open_run(state)));
+                                          state_is_at_work(state)));
 }
 
 /* --- one answer of one node --- */
@@ -166,8 +166,8 @@ static const Sample *fresh_sample(
                 const State *state, const Facts *facts, size_t node, CheckId check, usec_t now) {
         const Health *health = health_of(facts, node);
         const Node *known = &state->nodes[node];
-        usec_t newest_max = check_newest_max(
-                        &check_rows[check], known->role, state_has_open_run(state));
+        usec_t newest_max =
+                        check_newest_max(&check_rows[check], known->role, state_is_at_work(state));
 
         if (!health || !window_is_fresh(&health->windows[check], now, newest_max))
                 return NULL;
@@ -274,6 +274,34 @@ bool cluster_is_well(
         return true;
 }
 
+/* --- what is active --- */
+
+/* From a version to itself only the step can tell whether the script has done its part. */
+static bool is_target(const State *state, const Node *node, const char *version) {
+        const EventRunMade *made = &state->run.made;
+        const Step *step = &node->step;
+
+        if (strcmp(version, made->to) != 0)
+                return false;
+
+        return strcmp(made->from, made->to) != 0 ||
+               (step->ended_at && !step->exit_status && !step->exit_signal);
+}
+
+static Active judge_active(const State *state, const Facts *facts, size_t index, usec_t now) {
+        const Sample *sample = fresh_sample(state, facts, index, CHECK_VERSION, now);
+        const char *version = sample ? sample_text(sample, "version") : NULL;
+
+        if (says(sample, "install_progress", 1))
+                return ACTIVE_HALFWAY;
+        if (!version || !says(sample, "install_progress", 0))
+                return ACTIVE_UNKNOWN;
+        if (is_target(state, &state->nodes[index], version))
+                return ACTIVE_TARGET;
+
+        return strcmp(version, state->run.made.from) == 0 ? ACTIVE_BEFORE : ACTIVE_OTHER;
+}
+
 /* --- gates --- */
 
 /* Tenths of a second are enough for a person. */
@@ -290,18 +318,19 @@ static void explain_window(
                 usec_t newest_max,
                 Why *why) {
         const char *reason = window->sample.reason;
+        char advice[REASON_MAX];
         char seen[SPAN_TEXT_MAX];
         char want[SPAN_TEXT_MAX];
 
+        (void) check_advise(row, node, advice);
         if (window->newest == 0) {
-                why_setf(why, row->advice, "%s: %s has not been answered yet", node->name,
-                         row->name);
+                why_setf(why, advice, "%s: %s has not been answered yet", node->name, row->name);
         } else if (window->sample.verdict == VERDICT_FAIL) {
-                why_setf(why, row->advice, "%s: %s: %s", node->name, row->name, reason);
+                why_setf(why, advice, "%s: %s: %s", node->name, row->name, reason);
         } else if (window->sample.verdict == VERDICT_UNKNOWN) {
-                why_setf(why, row->advice, "%s: %s is unknown: %s", node->name, row->name, reason);
+                why_setf(why, advice, "%s: %s is unknown: %s", node->name, row->name, reason);
         } else if (!window_is_fresh(window, now, newest_max)) {
-                why_setf(why, row->advice, "%s: %s was last answered %s ago", node->name, row->name,
+                why_setf(why, advice, "%s: %s was last answered %s ago", node->name, row->name,
                          span_format(rounded(span_sub(now, window->newest)), seen));
         } else {
                 why_setf(why, "", "%s: %s has been good for %s of %s", node->name, row->name,
@@ -322,7 +351,7 @@ static bool check_holds(
         const Health *health = health_of(facts, index);
         const Window *window = health ? &health->windows[row->id] : &never;
         usec_t dwell = dwell_of(state, node);
-        usec_t newest_max = check_newest_max(row, node->role, state_has_open_run(state));
+        usec_t newest_max = check_newest_max(row, node->role, state_is_at_work(state));
 
         if (window_holds(window, now, check_dwell(row, dwell), newest_max))
                 return true;
@@ -357,8 +386,9 @@ bool agent_is_member(
                 Why *ret_why) {
         const Node *node = &state->nodes[index];
         const Sample *sample = fresh_sample(state, facts, index, CHECK_MEMBER, now);
-        const char *advice = check_rows[CHECK_MEMBER].advice;
+        char advice[REASON_MAX];
 
+        (void) check_advise(&check_rows[CHECK_MEMBER], node, advice);
         if (!sample) {
                 why_setf(ret_why, advice, "%s: the leading master has not been heard about it",
                          node->name);
@@ -387,13 +417,14 @@ bool agent_is_member(
 static bool member_is_new(
                 const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
         const Node *node = &state->nodes[index];
+        char advice[REASON_MAX];
         uint64_t registered;
 
         if (!agent_is_member(state, facts, index, now, &registered, why))
                 return false;
 
         if (registered <= node->step.registered_before) {
-                why_setf(why, check_rows[CHECK_MEMBER].advice,
+                why_setf(why, check_advise(&check_rows[CHECK_MEMBER], node, advice),
                          "%s: the leading master has not registered it anew since its step",
                          node->name);
                 return false;
@@ -435,9 +466,10 @@ static bool is_soon_next(const State *state, size_t index) {
         const Node *node = &state->nodes[index];
         size_t ahead = 0;
 
-        for (size_t i = 0; i < index; i++) {
+        for (size_t i = 0; i < state->node_count && ahead < LOOK_AHEAD; i++) {
                 ahead += state->nodes[i].role == node->role &&
-                         state->nodes[i].step.state == STEP_STAGED;
+                         state->nodes[i].step.state == STEP_STAGED &&
+                         state->nodes[i].step.order < node->step.order;
         }
 
         return ahead < LOOK_AHEAD;
@@ -446,12 +478,15 @@ static bool is_soon_next(const State *state, size_t index) {
 bool agent_is_looked_at(const State *state, size_t index) {
         const Node *node = &state->nodes[index];
 
-        if (node->role == ROLE_MASTER || !node_is_in_open_run(state, node))
+        if (node->role == ROLE_MASTER)
                 return false;
-        if (node->step.slot || node->step.state == STEP_VERIFYING)
+        if (node->step.slot)
                 return true;
+        if (!node_is_in_open_run(state, node))
+                return false;
 
-        return node->step.state == STEP_STAGED && is_soon_next(state, index);
+        return step_is_unsettled(&node->step) /* somebody may want to retry it */ ||
+               (node->step.state == STEP_STAGED && is_soon_next(state, index));
 }
 
 /* --- what the core looks at --- */
@@ -467,7 +502,7 @@ static bool is_healthy_but_one(const State *state, const Facts *facts, size_t in
                 if (row->before_others &&
                     !window_is_enough(
                                     &health->windows[i], now, check_dwell(row, dwell),
-                                    check_newest_max(row, ROLE_MASTER, state_has_open_run(state))))
+                                    check_newest_max(row, ROLE_MASTER, state_is_at_work(state))))
                         return false;
         }
 
@@ -500,8 +535,11 @@ void health_judge(const State *state, Facts *facts, usec_t now) {
 
                 known->healthy = known->healthy_but_one = known->member = known->proven = false;
                 known->unwell = (Why) {};
+                known->active = ACTIVE_UNKNOWN;
                 if (!known->health)
                         continue;
+
+                known->active = judge_active(state, facts, i, now);
 
                 if (state->nodes[i].role == ROLE_MASTER) {
                         judge_master(state, facts, i, now);

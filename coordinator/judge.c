@@ -6,6 +6,7 @@
 
 #include "common/text.h"
 #include "coordinator/gate.h"
+#include "coordinator/settle.h"
 
 /* --- one node --- */
 
@@ -36,27 +37,22 @@ static bool has_stranger(const Node *node, const NodeFacts *facts) {
         return facts->in_hand[0] && strcmp(facts->in_hand, node->step.id) != 0;
 }
 
-static bool journal_is_explained(const Node *node, const NodeFacts *facts, Why *why) {
+static bool journal_is_explained(
+                const State *state, const Node *node, const NodeFacts *facts, Why *why) {
         char advice[REASON_MAX];
+        char open[REASON_MAX];
 
-        (void) text_format(
-                        advice, sizeof(advice),
-                        "rollpatch status %s; then rollpatch release %s --reason TEXT", node->name,
-                        node->name);
-        if (node->journal_lost) {
-                why_setf(why, advice,
-                         "%s: its step journal was wiped: what it has done is not known",
-                         node->name);
-                return false;
-        }
-        if (node->foreign_count > 0) {
-                why_setf(why, advice,
-                         "%s: its step journal has step %s (%s), which is not its present one",
-                         node->name, node->foreign[0].step,
-                         enum_name(&node_step_names, node->foreign[0].state));
+        if (node->journal_lost || node->foreign_count > 0) {
+                settle_describe(state, node, open);
+                settle_advise(state, node, advice);
+                why_setf(why, advice, "%s: %s", node->name, open);
                 return false;
         }
         if (has_stranger(node, facts)) {
+                (void) text_format(
+                                advice, sizeof(advice),
+                                "rollpatch status %s; then rollpatch release %s --reason TEXT",
+                                node->name, node->name);
                 why_setf(why, advice, "%s: step %s may run on it, which is not its present one",
                          node->name, facts->in_hand);
                 return false;
@@ -65,17 +61,29 @@ static bool journal_is_explained(const Node *node, const NodeFacts *facts, Why *
         return true;
 }
 
+bool node_answers_to_us(
+                const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
+        return is_ours(state, facts, index, now, why) &&
+               journal_is_explained(state, &state->nodes[index], &facts->nodes[index], why);
+}
+
+/* --- what a person may settle --- */
+
+static bool says_in_hand(const NodeFacts *facts) {
+        StepBrief said = { .state = facts->reported };
+
+        return facts->reported_at != 0 && brief_is_in_hand(&said);
+}
+
 bool retry_is_safe(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         const NodeFacts *known = &facts->nodes[index];
         const Node *node = &state->nodes[index];
-        StepBrief said = { .state = known->reported };
 
-        if (!is_ours(state, facts, index, now, ret_why) ||
-            !journal_is_explained(node, known, ret_why))
+        if (!node_answers_to_us(state, facts, index, now, ret_why))
                 return false;
         if (node->step.state != STEP_UNKNOWN)
                 return true;
-        if (known->reported_at == 0 || brief_is_in_hand(&said)) {
+        if (known->reported_at == 0 || says_in_hand(known)) {
                 why_setf(ret_why, "rollpatch status", "%s %s", node->name,
                          known->reported_at == 0 ? "has not said yet what it has done"
                                                  : "says that its step is under way");
@@ -85,12 +93,46 @@ bool retry_is_safe(const State *state, const Facts *facts, size_t index, usec_t 
         return true;
 }
 
+bool release_is_safe(
+                const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+        const NodeFacts *known = &facts->nodes[index];
+        const Node *node = &state->nodes[index];
+        char advice[REASON_MAX];
+
+        if (node_link(state, facts, index, now) != LINK_FRESH)
+                return true;
+
+        (void) text_format(
+                        advice, sizeof(advice), "rollpatch status %s; rollpatch logs %s",
+                        node->name, node->name);
+        if (node->step.state == STEP_STARTED || (node->step.slot && says_in_hand(known))) {
+                why_setf(ret_why, advice,
+                         "%s is heard, and is at it: its slot is free when it has come to its end",
+                         node->name);
+                return false;
+        }
+        if (node->step.state == STEP_SLOTTED && known->ordered) {
+                why_setf(ret_why, advice,
+                         "%s has just been told to start: within seconds it says whether it has",
+                         node->name);
+                return false;
+        }
+
+        return true;
+}
+
+/* Its slot was taken by a person while nobody knew what its step did: that it does not run, it has
+ * to have said itself, after that. */
+static bool has_accounted(const Node *node, const NodeFacts *facts) {
+        return node->step.state != STEP_UNKNOWN ||
+               (facts->reported_at != 0 && !says_in_hand(facts));
+}
+
+/* --- gates --- */
+
 bool node_is_proven(
                 const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
-        const Node *node = &state->nodes[index];
-
-        if (!is_ours(state, facts, index, now, ret_why) ||
-            !journal_is_explained(node, &facts->nodes[index], ret_why))
+        if (!node_answers_to_us(state, facts, index, now, ret_why))
                 return false;
         if (!facts->nodes[index].proven) {
                 const Why *unwell = &facts->nodes[index].unwell;
@@ -136,7 +178,8 @@ static size_t collect_masters(
                                          : facts->nodes[i].healthy,
                         .slot = node->step.slot,
                         .unresolved = node_is_unresolved(node) ||
-                                      has_stranger(node, &facts->nodes[i]),
+                                      has_stranger(node, &facts->nodes[i]) ||
+                                      !has_accounted(node, &facts->nodes[i]),
                 };
                 names[count++] = i;
         }
@@ -162,11 +205,32 @@ static void explain_count(const State *state, GateVerdict verdict, Why *why) {
         }
 }
 
+static void explain_unresolved(
+                const State *state, const Node *node, const NodeFacts *facts, Why *why) {
+        char advice[REASON_MAX];
+
+        if (!journal_is_explained(state, node, facts, why))
+                return;
+
+        settle_advise(state, node, advice);
+        if (node_is_unresolved(node)) {
+                why_setf(why, advice, "master %s has an unresolved step (%s)", node->name,
+                         enum_name(&step_state_names, node->step.state));
+        } else {
+                why_setf(why, "rollpatch status",
+                         "master %s was released, and has not said since that its step does not run",
+                         node->name);
+        }
+}
+
 /* What is wrong with this one master. */
 static void explain_blocker(
-                GateVerdict verdict, const Node *blocker, const NodeFacts *facts, Why *why) {
+                const State *state,
+                GateVerdict verdict,
+                const Node *blocker,
+                const NodeFacts *facts,
+                Why *why) {
         const char *advice = "rollpatch status";
-        const char *state = enum_name(&step_state_names, blocker->step.state);
         const Why *unwell = &facts->unwell;
 
         switch (verdict) {
@@ -174,13 +238,11 @@ static void explain_blocker(
                 explain_unclaimed(blocker, facts, why);
                 return;
         case GATE_SLOT:
-                why_setf(why, advice, "master %s has the slot (%s)", blocker->name, state);
+                why_setf(why, advice, "master %s has the slot (%s)", blocker->name,
+                         enum_name(&step_state_names, blocker->step.state));
                 return;
         case GATE_UNRESOLVED:
-                if (journal_is_explained(blocker, facts, why)) {
-                        why_setf(why, advice, "master %s has an unresolved step (%s)",
-                                 blocker->name, state);
-                }
+                explain_unresolved(state, blocker, facts, why);
                 return;
         case GATE_BACKUP:
                 why_setf(why, advice, "master %s is being backed up", blocker->name);
@@ -190,7 +252,8 @@ static void explain_blocker(
                 return;
         case GATE_UNHEALTHY:
                 why_setf(why, unwell->advice, "master %s is not proven healthy: %s", blocker->name,
-                         unwell->text[0] ? unwell->text : "not looked at yet");
+                         unwell->text[0] ? text_without_name(unwell->text, blocker->name)
+                                         : "not looked at yet");
                 return;
         case GATE_OPEN:
         case GATE_COUNT_UNKNOWN:
@@ -199,6 +262,21 @@ static void explain_blocker(
         case GATE_ALONE:
                 return; /* no one master's */
         }
+}
+
+/* One that is ill itself before those that only see it so: that one is to be mended. */
+static size_t find_ill(
+                const Facts *facts,
+                const size_t *names,
+                size_t count,
+                size_t candidate,
+                size_t blocker) {
+        for (size_t i = 0; i < count; i++) {
+                if (names[i] != candidate && !facts->nodes[names[i]].healthy_but_one)
+                        return i;
+        }
+
+        return blocker;
 }
 
 /* The gate of promise 1 for this node as things stand, and the sentence that explains a closed one.
@@ -220,10 +298,12 @@ static GateVerdict judge_masters(
 
         if (verdict == GATE_OPEN)
                 return verdict;
+        if (verdict == GATE_UNHEALTHY)
+                blocker = find_ill(facts, names, count, candidate, blocker);
         if (blocker == count) {
                 explain_count(state, verdict, ret_why);
         } else {
-                explain_blocker(verdict, &state->nodes[names[blocker]],
+                explain_blocker(state, verdict, &state->nodes[names[blocker]],
                                 &facts->nodes[names[blocker]], ret_why);
         }
 
@@ -252,12 +332,22 @@ static bool can_be_looked_at(const State *state, const Node *candidate, Why *why
         return true;
 }
 
-/* The masters are of one mind, and an agent is one that the leading master has active. A master
- * that is tried again may itself be why they are not: the others' own health has been judged
- * already. */
+/* That the leading master does not have it active. */
+static void explain_no_member(const Node *node, const Why *unwell, Why *why) {
+        char advice[REASON_MAX];
+
+        (void) text_format(
+                        advice, sizeof(advice),
+                        "%s; or, to go on without it: rollpatch quarantine %s --reason TEXT",
+                        unwell->advice[0] ? unwell->advice : "rollpatch status", node->name);
+        why_setf(why, advice, "%s",
+                 unwell->text[0] ? unwell->text : "the agent has not been looked at yet");
+}
+
+/* The masters are of one mind, and an agent is one that the leading master has active. One that is
+ * tried again may itself be why they are not: the others' own health has been judged already. */
 static bool others_agree(const State *state, const Facts *facts, size_t index, Why *why) {
         const Node *node = &state->nodes[index];
-        const NodeFacts *known = &facts->nodes[index];
 
         if (is_retry(node))
                 return true;
@@ -267,10 +357,8 @@ static bool others_agree(const State *state, const Facts *facts, size_t index, W
                                                        : "the masters have not been looked at yet");
                 return false;
         }
-        if (node->role != ROLE_MASTER && !known->member) {
-                why_setf(why, known->unwell.advice, "%s",
-                         known->unwell.text[0] ? known->unwell.text
-                                               : "the agent has not been looked at yet");
+        if (node->role != ROLE_MASTER && node->step.attempt == 1 && !facts->nodes[index].member) {
+                explain_no_member(node, &facts->nodes[index].unwell, why);
                 return false;
         }
 
@@ -286,6 +374,51 @@ static void explain_claim(const State *state, const Facts *facts, const char *wa
                  refusal[0] ? ": " : "", refusal);
 }
 
+void halfway_explain(const Node *node, Why *why) {
+        char advice[REASON_MAX];
+
+        (void) text_format(
+                        advice, sizeof(advice),
+                        "cat /opt/mesosphere/install_progress; pgrep -a pkgpanda (on %s); "
+                        "if none runs: rebooting %s finishes the activation",
+                        node->name, node->name);
+        why_setf(why, advice,
+                 "%s: /opt/mesosphere/install_progress is there: an activation of DC/OS is going on, "
+                 "or was cut short; the script must not run on top of that",
+                 node->name);
+}
+
+void active_explain(const State *state, const Facts *facts, size_t index, Why *why) {
+        const EventRunMade *made = &state->run.made;
+        const Node *node = &state->nodes[index];
+        char advice[REASON_MAX];
+
+        switch (facts->nodes[index].active) {
+        case ACTIVE_BEFORE:
+                return;
+        case ACTIVE_TARGET:
+                why_setf(why, "rollpatch status", "%s has DC/OS %s already: it is not started",
+                         node->name, made->to);
+                return;
+        case ACTIVE_UNKNOWN:
+                (void) text_format(
+                                advice, sizeof(advice), "rollpatch status %s --refresh",
+                                node->name);
+                why_setf(why, advice, "%s has not said lately which DC/OS it has", node->name);
+                return;
+        case ACTIVE_HALFWAY:
+                halfway_explain(node, why);
+                return;
+        case ACTIVE_OTHER:
+                (void) text_format(
+                                advice, sizeof(advice),
+                                "cat /opt/mesosphere/etc/dcos-version.json (on %s)", node->name);
+                why_setf(why, advice, "%s has DC/OS '%s', neither %s nor %s: look at it first",
+                         node->name, node->dcos_version, made->from, made->to);
+                return;
+        }
+}
+
 bool may_go_down(const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
         const Node *node = &state->nodes[index];
         const char *waiting;
@@ -295,9 +428,12 @@ bool may_go_down(const State *state, const Facts *facts, size_t index, usec_t no
                 return false;
         }
 
-        return is_ours(state, facts, index, now, why) &&
-               journal_is_explained(node, &facts->nodes[index], why) &&
-               can_be_looked_at(state, node, why) &&
-               judge_masters(state, facts, index, now, why) == GATE_OPEN &&
-               others_agree(state, facts, index, why);
+        if (!node_answers_to_us(state, facts, index, now, why) ||
+            !can_be_looked_at(state, node, why) ||
+            judge_masters(state, facts, index, now, why) != GATE_OPEN ||
+            !others_agree(state, facts, index, why))
+                return false;
+
+        active_explain(state, facts, index, why);
+        return facts->nodes[index].active == ACTIVE_BEFORE;
 }

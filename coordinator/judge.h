@@ -19,5 +19,21 @@ bool node_is_proven(const State *state, const Facts *facts, size_t node, usec_t 
  * itself says, now, that it does not have it in hand. */
 bool retry_is_safe(const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
 
+/* Whether a person's word is enough to take its slot: not while it is heard and is at it, or has
+ * just been told to begin; then it says itself how that ends. */
+bool release_is_safe(const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
+
+/* Whether it is heard now, in this epoch (what it has said before may be another coordinator's
+ * doing), and its step journal has nothing that nobody ordered. */
+bool node_answers_to_us(
+                const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
+
+/* Why a node that does not have, by its own fresh word, what the run begins with is not patched:
+ * the script is for nothing else. Says nothing about one that has. */
+void active_explain(const State *state, const Facts *facts, size_t node, Why *ret_why);
+
+/* That an activation is going on there, or was cut short, and what to look at. */
+void halfway_explain(const Node *node, Why *ret_why);
+
 /* That it does not obey us, and what it says to that. */
 void explain_unclaimed(const Node *node, const NodeFacts *facts, Why *why);

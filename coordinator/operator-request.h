@@ -5,7 +5,8 @@
 #include "coordinator/coordinator.h"
 
 /* Shared by operator*.c and nobody else: one request of an operator, and how verbs read it and
- * refuse it. operator.c acts, operator-look.c only looks. */
+ * refuse it. operator.c acts on the run, operator-node.c on one node, operator-look.c only looks.
+ */
 
 typedef struct Request {
         Coordinator *coordinator;
@@ -21,10 +22,29 @@ typedef struct Request {
 int request_exit(ErrorCode code);
 int refuse(Request *request, ErrorCode code, const char *format, ...) PRINTF(3, 4);
 
+/* Nothing was done, or what was done: one sentence. */
+int answer_text(Request *request, const char *format, ...) PRINTF(2, 3);
+
+/* Commits the audit entry and what was done, in that order and together; then the core goes on. */
+int act(Request *request,
+        const char *node,
+        const char *reason,
+        const char *outcome,
+        const Event *done);
+
+/* Why, for the audit; never empty. */
+int request_reason(Request *request, char reason[static REASON_MAX]);
+
 /* A member that may be absent: then `ret` stays as it is. */
 int request_number(
                 const Request *request, const char *key, uint64_t min, uint64_t max, uint64_t *ret);
 bool request_flag(const Request *request, const char *key); /* absent: false */
+
+/* operator-node.c */
+int operator_quarantine(Request *request);
+int operator_release(Request *request);
+int operator_retry(Request *request);
+int operator_unquarantine(Request *request);
 
 /* operator-look.c */
 int operator_audit(Request *request);

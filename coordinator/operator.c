@@ -12,7 +12,7 @@
 #include "coordinator/judge.h"
 #include "coordinator/operator-request.h"
 #include "coordinator/plan.h"
-#include "coordinator/retry.h"
+#include "coordinator/settle.h"
 
 int request_exit(ErrorCode code) {
         if (code == ERROR_INVALID || code == ERROR_TOO_BIG)
@@ -34,8 +34,7 @@ int refuse(Request *request, ErrorCode code, const char *format, ...) {
         return request_exit(code);
 }
 
-static int answer_text(Request *request, const char *format, ...) PRINTF(2, 3);
-static int answer_text(Request *request, const char *format, ...) {
+int answer_text(Request *request, const char *format, ...) {
         Error text = {};
         va_list arguments;
 
@@ -62,12 +61,23 @@ static Event audit_event(
         return event;
 }
 
-/* Commits the audit entry and what was done, in that order and together; then the core goes on. */
-static int act(Request *request,
-               const char *node,
-               const char *reason,
-               const char *outcome,
-               const Event *done) {
+/* What was ordered did not get into the log: then it has not happened. */
+static int refuse_unwritten(Request *request) {
+        ErrorCode code = request->error->code;
+        char problem[REASON_MAX];
+        bool disk = code == ERROR_NO_SPACE || code == ERROR_IO;
+
+        (void) text_copy(problem, sizeof(problem), request->error->text);
+        return refuse(request, code, "nothing was changed: %s%s%s", problem,
+                      disk ? "; make it writable, then say it again; try: df " : "",
+                      disk ? coordinator_get_config(request->coordinator)->state_dir : "");
+}
+
+int act(Request *request,
+        const char *node,
+        const char *reason,
+        const char *outcome,
+        const Event *done) {
         Event events[2] = { audit_event(request, node, reason, outcome) };
         int r;
 
@@ -80,13 +90,13 @@ static int act(Request *request,
 
         r = coordinator_commit(request->coordinator, events, done ? 2 : 1, request->error);
         if (r < 0)
-                return EXIT_FAILED;
+                return refuse_unwritten(request);
 
         coordinator_turn(request->coordinator);
         return answer_text(request, "%s", outcome);
 }
 
-static int get_reason(Request *request, char reason[static REASON_MAX]) {
+int request_reason(Request *request, char reason[static REASON_MAX]) {
         int r;
 
         r = json_get_string(request->arguments, "reason", reason, REASON_MAX, request->error);
@@ -196,7 +206,7 @@ static int answer_open_run(Request *request, const Plan *plan) {
                 return answer_text(
                                 request,
                                 "run %" PRIu64
-                                " (%s -> %s) is open already and %s; nothing changed",
+                                " (%s -> %s) is open already and %s; nothing changed; try: rollpatch status",
                                 run->made.number, run->made.from, run->made.to,
                                 enum_name(&run_state_names, run->state));
         }
@@ -247,7 +257,7 @@ static int make_run(Request *request, const Plan *plan) {
                         plan->node_count);
         fill_run(request, plan, events, outcome);
         if (coordinator_commit(request->coordinator, events, count, request->error) < 0)
-                return request_exit(request->error->code);
+                return refuse_unwritten(request);
 
         coordinator_turn(request->coordinator);
         run = json_new_object();
@@ -318,20 +328,37 @@ static Event make_run_event(RunEvent kind, const char *reason) {
         return event;
 }
 
+/* "until resumed", or "for 12min more" */
+static const char *describe_pause(usec_t until, char buffer[static NAME_TEXT_MAX]) {
+        usec_t left = span_sub(until, clock_wall());
+        char span[SPAN_TEXT_MAX];
+
+        if (until == 0)
+                return "until resumed";
+
+        (void) text_format(
+                        buffer, NAME_TEXT_MAX, "for %s more",
+                        span_format(left - left % USEC_PER_SEC, span));
+        return buffer;
+}
+
 static int verb_pause(Request *request) {
         const Run *run = &request->state->run;
+        char outcome[REASON_MAX];
         char reason[REASON_MAX];
+        char until[NAME_TEXT_MAX];
         Event event;
         uint64_t span = 0;
 
-        if (get_reason(request, reason) < 0)
+        if (request_reason(request, reason) < 0)
                 return EXIT_USAGE;
         if (!state_has_open_run(request->state))
                 return refuse(request, ERROR_NOT_FOUND, "no run is open");
         if (run->state == RUN_PAUSED) {
                 return answer_text(
-                                request, "run %" PRIu64 " is paused already: %s", run->made.number,
-                                run->reason);
+                                request,
+                                "run %" PRIu64 " is paused already, %s: %s; nothing changed",
+                                run->made.number, describe_pause(run->until, until), run->reason);
         }
         if (!run_next(run->state, RUN_EVENT_PAUSED)) {
                 return refuse(request, ERROR_BLOCKED,
@@ -343,47 +370,59 @@ static int verb_pause(Request *request) {
 
         event = make_run_event(RUN_EVENT_PAUSED, reason);
         event.run.until = span ? clock_wall() + span : 0;
-        return act(request, "", reason, "paused; steps under way go on to their end", &event);
+        (void) text_format(
+                        outcome, sizeof(outcome), "paused, %s; steps under way go on to their end",
+                        describe_pause(event.run.until, until));
+        return act(request, "", reason, outcome, &event);
 }
 
 static int verb_resume(Request *request) {
         const Run *run = &request->state->run;
         const Node *node = state_find_unsettled(request->state);
         Event event = make_run_event(RUN_EVENT_RESUMED, "by an operator");
+        char advice[REASON_MAX];
 
         if (!state_has_open_run(request->state))
                 return refuse(request, ERROR_NOT_FOUND, "no run is open");
         if (run->state == RUN_RUNNING)
                 return answer_text(request, "run %" PRIu64 " is running already", run->made.number);
 
-        if (node) {
+        /* A pause or a hold may end with agents that went wrong, as long as the budget has room. */
+        if (node && run->state == RUN_HALTED) {
+                settle_advise(request->state, node, advice);
                 return refuse(request, ERROR_BLOCKED,
-                              "%s is %s, that is not settled yet; try: rollpatch retry %s --reason TEXT",
-                              node->name, enum_name(&step_state_names, node->step.state),
-                              node->name);
+                              "%s is %s%s%s, that is not settled yet; try: %s", node->name,
+                              enum_name(&step_state_names, node->step.state),
+                              node->step.reason[0] ? ": " : "", node->step.reason, advice);
         }
 
         return act(request, "", "", "resumed", &event);
 }
 
 static int verb_abort(Request *request) {
+        char outcome[REASON_MAX];
         char reason[REASON_MAX];
+        char nodes[REASON_MAX / 2];
         Event event;
 
-        if (get_reason(request, reason) < 0)
+        if (request_reason(request, reason) < 0)
                 return EXIT_USAGE;
         if (!state_has_open_run(request->state))
                 return refuse(request, ERROR_NOT_FOUND, "no run is open");
 
         event = make_run_event(RUN_EVENT_ABORTED, reason);
-        return act(request, "", reason, "aborted; a step under way goes on to its end", &event);
+        under_way_describe(request->state, nodes, sizeof(nodes));
+        (void) text_format(
+                        outcome, sizeof(outcome), "aborted; %s",
+                        nodes[0] ? nodes : "no step was under way");
+        return act(request, "", reason, outcome, &event);
 }
 
 static int verb_waive(Request *request) {
         Event event = { .kind = EVENT_WAIVED };
         char reason[REASON_MAX];
 
-        if (get_reason(request, reason) < 0 ||
+        if (request_reason(request, reason) < 0 ||
             json_get_string(request->arguments, "id", event.waived.id, sizeof(event.waived.id),
                             request->error) < 0)
                 return EXIT_USAGE;
@@ -398,178 +437,27 @@ static int verb_waive(Request *request) {
         return act(request, "", reason, WAIVER_GATE_FLOOR " is waived for the next run", &event);
 }
 
-static int get_node(Request *request, const Node **ret, char reason[static REASON_MAX]) {
-        char name[NAME_TEXT_MAX];
-
-        if (get_reason(request, reason) < 0 ||
-            json_get_string(request->arguments, "node", name, sizeof(name), request->error) < 0)
-                return EXIT_USAGE;
-
-        *ret = state_find_node_const(request->state, name);
-        if (!*ret)
-                return refuse(request, ERROR_NOT_FOUND, "no node '%s' has reported here", name);
-
-        return EXIT_OK;
-}
-
-static Event make_step_event(
-                const Request *request, const Node *node, StepEvent kind, const char *reason) {
-        Event event = { .kind = EVENT_STEP, .step = { .event = kind, .fence = node->step.fence } };
-
-        (void) text_copy(event.step.node, sizeof(event.step.node), node->name);
-        (void) text_copy(event.step.reason, sizeof(event.step.reason), reason);
-        if (kind == STEP_EVENT_RETRIED || kind == STEP_EVENT_UNQUARANTINED) {
-                state_next_step_id(request->state, node, event.step.step);
-        } else {
-                (void) text_copy(event.step.step, sizeof(event.step.step), node->step.id);
-        }
-
-        return event;
-}
-
-/* Looks first: a node that has what the run wants already is only judged again, never patched
- * again; one of which that cannot be said is left alone. */
-static int verb_retry(Request *request) {
-        const Node *node;
-        char reason[REASON_MAX];
-        char outcome[REASON_MAX];
-        RetryChoice choice;
-        Why why = {};
-        Event event;
-        int r;
-
-        r = get_node(request, &node, reason);
-        if (r != EXIT_OK)
-                return r;
-        if (!state_has_open_run(request->state) || !node->step.id[0])
-                return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
-        if (!step_state_is_bad(node->step.state)) {
-                return answer_text(
-                                request, "%s is %s: there is nothing to retry", node->name,
-                                enum_name(&step_state_names, node->step.state));
-        }
-
-        choice = retry_choose(
-                        request->state, coordinator_get_facts(request->coordinator),
-                        (size_t) (node - request->state->nodes), clock_boottime(), &why);
-        if (choice == RETRY_BLOCKED || choice == RETRY_UNSAFE) {
-                return refuse(request, choice == RETRY_BLOCKED ? ERROR_BLOCKED : ERROR_UNSAFE,
-                              "%s%s%s", why.text, why.advice[0] ? "; try: " : "", why.advice);
-        }
-
-        event = make_step_event(
-                        request, node,
-                        choice == RETRY_JUDGE ? STEP_EVENT_RECHECKED : STEP_EVENT_RETRIED, reason);
-        (void) text_format(
-                        outcome, sizeof(outcome), "%s: %s; then: rollpatch resume", node->name,
-                        choice == RETRY_JUDGE ? "has what the run wants already, only judged again"
-                                              : "will be patched again, as a new attempt");
-        return act(request, node->name, reason, outcome, &event);
-}
-
-static int verb_release(Request *request) {
-        const Node *node;
-        char reason[REASON_MAX];
-        char outcome[REASON_MAX];
-        Event event;
-        int r;
-
-        r = get_node(request, &node, reason);
-        if (r != EXIT_OK)
-                return r;
-        if (!node_is_unresolved(node))
-                return answer_text(request, "%s holds nothing: nothing changed", node->name);
-
-        if (node->journal_lost || node->foreign_count > 0) {
-                event = (Event) { .kind = EVENT_CLEARED };
-                (void) text_copy(event.cleared.node, sizeof(event.cleared.node), node->name);
-                (void) text_copy(event.cleared.reason, sizeof(event.cleared.reason), reason);
-                (void) text_format(
-                                outcome, sizeof(outcome),
-                                "%s: you answer for what its journal cannot tell", node->name);
-        } else {
-                event = make_step_event(request, node, STEP_EVENT_RELEASED, reason);
-                (void) text_format(
-                                outcome, sizeof(outcome),
-                                "%s: released; you answer for its step (%s, fence %" PRIu64 ")",
-                                node->name, enum_name(&step_state_names, node->step.state),
-                                node->step.fence);
-        }
-
-        return act(request, node->name, reason, outcome, &event);
-}
-
-static int verb_quarantine(Request *request) {
-        const Node *node;
-        char reason[REASON_MAX];
-        char outcome[REASON_MAX];
-        Event event;
-        int r;
-
-        r = get_node(request, &node, reason);
-        if (r != EXIT_OK)
-                return r;
-        if (node->role == ROLE_MASTER) {
-                return refuse(request, ERROR_UNSAFE, "%s is a master: masters cannot be set aside",
-                              node->name);
-        }
-        if (!state_has_open_run(request->state) || !node->step.id[0])
-                return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
-        if (node->step.state == STEP_QUARANTINED)
-                return answer_text(request, "%s is in quarantine already", node->name);
-        if (!step_next(node->step.state, STEP_EVENT_QUARANTINED)) {
-                return refuse(request, ERROR_BLOCKED, "%s is %s: let it end first", node->name,
-                              enum_name(&step_state_names, node->step.state));
-        }
-
-        event = make_step_event(request, node, STEP_EVENT_QUARANTINED, reason);
-        (void) text_format(
-                        outcome, sizeof(outcome), "%s: in quarantine; it will not be patched",
-                        node->name);
-        return act(request, node->name, reason, outcome, &event);
-}
-
-static int verb_unquarantine(Request *request) {
-        const Node *node;
-        char reason[REASON_MAX];
-        char outcome[REASON_MAX];
-        Event event;
-        int r;
-
-        r = get_node(request, &node, reason);
-        if (r != EXIT_OK)
-                return r;
-        if (node->step.state != STEP_QUARANTINED)
-                return answer_text(request, "%s is not in quarantine", node->name);
-        if (!state_has_open_run(request->state))
-                return refuse(request, ERROR_NOT_FOUND, "%s is in no open run", node->name);
-
-        event = make_step_event(request, node, STEP_EVENT_UNQUARANTINED, reason);
-        (void) text_format(outcome, sizeof(outcome), "%s: back in the run", node->name);
-        return act(request, node->name, reason, outcome, &event);
-}
-
 // clang-format off
 static const struct {
         const char *name;
         int (*answer)(Request *request);
 } verbs[] = {
-        { "abort",        verb_abort        },
+        { "abort",        verb_abort            },
         { "audit",        operator_audit        },
         { "logs",         operator_logs         },
         { "nodes",        operator_nodes        },
-        { "pause",        verb_pause        },
-        { "plan",         verb_plan         },
-        { "quarantine",   verb_quarantine   },
-        { "release",      verb_release      },
+        { "pause",        verb_pause            },
+        { "plan",         verb_plan             },
+        { "quarantine",   operator_quarantine   },
+        { "release",      operator_release      },
         { "report",       operator_report       },
-        { "resume",       verb_resume       },
-        { "retry",        verb_retry        },
-        { "run",          verb_run          },
+        { "resume",       verb_resume           },
+        { "retry",        operator_retry        },
+        { "run",          verb_run              },
         { "runs",         operator_runs         },
         { "status",       operator_status       },
-        { "unquarantine", verb_unquarantine },
-        { "waive",        verb_waive        },
+        { "unquarantine", operator_unquarantine },
+        { "waive",        verb_waive            },
 };
 // clang-format on
 

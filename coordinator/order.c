@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/order.h"
 
+#include "common/text.h"
+#include "coordinator/settle.h"
+
 /* How far the nodes of one role have got. */
 typedef struct Tally {
         size_t all;
@@ -16,9 +19,19 @@ static bool is_over(const Step *step) {
                step_state_is_bad(step->state);
 }
 
-/* In the order of the plan. */
+/* Put back by a person: may be out of order until it has been patched. */
+static bool is_put_back(const Step *step) {
+        return step->attempt > 1 && !is_over(step);
+}
+
+/* In the order of the plan, after those that were put back. */
 static bool is_first(const State *state, size_t node, size_t other) {
-        return other == SIZE_MAX || state->nodes[node].step.order < state->nodes[other].step.order;
+        const Step *step = &state->nodes[node].step;
+
+        if (other == SIZE_MAX || is_put_back(step) != is_put_back(&state->nodes[other].step))
+                return other == SIZE_MAX || is_put_back(step);
+
+        return step->order < state->nodes[other].step.order;
 }
 
 static bool is_under_way(const Step *step) {
@@ -64,8 +77,18 @@ static unsigned rank_master(const Facts *facts, size_t node) {
         return (node == facts->elected ? 2U : 0U) + (node == facts->zookeeper ? 1U : 0U);
 }
 
+/* Put back by a person, and not well: nobody else may go down before it is, so it goes first, or
+ * the run would wait for itself. */
+static bool is_in_need(const State *state, const Facts *facts, size_t node) {
+        return is_put_back(&state->nodes[node].step) && !facts->nodes[node].healthy;
+}
+
 static bool goes_before(const State *state, const Facts *facts, size_t node, size_t other) {
-        if (other == SIZE_MAX || rank_master(facts, node) < rank_master(facts, other))
+        if (other == SIZE_MAX)
+                return true;
+        if (is_in_need(state, facts, node) != is_in_need(state, facts, other))
+                return is_in_need(state, facts, node);
+        if (rank_master(facts, node) < rank_master(facts, other))
                 return true;
 
         return rank_master(facts, node) == rank_master(facts, other) &&
@@ -78,13 +101,33 @@ static OrderVerdict wait_for(const Node *node, Why *why) {
         return ORDER_WAIT;
 }
 
+/* Leaders are unknown because a master is ill, more often than by itself: that one is to be mended.
+ */
+static void explain_leaderless(const State *state, const Facts *facts, Why *why) {
+        const char *whose = facts->elected == SIZE_MAX ? "Mesos" : "ZooKeeper";
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Why *unwell = &facts->nodes[i].unwell;
+
+                if (state->nodes[i].role != ROLE_MASTER || facts->nodes[i].healthy ||
+                    !unwell->text[0])
+                        continue;
+
+                why_setf(why, unwell->advice,
+                         "it is not known which master leads %s; master %s is not proven healthy: %s",
+                         whose, state->nodes[i].name,
+                         text_without_name(unwell->text, state->nodes[i].name));
+        }
+
+        why_setf(why, "rollpatch status", "it is not known which master leads %s", whose);
+}
+
 /* One that was put back is not kept waiting by leaders that its own absence may have unsettled. */
-static bool waits_for_leaders(const Facts *facts, const Step *step, Why *why) {
+static bool waits_for_leaders(const State *state, const Facts *facts, const Step *step, Why *why) {
         if (step->attempt > 1 || (facts->elected != SIZE_MAX && facts->zookeeper != SIZE_MAX))
                 return false;
 
-        why_setf(why, "rollpatch status", "it is not known which master leads %s",
-                 facts->elected == SIZE_MAX ? "Mesos" : "ZooKeeper");
+        explain_leaderless(state, facts, why);
         return true;
 }
 
@@ -109,7 +152,7 @@ static OrderVerdict next_master(
 
         if (best == SIZE_MAX)
                 return ORDER_OVER;
-        if (waits_for_leaders(facts, &state->nodes[best].step, why))
+        if (waits_for_leaders(state, facts, &state->nodes[best].step, why))
                 return ORDER_WAIT;
 
         *ret_node = best;
@@ -161,6 +204,48 @@ static usec_t rest_of_dwell(const RunNumbers *numbers, const Tally *tally, usec_
         return span_sub(numbers->dwell_batch, span_sub(now, tally->changed));
 }
 
+/* Away, or nobody can say that it serves. */
+static bool is_away(const Step *step) {
+        return is_under_way(step) || is_put_back(step) ||
+               (step_state_is_bad(step->state) && !step->released);
+}
+
+/* At least one public agent keeps serving. Those set aside do not count: with all others in
+ * quarantine this one is like a single one, which has to go down some time. */
+static OrderVerdict keep_serving(const State *state, size_t candidate, Why *why) {
+        const Node *node = &state->nodes[candidate];
+        const Node *bad = NULL;
+        size_t away = 0;
+        char advice[REASON_MAX];
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *other = &state->nodes[i];
+
+                if (i == candidate || other->role != ROLE_PUBLIC_AGENT || !other->step.id[0] ||
+                    other->step.state == STEP_QUARANTINED)
+                        continue;
+                if (!is_away(&other->step))
+                        return ORDER_NEXT;
+
+                away++;
+                if (step_state_is_bad(other->step.state))
+                        bad = other;
+        }
+
+        if (away == 0)
+                return ORDER_NEXT;
+        if (!bad) {
+                why_setf(why, "rollpatch status", "%s is the only public agent that serves now",
+                         node->name);
+                return ORDER_WAIT;
+        }
+
+        settle_advise(state, bad, advice);
+        why_setf(why, advice, "%s is the only public agent that still serves: %s is %s", node->name,
+                 bad->name, enum_name(&step_state_names, bad->step.state));
+        return ORDER_STUCK;
+}
+
 static OrderVerdict next_agent(
                 const State *state,
                 const Facts *facts,
@@ -194,7 +279,7 @@ static OrderVerdict next_agent(
                 return wait_for(&state->nodes[have.behind], why);
 
         *ret_node = have.staged;
-        return ORDER_NEXT;
+        return role == ROLE_PUBLIC_AGENT ? keep_serving(state, have.staged, why) : ORDER_NEXT;
 }
 
 size_t count_failed_agents(const State *state) {

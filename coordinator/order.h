@@ -9,10 +9,11 @@
  * Pure. */
 
 typedef enum OrderVerdict {
-        ORDER_NEXT, /* this node */
-        ORDER_WAIT, /* nobody now; the reason is given */
-        ORDER_HOLD, /* the plan wants a stop here: see Hold */
-        ORDER_OVER, /* everybody has had their turn */
+        ORDER_NEXT,  /* this node */
+        ORDER_WAIT,  /* nobody now; the reason is given */
+        ORDER_HOLD,  /* the plan wants a stop here: see Hold */
+        ORDER_OVER,  /* everybody has had their turn */
+        ORDER_STUCK, /* nobody before a person has settled something; the reason is given */
 } OrderVerdict;
 
 /* Places at which a plan may ask for a stop; bits of Run.holds. */

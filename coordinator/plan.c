@@ -7,6 +7,7 @@
 
 #include "common/fields.h"
 #include "common/text.h"
+#include "coordinator/settle.h"
 
 #define PLAN_NODES_TOTAL_MAX 10009
 
@@ -221,8 +222,13 @@ static void block(
         (void) text_copy(row->advice, sizeof(row->advice), advice);
 }
 
-static void check_node(const PlanMember *wanted, const State *state, Findings *all) {
+static void check_node(
+                const PlanMember *wanted,
+                const EventRunMade *made,
+                const State *state,
+                Findings *all) {
         const Node *node = state_find_node_const(state, wanted->name);
+        char advice[REASON_MAX];
 
         if (!node) {
                 block(all, ERROR_NOT_FOUND, "node.unknown", "rollpatch nodes",
@@ -230,6 +236,15 @@ static void check_node(const PlanMember *wanted, const State *state, Findings *a
                 return;
         }
 
+        if (node->dcos_version[0] && strcmp(node->dcos_version, made->from) != 0 &&
+            strcmp(node->dcos_version, made->to) != 0) {
+                (void) text_format(
+                                advice, sizeof(advice), "rollpatch status %s --refresh",
+                                node->name);
+                block(all, ERROR_UNSAFE, "node.version", advice,
+                      "%s has DC/OS '%s', neither %s nor %s: look at it first", node->name,
+                      node->dcos_version, made->from, made->to);
+        }
         if (node->role != wanted->role) {
                 block(all, ERROR_UNSAFE, "node.role", "rollpatch nodes",
                       "%s is %s, the plan says %s", wanted->name,
@@ -303,17 +318,47 @@ static void check_unresolved(const State *state, Findings *all) {
         for (size_t i = 0; i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
                 char advice[REASON_MAX];
+                char open[REASON_MAX];
 
                 if (!node_is_unresolved(node))
                         continue;
 
-                (void) text_format(
-                                advice, sizeof(advice),
-                                "rollpatch status %s; then rollpatch release %s --reason TEXT",
-                                node->name, node->name);
+                settle_describe(state, node, open);
+                settle_advise(state, node, advice);
                 block(all, ERROR_UNSAFE, "node.unresolved", advice,
-                      "%s has an unresolved step from before", node->name);
+                      "%s has an unresolved step from before: %s", node->name, open);
         }
+}
+
+/* Nothing against the plan, but not what one expects of it: said last, and once for all of them. */
+static void note_patched(const Plan *plan, const State *state, Findings *all) {
+        const EventRunMade *made = &plan->made;
+        const char *first = NULL;
+        size_t count = 0;
+        Finding *row;
+
+        for (size_t i = 0; i < plan->node_count; i++) {
+                const Node *node = state_find_node_const(state, plan->nodes[i].name);
+
+                if (!node || strcmp(node->dcos_version, made->to) != 0 ||
+                    strcmp(made->from, made->to) == 0)
+                        continue;
+
+                first = first ? first : node->name;
+                count++;
+        }
+
+        if (count == 0 || all->count == FINDINGS_MAX)
+                return;
+
+        row = &all->rows[all->count++];
+        *row = (Finding) {};
+        (void) text_copy(row->id, sizeof(row->id), "node.patched");
+        (void) text_format(
+                        row->text, sizeof(row->text),
+                        "%zu of %zu nodes (%s%s) have DC/OS %s already: they are not patched, only "
+                        "their gate is asked",
+                        count, plan->node_count, first, count > 1 ? ", ..." : "", made->to);
 }
 
 size_t plan_check(
@@ -333,8 +378,9 @@ size_t plan_check(
 
         check_masters(plan, state, accept_downtime, &all);
         for (size_t i = 0; i < plan->node_count; i++)
-                check_node(&plan->nodes[i], state, &all);
+                check_node(&plan->nodes[i], &plan->made, state, &all);
         check_unresolved(state, &all);
         check_floors(plan, state, &all);
+        note_patched(plan, state, &all);
         return all.count;
 }

@@ -67,9 +67,7 @@ static RetryChoice choose_by_version(
         uint64_t progress;
 
         if (version && sample_number(version, "install_progress", &progress) && progress) {
-                why_setf(why,
-                         "cat /opt/mesosphere/install_progress (on the node; a reboot finishes it)",
-                         "%s: DC/OS is being activated, or that was cut short", node->name);
+                halfway_explain(node, why);
                 return RETRY_UNSAFE;
         }
         if (!has) {

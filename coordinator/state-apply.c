@@ -389,6 +389,7 @@ static int apply_run_made(State *state, const Event *event) {
                 .made_at = event->at,
                 .since = event->at,
         };
+        state->slots = 0;
         for (size_t i = 0; i < state->node_count; i++)
                 state->nodes[i].step = (Step) {};
 
@@ -443,6 +444,7 @@ static int apply_step(State *state, const Event *event) {
         Node *node = state_find_node(state, said->node);
         Step *step = &node->step;
         const StepTransition *row = step_next(step->state, said->event);
+        bool had_slot = step->slot;
 
         if (begins_anew(said)) {
                 *step = (Step) {
@@ -458,9 +460,12 @@ static int apply_step(State *state, const Event *event) {
                 drop_foreign(node, step->id);
         }
 
+        if (said->event == STEP_EVENT_RECHECKED && step->state == STEP_STAGED)
+                step->as_found = true;
         step->state = row->to;
         step->since = event->at;
         step->slot = row->slot == SLOT_TAKE || (row->slot == SLOT_KEEP && step->slot);
+        state->slots = state->slots + step->slot - had_slot;
         step->released = said->event == STEP_EVENT_RELEASED;
         step->fence = MAX(step->fence, said->fence);
         state->fence = MAX(state->fence, said->fence);

@@ -119,6 +119,10 @@ bool state_has_open_run(const State *state) {
         return state->run.made.number > 0 && run_state_is_open(state->run.state);
 }
 
+bool state_is_at_work(const State *state) {
+        return state_has_open_run(state) || state->slots > 0;
+}
+
 const Node *state_find_unsettled(const State *state) {
         for (size_t i = 0; i < state->node_count; i++) {
                 if (step_is_unsettled(&state->nodes[i].step))

@@ -20,6 +20,7 @@ typedef struct Step {
                                        its clock */
         bool slot;                  /* this node may be down */
         bool released;              /* a person answers for how it ended */
+        bool as_found;              /* it had the version already: the script was not run */
         uint64_t declines;
         uint64_t exit_status;
         uint64_t exit_signal;
@@ -74,6 +75,7 @@ typedef struct State {
         uint64_t fence;      /* highest given */
         uint64_t deposed_by; /* an epoch that a node obeys instead of ours; 0: none */
         char deposed_node[NAME_TEXT_MAX];
+        size_t slots; /* nodes that have one */
         Node *nodes;
         size_t node_count;
         size_t node_space;
@@ -87,8 +89,7 @@ State *state_new(void);
 void state_free(State *state);
 DEFINE_AUTO(State, state_free)
 
-/* Whether the event, whatever its seq, could follow what the state says. Asked before each commit.
- */
+/* Whether the event, whatever its seq, could follow what the state says. Asked before a commit. */
 int state_check(const State *state, const Event *event, Error *error);
 
 /* The same for events that are committed together, each following the one before it. */
@@ -116,6 +117,9 @@ uint64_t state_next_epoch(const State *state);
 const Node *state_find_master_with_slot(const State *state, const Node *node);
 
 bool state_has_open_run(const State *state);
+
+/* A run is open, or of one that was aborted a step goes on: nodes are looked at as in a run. */
+bool state_is_at_work(const State *state);
 
 /* The first node whose step ended badly, with nobody having settled it; NULL: none. */
 const Node *state_find_unsettled(const State *state);

@@ -53,6 +53,7 @@ const StepTransition step_transitions[] = {
         { IN(STEP_STAGING) | IN(STEP_STAGED),      STEP_EVENT_FORGOTTEN,     STEP_WAITING,     SLOT_KEEP },
 
         { IN(STEP_STAGED),                         STEP_EVENT_SLOTTED,       STEP_SLOTTED,     SLOT_TAKE },
+        { IN(STEP_STAGED),                         STEP_EVENT_RECHECKED,     STEP_VERIFYING,   SLOT_TAKE },
         { IN(STEP_SLOTTED) | IN(STEP_STARTED) | IN(STEP_UNKNOWN),
                                                    STEP_EVENT_DECLINED,      STEP_STAGED,      SLOT_FREE },
         { BEFORE_START | IN(STEP_UNKNOWN),         STEP_EVENT_STARTED,       STEP_STARTED,     SLOT_TAKE },
@@ -67,9 +68,9 @@ const StepTransition step_transitions[] = {
         /* only a person */
         { BAD,                                     STEP_EVENT_RETRIED,       STEP_WAITING,     SLOT_FREE },
         { BAD,                                     STEP_EVENT_RECHECKED,     STEP_VERIFYING,   SLOT_TAKE },
-        { IN(STEP_FAILED),                         STEP_EVENT_RELEASED,      STEP_FAILED,      SLOT_FREE },
+        { IN(STEP_FAILED) | IN(STEP_VERIFYING),    STEP_EVENT_RELEASED,      STEP_FAILED,      SLOT_FREE },
         { IN(STEP_INTERRUPTED),                    STEP_EVENT_RELEASED,      STEP_INTERRUPTED, SLOT_FREE },
-        { IN(STEP_SLOTTED) | IN(STEP_STARTED) | IN(STEP_UNKNOWN) | IN(STEP_VERIFYING),
+        { IN(STEP_SLOTTED) | IN(STEP_STARTED) | IN(STEP_UNKNOWN),
                                                    STEP_EVENT_RELEASED,      STEP_UNKNOWN,     SLOT_FREE },
         { IN(STEP_WAITING) | IN(STEP_STAGING) | IN(STEP_STAGED) | IN(STEP_DONE) | BAD,
                                                    STEP_EVENT_QUARANTINED,   STEP_QUARANTINED, SLOT_FREE },

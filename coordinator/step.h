@@ -38,8 +38,8 @@ typedef enum StepEvent {
         STEP_EVENT_LOST,      /* silent for too long, or its journal was wiped */
         STEP_EVENT_RELEASED,  /* a person answers for the slot */
         STEP_EVENT_RETRIED,   /* a person wants another attempt */
-        STEP_EVENT_RECHECKED, /* a person wants another try, and the node is patched: the gate only
-                               */
+        STEP_EVENT_RECHECKED, /* it is its turn, or a person wants another try, and it is patched
+                                 already: the gate only */
         STEP_EVENT_QUARANTINED,
         STEP_EVENT_UNQUARANTINED,
 } StepEvent;

@@ -109,6 +109,27 @@ class DcosNode:
         """How often the script has been run on it, whatever anybody says."""
         return product.count_executions(self.count_dir)
 
+    def mark(self, name):
+        """Put a file in the directory that script and programs look at."""
+        open(f"{self.count_dir}/{name}", "w", encoding="utf-8").close()
+
+    def unmark(self, name):
+        """Take it away again; no error if it is not there."""
+        if self.reached(name):
+            os.unlink(f"{self.count_dir}/{name}")
+
+    def reached(self, name):
+        """Whether script or program have put this file there."""
+        return os.path.exists(f"{self.count_dir}/{name}")
+
+    def forget(self):
+        """As if no script had been run, and nothing were wrong."""
+        for name in os.listdir(self.count_dir):
+            if name != "count":
+                os.unlink(f"{self.count_dir}/{name}")
+        open(f"{self.count_dir}/count", "w", encoding="utf-8").close()
+        self.scenario()
+
 
 class DcosCluster(product.Client):
     """The cluster, prepared but not booted. `directory` is made, in memory, and belongs to it.
@@ -117,7 +138,7 @@ class DcosCluster(product.Client):
     from_version    what the nodes have
     to_version      what the script makes of them; the same: another configuration
     script_seconds  how long the script takes between fetch and activation
-    disks           nodes have rollpatch's state on a disk that can lose power
+    disks           nodes and coordinator have rollpatch's state on a disk that can lose power, or be full
     rollpatch       False: the cluster alone, which then needs no build
     """
 
@@ -130,16 +151,20 @@ class DcosCluster(product.Client):
         self.dir = str(directory)
         self.disks = disks
         self.rollpatch = rollpatch
-        self.from_version = from_version
+        self.from_version, self.to_version = from_version, to_version
         os.makedirs(f"{self.dir}/serve")
         counts = {"m": masters, "a": agents, "p": public_agents}
         ips = [f"10.77.0.{FIRST['m'] + number}" for number in range(masters)]
         resolver = "8.8.4.4" if to_version == from_version else "8.8.8.8"
         self.installed = Generation(from_version, ips, URL)
         self.target = Generation(to_version, ips, URL, resolver)
+        self.script_seconds = script_seconds
         self.script = make_script(from_version, self.target, URL, script_seconds)
         self._serve()
-        self.bootstrap = rig.add_host("b0", BOOTSTRAP, binds={f"{self.dir}/serve": "/srv/serve"})
+        self.bootstrap = rig.add_host(
+            "b0", BOOTSTRAP, binds={f"{self.dir}/serve": "/srv/serve"},
+            disk={"path": product.STATE, "size": "32M"} if disks else None,
+        )
         self._prepare_bootstrap()
         self.nodes = {}
         for letter, count in counts.items():
@@ -199,6 +224,15 @@ class DcosCluster(product.Client):
         if wait:
             for host in hosts:
                 host.wait_up(timeout)
+
+    def turn_round(self):
+        """All nodes have the target: from here on the other way, as if nothing had been."""
+        self.installed, self.target = self.target, self.installed
+        self.from_version, self.to_version = self.to_version, self.from_version
+        self.replace_script(
+            make_script(self.from_version, self.target, URL, self.script_seconds))
+        for node in self.nodes.values():
+            node.forget()
 
     def close(self):
         """Take all hosts away, so that names and addresses are free again, and the files."""

@@ -2,59 +2,15 @@
 """Runs over three masters, two agents and a public agent, each a booted host, judged from outside: by
 an observer that knows nothing of rollpatch, and by the lines the script writes when it is executed."""
 
-import json
-import os
+import re
 
 import pytest
 
-import judge
-from dcos import DcosCluster
+from cluster_lab import (  # noqa: F401  pylint: disable=unused-import
+    EVERYBODY, MASTERS, fixture_make, fixture_shelf, judge_run, observe, patched, start, under_way,
+    waits_for_health,
+)
 from rig import wait_for
-
-HERE = os.path.dirname(os.path.realpath(__file__))
-MASTERS = ["m1", "m2", "m3"]
-EVERYBODY = MASTERS + ["a1", "a2", "p1"]
-
-
-class Observer:
-    """Samples all masters from its own process until it is asked for its judgement."""
-
-    def __init__(self, rig, cluster, path):
-        self._path = path
-        self._masters = [node.name for node in cluster.of_role("master")]
-        targets = [f"{node.name}={node.address}" for node in cluster.of_role("master")]
-        self._process = rig.spawn("observer", [
-            "/usr/bin/python3", "-B", f"{HERE}/../cluster/observer.py", "--out", path, *targets,
-        ])
-        wait_for(lambda: os.path.exists(path) and judge.load(path)[1], 5, "first sample")
-
-    def judge(self, report):
-        self._process.terminate()
-        self._process.wait(5)
-        steps = judge.steps_of(report) if report else None
-        return judge.judge(judge.load(self._path)[1], self._masters, steps)
-
-
-@pytest.fixture(name="make")
-def fixture_make(rig, tmp_path_factory):
-    """Makes healthy clusters, and takes them down."""
-    made = []
-
-    def make(**options):
-        for host in list(rig.hosts):
-            rig.remove_host(host)
-        cluster = DcosCluster(rig, str(tmp_path_factory.mktemp("cluster") / "dcos"), **options)
-        made.append(cluster)
-        cluster.boot()
-        cluster.wait_healthy(60)
-        cluster.wait_claimed(30)
-        return cluster
-
-    yield make
-    for cluster in made:
-        cluster.close()
-    for host in list(rig.hosts):
-        rig.remove_host(host)
 
 
 @pytest.fixture(name="cluster")
@@ -68,57 +24,30 @@ def fixture_slow_cluster(make):
     return make(script_seconds=8)
 
 
-def start(cluster, **changes):
-    """A run with gates far below their floors."""
-    waived = cluster.cli("waive", "gate-floor", "--reason", "a test")
-    assert waived.returncode == 0, waived.stderr
-    started = cluster.cli("run", cluster.plan(**changes), "--yes", "--cluster", "demo")
-    assert started.returncode == 0, started.stderr
-
-
-def run_of(cluster):
-    return cluster.ask("status")["run"]
-
-
-def node_of(cluster, name):
-    return next(n for n in cluster.ask("status")["nodes"] if n["name"] == name)
-
-
 def verdicts(cluster, name):
-    return {check["id"]: check["verdict"] for check in node_of(cluster, name)["checks"]}
+    return {check["id"]: check["verdict"] for check in cluster.shown(name)["checks"]}
 
 
 def wait_state(cluster, *states, timeout=120):
-    def arrived():
-        run = run_of(cluster)
-        return run if run and run["state"] in states else None
-    return wait_for(arrived, timeout, f"run to be {' or '.join(states)}")
+    """The run, when it is in one of these states."""
+    return cluster.wait_run(*states, timeout=timeout)["run"]
 
 
-def patched(cluster):
-    """Who has executed the script, in that order."""
-    ends = {}
-    for row in cluster.ask("report")["steps"]:
-        if row.get("started"):
-            ends[row["node"]] = row["started"]
-    return sorted(ends, key=ends.get)
-
-
-def test_everybody_is_patched_once_in_order_and_no_two_masters_are_ever_down(rig, cluster, tmp_path):
+def test_everybody_is_patched_once_in_order_and_no_two_masters_are_ever_down(rig, cluster):
     leader = cluster.leader()
-    observer = Observer(rig, cluster, str(tmp_path / "samples"))
+    watcher = observe(rig, cluster)
     start(cluster)
     wait_state(cluster, "finished", "halted")
     report = cluster.ask("report")
     assert report["run"]["state"] == "finished", report["run"]
     for name in EVERYBODY:
         assert cluster.executions(name) == 1, name
-        assert node_of(cluster, name)["version"] == "2.1.1"
+        assert cluster.shown(name)["version"] == "2.1.1"
     order = patched(cluster)
     assert set(order[:3]) == set(MASTERS)
     assert order[2] == leader, f"the leading master {leader} goes last: {order}"
     assert set(order[3:5]) == {"a1", "a2"} and order[5] == "p1"
-    verdict = observer.judge(report)
+    verdict = judge_run(cluster, watcher)
     assert verdict.good, verdict.describe()
 
 
@@ -145,7 +74,7 @@ def test_an_agent_that_is_never_registered_fails_by_name_and_counts_against_the_
         cluster.node(name).scenario({"after_patch": {"mesos_refused": True}})
     start(cluster, timeouts_agent="10s", budget=0)
     run = wait_state(cluster, "halted")
-    failed = [n for n in cluster.ask("status")["nodes"] if n.get("state") == "failed"]
+    failed = [n for n in cluster.status()["nodes"] if n.get("state") == "failed"]
     assert [n["name"] for n in failed] == ["a1"]
     assert "mesos-leader" in failed[0]["message"] and "not active" in failed[0]["message"]
     own = verdicts(cluster, "a1")
@@ -157,45 +86,12 @@ def test_an_agent_that_is_never_registered_fails_by_name_and_counts_against_the_
 def test_another_master_rebooted_by_hand_during_a_step_halts_the_run(slow_cluster):
     cluster = slow_cluster
     start(cluster)
-    holder = wait_for(
-        lambda: next((n["name"] for n in cluster.ask("status")["nodes"] if n.get("state") == "started"), None),
-        60, "a master to be under way",
-    )
+    holder = under_way(cluster)
     other = next(m for m in MASTERS if m != holder)
     cluster.node(other).host.reboot()
     run = wait_state(cluster, "halted")
     assert other in run["why"]
     assert [m for m in MASTERS if cluster.executions(m)] == [holder]
-
-
-def test_pause_and_resume_do_what_they_say(slow_cluster):
-    cluster = slow_cluster
-    start(cluster)
-    wait_for(
-        lambda: any(n.get("state") == "started" for n in cluster.ask("status")["nodes"]),
-        60, "a master to be under way",
-    )
-    assert cluster.cli("pause", "--reason", "lunch").returncode == 0
-    wait_for(
-        lambda: any(n.get("state") == "done" for n in cluster.ask("status")["nodes"]), 60, "its end",
-    )
-    status = cluster.ask("status")
-    assert status["run"]["state"] == "paused" and "lunch" in status["run"]["why"]
-    assert sum(cluster.executions(m) for m in MASTERS) == 1
-    assert cluster.cli("resume").returncode == 0
-    wait_state(cluster, "finished")
-    entries = cluster.ask("audit")["entries"]
-    assert [e["verb"] for e in entries][-2:] == ["pause", "resume"]
-    assert json.dumps(entries).count("lunch") >= 1
-
-
-def under_way(cluster):
-    """The master whose script runs now."""
-    return wait_for(
-        lambda: next((n["name"] for n in cluster.ask("status")["nodes"]
-                      if n.get("state") == "started"), None),
-        60, "a master to be under way",
-    )
 
 
 def swap_state(cluster, take, put):
@@ -209,12 +105,12 @@ def swap_state(cluster, take, put):
 
 
 def test_a_coordinator_restored_from_before_the_slot_and_the_old_one_back_cannot_overlap(
-        rig, slow_cluster, tmp_path):
+        rig, slow_cluster):
     cluster = slow_cluster
-    observer = Observer(rig, cluster, str(tmp_path / "samples"))
+    watcher = observe(rig, cluster)
     start(cluster)
     assert cluster.cli("pause", "--reason", "to save a backup").returncode == 0
-    assert not [n for n in cluster.ask("status")["nodes"] if n.get("slot")]
+    assert not [n for n in cluster.status()["nodes"] if n.get("slot")]
     cluster.bootstrap.run(["systemctl", "stop", "rollpatchd.service"])
     cluster.bootstrap.run(["cp", "-a", "/var/lib/rollpatch", "/var/lib/before-slot"])
     cluster.bootstrap.run(["systemctl", "start", "rollpatchd.service"])
@@ -223,7 +119,7 @@ def test_a_coordinator_restored_from_before_the_slot_and_the_old_one_back_cannot
 
     swap_state(cluster, take="/var/lib/before-slot", put="/var/lib/after-slot")
     status = wait_for(
-        lambda: next((n for n in cluster.ask("status")["nodes"]
+        lambda: next((n for n in cluster.status()["nodes"]
                       if n["name"] == first and n.get("slot")), None),
         30, "the restored coordinator to learn who is down",
     )
@@ -235,7 +131,7 @@ def test_a_coordinator_restored_from_before_the_slot_and_the_old_one_back_cannot
     run = wait_state(cluster, "finished", "halted", timeout=180)
     assert all(cluster.executions(name) <= 1 for name in EVERYBODY)
     assert run["state"] in ("finished", "halted")
-    verdict = observer.judge(None)
+    verdict = watcher.verdict()
     assert not verdict.overlaps, verdict.describe()
 
 
@@ -262,29 +158,47 @@ def test_exit_0_with_failing_checks_does_not_pass(cluster):
 
 
 def test_a_node_cut_off_between_slot_and_start_does_not_start_on_an_old_gate(cluster):
-    """The link comes back long after the gate was judged: the gate is judged again, and is closed."""
+    """The link comes back long after the gate was judged: the order is too old by the node's own clock,
+    and the gate, judged again, is closed. When it opens, the same node is patched, once."""
     modes = cluster.zookeeper_modes()
     first = next(m for m in MASTERS if m != cluster.leader() and modes[m] == "follower")
     other = next(m for m in MASTERS if m not in (first, cluster.leader()))
-    cluster.node(first).host.write(
+    node = cluster.node(first)
+    node.host.write(
         "/etc/systemd/system/rollpatch-agent.service.d/hold.conf",
         "[Service]\nEnvironment=ROLLPATCH_CRASH_AT=start-received ROLLPATCH_CRASH_DIR=/crash\n",
     )
-    cluster.node(first).host.run(["systemctl", "daemon-reload"])
-    cluster.node(first).host.run(["systemctl", "restart", "rollpatch-agent.service"])
-    start(cluster, masters=[first, other, cluster.leader()])
-    wait_for(lambda: os.path.exists(f"{cluster.node(first).count_dir}/start-received"), 60,
-             "the start order to arrive")
-    cluster.node(first).host.cut()
+    node.host.run(["systemctl", "daemon-reload"])
+    node.host.run(["systemctl", "restart", "rollpatch-agent.service"])
+    start(cluster, masters=[first, other, cluster.leader()], agents=[], public_agents=[])
+    wait_for(lambda: node.reached("start-received"), 60, "the start order to arrive")
+    assert "nonce of the start order" not in node.host.journal("rollpatch-agent.service")
+
+    node.host.cut()
     cluster.node(other).scenario({"exhibitor": "down"})
-    wait_for(lambda: node_of(cluster, first)["link"] != "fresh", 30, "the link to go stale")
-    open(f"{cluster.node(first).count_dir}/start-received.go", "w", encoding="utf-8").close()
-    cluster.node(first).host.heal()
-    wait_for(lambda: node_of(cluster, first)["link"] == "fresh", 60, "the link to come back")
-    wait_for(lambda: cluster.node(first).host.run(
-        ["sh", "-c", "journalctl -u rollpatch-agent | grep -c -i -E 'refused|declined'"],
-        check=False).stdout.strip() not in ("", "0"), 60, "the late order to be refused")
-    assert sum(map(cluster.executions, MASTERS)) == 0
+    wait_for(lambda: is_silent(cluster, first, 6), 30, "the order to outlive its 5 s")
+    node.mark("start-received.go")
+    wait_for(
+        lambda: re.search(r"nonce of the start order is .* old, want at most 5s",
+                          node.host.journal("rollpatch-agent.service")),
+        20, "the late order to be refused for its age",
+    )
+    node.host.heal()
+    wait_for(lambda: cluster.shown(first)["link"] == "fresh", 60, "the link to come back")
+    wait_for(lambda: waits_for_health(cluster, other), 30, "the gate to be judged anew")
+    assert not any(map(cluster.executions, MASTERS))
+
+    cluster.node(other).scenario()
+    wait_state(cluster, "finished")
+    assert [cluster.executions(name) for name in MASTERS] == [1, 1, 1]
+    assert patched(cluster)[0] == first, "it was that gate which kept it from starting"
+
+
+def is_silent(cluster, name, seconds):
+    """Whether the coordinator has not heard this node for so long."""
+    status = cluster.status()
+    node = next(node for node in status["nodes"] if node["name"] == name)
+    return status["now"] - node["seen"] > seconds * 1e6
 
 
 # ---------------------------------------------------------------- which packages are active
@@ -338,7 +252,7 @@ def test_exit_0_and_the_new_version_with_an_old_package_do_not_pass(cluster):
         cluster.node(name).scenario()
     node.host.run(["/opt/mesosphere/bin/dcos-shell", "pkgpanda", "activate", *cluster.target.ids])
     wait_for(lambda: verdicts(cluster, first)["packages"] == "pass", 30, "the packages to be seen")
-    run = retry_and_resume(cluster, first, "only judged again")
+    run = retry_and_resume(cluster, first, "only its gate is asked")
     assert run["state"] == "finished", run
     assert [cluster.executions(name) for name in EVERYBODY] == [1] * len(EVERYBODY)
 
@@ -356,7 +270,7 @@ def test_a_configuration_that_was_not_rolled_out_is_noticed_though_the_version_i
 
     for name in MASTERS:
         cluster.node(name).scenario()
-    run = retry_and_resume(cluster, first, "as a new attempt")
+    run = retry_and_resume(cluster, first, "as attempt 2")
     assert run["state"] == "finished", run
     for name in EVERYBODY:
         assert cluster.executions(name) == (2 if name == first else 1), name
@@ -373,6 +287,6 @@ def test_a_configuration_that_is_there_is_not_rolled_out_again_by_retry(make):
     run = wait_state(cluster, "halted")
     assert f"{first} is failed: script ended with status 3" in run["why"], run
     assert sorted(cluster.node(first).active()) == cluster.target.ids
-    run = retry_and_resume(cluster, first, "only judged again")
+    run = retry_and_resume(cluster, first, "only its gate is asked")
     assert run["state"] == "finished", run
     assert [cluster.executions(name) for name in EVERYBODY] == [1] * len(EVERYBODY)

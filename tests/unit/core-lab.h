@@ -5,6 +5,7 @@
 #include "coordinator/intake.h"
 #include "coordinator/judge.h"
 #include "coordinator/orders.h"
+#include "coordinator/settle.h"
 
 /* The coordinator's core with a log in memory and a clock by hand, driven in the order in which
  * coordinator.c drives it: intake, check, append, apply, decide, send. Every event goes through

@@ -32,6 +32,7 @@ Coordinator *fake_coordinator_new(Lab *lab) {
         c->lab = lab;
         clock_lab = lab;
         (void) text_copy(c->config.cluster, sizeof(c->config.cluster), "prod");
+        (void) text_copy(c->config.state_dir, sizeof(c->config.state_dir), "/var/lib/rollpatch");
         (void) text_copy(c->dir, sizeof(c->dir), "/tmp/test-coordinator-XXXXXX");
         assert_non_null(mkdtemp(c->dir));
         if (store_open(c->dir, &c->store, &error) < 0)
@@ -72,6 +73,9 @@ void fake_coordinator_store(Coordinator *c) {
 
 int coordinator_commit(Coordinator *c, Event *events, size_t count, Error *error) {
         int r;
+
+        if (c->full)
+                return error_setf(error, ERROR_NO_SPACE, "log.db: committing: disk is full");
 
         for (size_t i = 0; i < count; i++)
                 events[i].at = c->lab->wall;

@@ -17,6 +17,7 @@
 
 #include "common/file.h"
 #include "common/text.h"
+#include "coordinator/health.h"
 #include "tests/unit/fake-coordinator.h"
 
 /* What programs read: compared to the letter with tests/samples/answers/NAME.json. UPDATE=1 writes
@@ -66,6 +67,7 @@ static Coordinator *coordinator_after_two_runs(void) {
 
         lab_join_masters(lab, 1);
         lab_join(lab, "a1", ROLE_AGENT, 0);
+        lab_healthy(lab, true);
         by_operator(lab, "run", "", "");
         lab_run(lab, nodes, 2, true);
         lab_lead(lab, "m1", STEP_STARTED);
@@ -88,7 +90,9 @@ static Coordinator *coordinator_after_two_runs(void) {
 
         lab_pass(lab, USEC_PER_HOUR);
         lab_run(lab, nodes, 2, true);
-        lab_lead(lab, "m1", STEP_STARTED);
+        lab_lead(lab, "m1", STEP_STAGED); /* patched by the first run: only judged */
+        assert_int_equal(lab_node(lab, "m1")->step.state, STEP_DONE);
+        lab_lead(lab, "a1", STEP_STARTED);
         return fake_coordinator_new(lab);
 }
 
@@ -138,6 +142,31 @@ static void test_status_of_a_run_that_is_halted_says_why_and_what_to_type(void *
         c = fake_coordinator_new(lab);
         c->log_problem = "log.db: appending: database or disk is full";
         compare("status-halted", answer_status(c, NULL, 0));
+}
+
+/* "Nothing is known to be wrong" would be a lie. */
+static void test_a_master_that_is_ill_is_a_problem_with_what_to_type_and_where(void **state) {
+        Sample sample = { .check = "exhibitor",
+                          .verdict = VERDICT_FAIL,
+                          .reason = "10.0.0.1 is 'down', want all serving" };
+        Lab *lab = lab_new();
+        AUTO(Coordinator) *c = NULL;
+        AUTO(Json) *json = NULL;
+        const Json *problems;
+        size_t subject;
+
+        lab_join_masters(lab, 1);
+        assert_true(health_hear(lab->state, &lab->facts, 0, &sample, lab->now, &subject));
+        c = fake_coordinator_new(lab);
+        json = answer_status(c, NULL, 0);
+        problems = json_find(json, "problems");
+        assert_int_equal(json_size(problems), 1);
+        assert_string_equal(
+                        json_string_value(json_find(json_first(problems), "message")),
+                        "m1: exhibitor: 10.0.0.1 is 'down', want all serving");
+        assert_string_equal(
+                        json_string_value(json_find(json_first(problems), "try")),
+                        "journalctl -u dcos-exhibitor (on m1)");
 }
 
 static void test_status_can_be_asked_of_single_nodes(void **state) {
@@ -197,6 +226,11 @@ static void hear_check(Lab *lab, const char *node, const char *check, Verdict ve
 
 /* What was once not comparable and has been compared since is checked. */
 static void test_a_report_lists_what_was_not_checked_at_the_end(void **state) {
+        static const char *const wanted[] = {
+                "check-runner on m1: no version is wanted",
+                "m1: its gate has not held (verifying)",
+                "a1: was not patched (staging)",
+        };
         Lab *lab = lab_new();
         AUTO(Coordinator) *c = NULL;
         AUTO(Json) *json = NULL;
@@ -215,13 +249,10 @@ static void test_a_report_lists_what_was_not_checked_at_the_end(void **state) {
 
         json = report_of(c, 1);
         list = json_find(json, "not_checked");
-        assert_int_equal(json_size(list), 2);
-        assert_string_equal(
-                        json_string_value(json_first(list)),
-                        "check-runner on m1: no version is wanted");
-        assert_string_equal(
-                        json_string_value(json_next(json_first(list))),
-                        "a1: was not patched (staging)");
+        assert_int_equal(json_size(list), ELEMENTSOF(wanted));
+        list = json_first(list);
+        for (size_t i = 0; i < ELEMENTSOF(wanted); i++, list = json_next(list))
+                assert_string_equal(json_string_value(list), wanted[i]);
 }
 
 static void test_a_report_without_a_number_is_of_the_newest_run(void **state) {
@@ -289,6 +320,8 @@ int main(void) {
                 cmocka_unit_test(test_status_without_a_run_says_so),
                 cmocka_unit_test(test_status_says_what_is_known_of_run_nodes_and_problems),
                 cmocka_unit_test(test_status_of_a_run_that_is_halted_says_why_and_what_to_type),
+                cmocka_unit_test(
+                                test_a_master_that_is_ill_is_a_problem_with_what_to_type_and_where),
                 cmocka_unit_test(test_status_can_be_asked_of_single_nodes),
                 cmocka_unit_test(test_nodes_lists_all_that_have_ever_reported),
                 cmocka_unit_test(test_a_report_tells_an_older_run_to_its_end_and_no_further),

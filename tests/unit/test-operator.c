@@ -173,11 +173,25 @@ static void test_pause_and_resume_say_what_they_found(void **state) {
         expect(c, "resume", "{}", EXIT_OK, "is running already");
         expect(c, "pause", "{\"reason\":\"lunch\",\"for\":60000000}", EXIT_OK, "paused");
         assert_int_equal(c->lab->state->run.until, c->lab->wall + USEC_PER_MINUTE);
-        expect(c, "pause", "{\"reason\":\"lunch\"}", EXIT_OK, "paused already: lunch");
+        expect(c, "pause", "{\"reason\":\"lunch\"}", EXIT_OK,
+               "paused already, for 1min more: lunch");
         expect(c, "resume", "{}", EXIT_OK, "resumed");
         assert_int_equal(c->lab->state->run.state, RUN_RUNNING);
         expect(c, "abort", "{\"reason\":\"enough\"}", EXIT_OK, "aborted");
         expect(c, "abort", "{\"reason\":\"enough\"}", EXIT_FAILED, "no run is open");
+}
+
+/* The budget has room for it: neither a pause nor a hold waits for that agent. */
+static void test_a_pause_ends_although_an_agent_went_wrong(void **state) {
+        AUTO(Coordinator) *c = coordinator_with(1);
+
+        lab_join(c->lab, "a2", ROLE_AGENT, 0);
+        expect(c, "run", RUN("", "\"a1\",\"a2\""), EXIT_OK, "");
+        lab_lead(c->lab, "a1", STEP_STARTED);
+        (void) lab_report(c->lab, "a1", NODE_STEP_ENDED, 1, 3);
+        expect(c, "pause", "{\"reason\":\"lunch\"}", EXIT_OK, "paused, until resumed");
+        expect(c, "resume", "{}", EXIT_OK, "resumed");
+        assert_int_equal(c->lab->state->run.state, RUN_RUNNING);
 }
 
 static void test_a_halt_is_resumed_only_when_its_cause_is_settled(void **state) {
@@ -185,7 +199,25 @@ static void test_a_halt_is_resumed_only_when_its_cause_is_settled(void **state) 
 
         lab_look(c->lab, "m1", LAB_FROM, VERDICT_FAIL);
         expect(c, "resume", "{}", EXIT_BLOCKED, "rollpatch retry m1");
-        expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK, "new attempt");
+        expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK, "as attempt 2");
+}
+
+/* What cannot be written has not happened, and is not said to have. */
+static void test_on_a_full_disk_nothing_is_changed_and_where_to_look_is_said(void **state) {
+        AUTO(Coordinator) *c = coordinator_with(1);
+
+        c->full = true;
+        expect(c, "run", RUN("\"m1\"", ""), EXIT_FAILED, "nothing was changed: log.db");
+        assert_int_equal(c->lab->state->run.made.number, 0);
+        c->full = false;
+        expect(c, "run", RUN("\"m1\"", ""), EXIT_OK, "");
+        c->full = true;
+        expect(c, "pause", "{\"reason\":\"lunch\"}", EXIT_FAILED,
+               "nothing was changed: log.db: committing: disk is full; make it writable, then say it "
+               "again; try: df /var/lib/rollpatch");
+        assert_int_equal(c->lab->state->run.state, RUN_RUNNING);
+        c->full = false;
+        expect(c, "pause", "{\"reason\":\"lunch\"}", EXIT_OK, "paused");
 }
 
 /* --- retry --- */
@@ -194,7 +226,8 @@ static void test_retry_makes_a_new_attempt_of_a_node_that_is_not_patched(void **
         AUTO(Coordinator) *c = coordinator_with_failed_m1();
 
         lab_look(c->lab, "m1", LAB_FROM, VERDICT_FAIL);
-        expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK, "as a new attempt");
+        expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK,
+               "still has DC/OS 2.1.0: will be patched again, as attempt 2");
         assert_int_equal(step_of(c, "m1")->state, STEP_WAITING);
         assert_int_equal(step_of(c, "m1")->attempt, 2);
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK, "nothing to retry");
@@ -205,9 +238,23 @@ static void test_retry_only_judges_again_a_node_that_is_patched(void **state) {
         AUTO(Coordinator) *c = coordinator_with_failed_m1();
 
         lab_look(c->lab, "m1", LAB_TO, VERDICT_PASS);
-        expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"looked\"}", EXIT_OK, "only judged again");
-        assert_int_equal(step_of(c, "m1")->state, STEP_VERIFYING);
+        expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"looked\"}", EXIT_OK,
+               "not run again, only its gate is asked");
         assert_int_equal(step_of(c, "m1")->attempt, 1);
+}
+
+static void test_retry_of_a_node_that_is_done_changes_nothing(void **state) {
+        AUTO(Coordinator) *c = coordinator_with(1);
+        size_t before;
+
+        expect(c, "run", RUN("\"m1\"", "\"a1\""), EXIT_OK, "");
+        lab_lead(c->lab, "m1", STEP_DONE);
+        before = c->lab->count;
+        expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"x\"}", EXIT_OK,
+               "m1 is done for 0s: there is nothing to retry, and nothing changed");
+        assert_int_equal(c->lab->count, before);
+        expect(c, "abort", "{\"reason\":\"enough\"}", EXIT_OK, "no step was under way");
+        expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"x\"}", EXIT_FAILED, "run 1 is aborted");
 }
 
 /* test-retry.c tries everything that a node may have. */
@@ -240,7 +287,9 @@ static void test_release_frees_the_slot_with_a_name_and_a_reason(void **state) {
         const Event *audit;
 
         expect(c, "release", "{\"node\":\"m1\",\"reason\":\"host is gone\"}", EXIT_OK,
-               "you answer for its step");
+               "m1: released; it was failed for 0s and had the slot (fence 1), heard 0s ago; "
+               "you answer for it; no other master goes down before it is proven good; then: "
+               "rollpatch resume");
         assert_false(step_of(c, "m1")->slot);
         assert_true(step_of(c, "m1")->released);
         audit = lab_last(c->lab, EVENT_OPERATOR);
@@ -248,6 +297,18 @@ static void test_release_frees_the_slot_with_a_name_and_a_reason(void **state) {
         assert_string_equal(audit->operator.node, "m1");
         assert_string_equal(audit->operator.reason, "host is gone");
         expect(c, "release", "{\"node\":\"m1\",\"reason\":\"again\"}", EXIT_OK, "holds nothing");
+}
+
+/* Otherwise two masters could be down, with a name and a reason. */
+static void test_no_slot_is_taken_from_a_node_that_is_heard_and_at_it(void **state) {
+        AUTO(Coordinator) *c = coordinator_with_m1(STEP_STARTED);
+
+        expect(c, "release", "{\"node\":\"m1\",\"reason\":\"hurry\"}", EXIT_BLOCKED,
+               "m1 is heard, and is at it");
+        assert_true(step_of(c, "m1")->slot);
+        expect(c, "abort", "{\"reason\":\"enough\"}", EXIT_OK, "goes on to its end: m1 (started)");
+        expect(c, "run", RUN("\"m1\"", ""), EXIT_UNSAFE,
+               "its step of run 1 is started, and goes on to its end; try: rollpatch status m1");
 }
 
 static void test_release_of_a_lost_journal_comes_first_and_is_its_own_answer(void **state) {
@@ -259,7 +320,7 @@ static void test_release_of_a_lost_journal_comes_first_and_is_its_own_answer(voi
                "what its journal cannot tell");
         assert_true(step_of(c, "m1")->slot);
         expect(c, "release", "{\"node\":\"m1\",\"reason\":\"not running\"}", EXIT_OK,
-               "you answer for its step");
+               "you answer for it");
         assert_false(step_of(c, "m1")->slot);
 }
 
@@ -327,12 +388,16 @@ int main(void) {
                 cmocka_unit_test(test_a_node_that_was_never_heard_of_is_not_found),
                 cmocka_unit_test(test_an_unknown_verb_is_refused),
                 cmocka_unit_test(test_pause_and_resume_say_what_they_found),
+                cmocka_unit_test(test_a_pause_ends_although_an_agent_went_wrong),
                 cmocka_unit_test(test_a_halt_is_resumed_only_when_its_cause_is_settled),
+                cmocka_unit_test(test_on_a_full_disk_nothing_is_changed_and_where_to_look_is_said),
                 cmocka_unit_test(test_retry_makes_a_new_attempt_of_a_node_that_is_not_patched),
                 cmocka_unit_test(test_retry_only_judges_again_a_node_that_is_patched),
                 cmocka_unit_test(test_retry_leaves_alone_what_it_cannot_tell_or_does_not_know),
+                cmocka_unit_test(test_retry_of_a_node_that_is_done_changes_nothing),
                 cmocka_unit_test(test_retry_of_a_node_that_is_not_heard_is_refused),
                 cmocka_unit_test(test_release_frees_the_slot_with_a_name_and_a_reason),
+                cmocka_unit_test(test_no_slot_is_taken_from_a_node_that_is_heard_and_at_it),
                 cmocka_unit_test(test_release_of_a_lost_journal_comes_first_and_is_its_own_answer),
                 cmocka_unit_test(
                                 test_a_step_of_a_run_that_was_aborted_can_be_released_and_then_another_run_begins),

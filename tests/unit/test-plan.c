@@ -348,6 +348,41 @@ static void test_what_is_left_from_before_must_be_settled_first(void **state) {
         expect_finding(lab, plan, true, NULL, ERROR_NONE);
 }
 
+static void give_version(Lab *lab, const char *name, const char *version) {
+        Event event;
+
+        assert_true(intake_version(lab_node(lab, name), version, &event));
+        lab_commit(lab, &event);
+}
+
+static void test_a_node_of_a_third_version_must_be_looked_at_first(void **state) {
+        AUTO(Lab) *lab = lab_of(1);
+        AUTO(Plan) *plan = decode_well(NULL);
+
+        give_version(lab, "a1", "1.13.0");
+        expect_finding(lab, plan, true, "node.version", ERROR_UNSAFE);
+        give_version(lab, "a1", LAB_FROM);
+        expect_finding(lab, plan, true, NULL, ERROR_NONE);
+}
+
+/* That is how a run goes on where one before it was aborted. */
+static void test_nodes_that_are_patched_already_are_counted_and_speak_against_nothing(
+                void **state) {
+        AUTO(Lab) *lab = lab_of(1);
+        AUTO(Plan) *plan = decode_well(NULL);
+        Finding findings[FINDINGS_MAX];
+
+        give_version(lab, "m1", LAB_TO);
+        assert_int_equal(plan_check(plan, lab->state, "prod", true, findings), 1);
+        assert_string_equal(findings[0].id, "node.patched");
+        assert_false(findings[0].blocks);
+        assert_non_null(strstr(findings[0].text, "nodes (m1) have DC/OS 2.1.1 already"));
+        give_version(lab, "a2", LAB_TO);
+        assert_int_equal(plan_check(plan, lab->state, "prod", true, findings), 1);
+        assert_non_null(strstr(findings[0].text, "2 of "));
+        assert_non_null(strstr(findings[0].text, "(m1, ...)"));
+}
+
 static void test_findings_stop_at_their_limit(void **state) {
         AUTO(Lab) *lab = lab_of(1);
         AUTO(Json) *json = make_json(&(Change) { "agents", NULL });
@@ -385,6 +420,9 @@ int main(void) {
                 cmocka_unit_test(test_a_node_nobody_has_heard_of_is_refused),
                 cmocka_unit_test(test_a_node_in_the_wrong_list_is_refused),
                 cmocka_unit_test(test_what_is_left_from_before_must_be_settled_first),
+                cmocka_unit_test(test_a_node_of_a_third_version_must_be_looked_at_first),
+                cmocka_unit_test(
+                                test_nodes_that_are_patched_already_are_counted_and_speak_against_nothing),
                 cmocka_unit_test(test_findings_stop_at_their_limit),
         };
 

@@ -114,12 +114,12 @@ static void test_half_an_activation_needs_a_person_whatever_else_is_there(void *
 
                 lab_look(lab, "m1", targets[i], VERDICT_PASS);
                 lab_sample(lab, "m1", &version);
-                expect(lab, "m1", "unsafe", "m1: DC/OS is being activated, or that was cut short");
+                expect(lab, "m1", "unsafe", "m1: /opt/mesosphere/install_progress is there");
 
                 version.texts[0] = (SampleText) { "version", LAB_FROM };
                 version.text_count = 1;
                 lab_sample(lab, "m1", &version);
-                expect(lab, "m1", "unsafe", "m1: DC/OS is being activated, or that was cut short");
+                expect(lab, "m1", "unsafe", "m1: /opt/mesosphere/install_progress is there");
 
                 version.numbers[0].value = 0;
                 lab_sample(lab, "m1", &version);

@@ -206,8 +206,26 @@ static void test_a_step_in_hand_cannot_be_set_aside_or_tried_again(void **state)
                 assert_null(step_next(in_hand[i], STEP_EVENT_QUARANTINED));
                 assert_null(step_next(in_hand[i], STEP_EVENT_RETRIED));
                 assert_null(step_next(in_hand[i], STEP_EVENT_RECHECKED));
-                assert_int_equal(step_next(in_hand[i], STEP_EVENT_RELEASED)->to, STEP_UNKNOWN);
         }
+}
+
+/* What a released step has done stays unknown, unless its script has ended already. */
+static void test_a_person_may_take_the_slot_of_any_step(void **state) {
+        for (unsigned i = 0; i < STEP_STATE_COUNT; i++) {
+                const StepTransition *row = step_next((StepState) i, STEP_EVENT_RELEASED);
+                bool known = i == STEP_VERIFYING || i == STEP_FAILED;
+
+                if (!row)
+                        continue;
+                assert_int_equal(row->slot, SLOT_FREE);
+                assert_int_equal(
+                                row->to, known                   ? STEP_FAILED
+                                         : i == STEP_INTERRUPTED ? STEP_INTERRUPTED
+                                                                 : STEP_UNKNOWN);
+        }
+        assert_non_null(step_next(STEP_SLOTTED, STEP_EVENT_RELEASED));
+        assert_non_null(step_next(STEP_STARTED, STEP_EVENT_RELEASED));
+        assert_non_null(step_next(STEP_VERIFYING, STEP_EVENT_RELEASED));
 }
 
 static void check_name(const EnumNames *names, unsigned value) {
@@ -356,6 +374,7 @@ int main(int argc, char *argv[]) {
                 cmocka_unit_test(test_what_a_node_says_it_has_done_is_believed_before_any_end),
                 cmocka_unit_test(test_only_a_person_makes_a_bad_step_wait_again),
                 cmocka_unit_test(test_a_step_in_hand_cannot_be_set_aside_or_tried_again),
+                cmocka_unit_test(test_a_person_may_take_the_slot_of_any_step),
                 cmocka_unit_test(test_every_state_and_event_has_a_name),
                 cmocka_unit_test(test_docs_states_md_is_what_the_tables_say),
         };

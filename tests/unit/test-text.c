@@ -191,6 +191,14 @@ static void test_a_prefix_is_at_the_beginning(void **state) {
         assert_false(text_starts_with("abc", "b"));
 }
 
+static void test_a_name_before_a_text_is_left_out(void **state) {
+        assert_string_equal(text_without_name("m1: disk is full", "m1"), "disk is full");
+        assert_string_equal(text_without_name("m10: disk is full", "m1"), "m10: disk is full");
+        assert_string_equal(text_without_name("m1 is full", "m1"), "m1 is full");
+        assert_string_equal(text_without_name("m", "m1"), "m");
+        assert_string_equal(text_without_name("m1: ", "m1"), "");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_text_that_fits_is_copied_whole),
@@ -206,6 +214,7 @@ int main(void) {
                 cmocka_unit_test(test_far_is_too_far),
                 cmocka_unit_test(test_words_without_bounds_are_no_danger),
                 cmocka_unit_test(test_a_prefix_is_at_the_beginning),
+                cmocka_unit_test(test_a_name_before_a_text_is_left_out),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

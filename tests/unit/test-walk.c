@@ -45,13 +45,21 @@ static unsigned orders_seen;
 static unsigned finished_seen;
 static uint64_t walking;
 
+/* Its slot was taken by a person while nobody knew what its step did: it has said so itself since.
+ */
+static bool has_accounted(const Node *node, const NodeFacts *facts) {
+        return node->step.state != STEP_UNKNOWN ||
+               (facts->reported_at != 0 && facts->reported != NODE_STEP_LOOKING &&
+                facts->reported != NODE_STEP_INTENT && facts->reported != NODE_STEP_RUNNING);
+}
+
 static bool is_good(const Lab *lab, size_t i) {
         const Node *node = &lab->state->nodes[i];
         const NodeFacts *facts = &lab->facts.nodes[i];
 
         return node->epoch == lab->state->epoch && facts->heard != 0 &&
                lab->now - facts->heard <= 3 * USEC_PER_SEC && facts->healthy && !node->step.slot &&
-               !node->journal_lost && node->foreign_count == 0 &&
+               !node->journal_lost && node->foreign_count == 0 && has_accounted(node, facts) &&
                (node->step.released ||
                 (node->step.state != STEP_FAILED && node->step.state != STEP_INTERRUPTED &&
                  node->step.state != STEP_UNKNOWN));
