@@ -78,9 +78,11 @@ static int add_signals(Service *service) {
  * raises its limits with the largest block that was ever freed, and keeps as much; and the second
  * thread (nanomsg's) gets a heap of its own. */
 static void keep_heap_small(void) {
+        // NOLINTBEGIN(concurrency-mt-unsafe): before the first other thread
         (void) mallopt(M_MMAP_THRESHOLD, HEAP_BLOCK_MAX);
         (void) mallopt(M_TRIM_THRESHOLD, HEAP_BLOCK_MAX);
         (void) mallopt(M_ARENA_MAX, 1);
+        // NOLINTEND(concurrency-mt-unsafe)
 }
 
 int service_new(Service **ret, Error *error) {

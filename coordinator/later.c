@@ -15,7 +15,7 @@
 #define READ_REPEAT (2 * USEC_PER_SEC) /* a piece that has not come is asked for again */
 #define SHOWN_MAX   2048               /* bytes of a line of output */
 
-static const char OWES_ANSWER[] = "it has not answered every question in time";
+static const char owes_answer[] = "it has not answered every question in time";
 
 /* What is wanted of the nodes. */
 typedef enum Want {
@@ -169,9 +169,11 @@ int later_refresh(
                 return error_setf(error, ERROR_MEMORY, "out of memory");
         }
 
-        for (size_t i = 0; i < pending->asked_count; i++)
-                pending->asked[i].number =
-                                coordinator_wish(coordinator, &pending->asked[i].node, 1);
+        for (size_t i = 0; i < pending->asked_count; i++) {
+                Asked *asked = &pending->asked[i];
+
+                asked->number = coordinator_wish(coordinator, &asked->node, 1);
+        }
 
         ask_leader(coordinator, pending);
         return 0;
@@ -189,12 +191,12 @@ static const char *what_is_owed(const Coordinator *coordinator, const Asked *ask
         if (state->nodes[asked->node].epoch != state->epoch)
                 return "it has not acknowledged this coordinator";
 
-        return OWES_ANSWER;
+        return owes_answer;
 }
 
 static bool is_waited_for(const Coordinator *coordinator, const Pending *pending, usec_t now) {
         for (size_t i = 0; i < pending->asked_count; i++) {
-                if (what_is_owed(coordinator, &pending->asked[i], now) == OWES_ANSWER)
+                if (what_is_owed(coordinator, &pending->asked[i], now) == owes_answer)
                         return true;
         }
 

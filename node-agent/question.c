@@ -534,6 +534,7 @@ static int add_samples(Question *question, const Task *task) {
         for (size_t i = 0; i < watch->item_count; i++)
                 covered += task_covers(task, &watch->items[i]);
 
+        assert(covered > 0);
         question->samples = calloc(covered, sizeof(*question->samples));
         if (!question->samples)
                 return -ENOMEM;
@@ -545,7 +546,6 @@ static int add_samples(Question *question, const Task *task) {
                 }
         }
 
-        assert(question->count > 0);
         return 0;
 }
 
