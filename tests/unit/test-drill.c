@@ -975,6 +975,7 @@ static unsigned drill(uint64_t seed) {
         for (; ticks < CHAOS; ticks++)
                 tick(ticks);
 
+        sim.crash_in = 0; /* there is a way back from a crash only inside a tick */
         for (size_t i = 0; i < MASTERS; i++) {
                 if (find_busy(&sim.nodes[i], NULL))
                         lose_everything(&sim.nodes[i]);
