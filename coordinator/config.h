@@ -8,6 +8,8 @@
 
 typedef struct DaemonConfig {
         char cluster[NAME_TEXT_MAX];
+        char masters[MASTERS_MAX][NAME_TEXT_MAX];
+        size_t master_count;
         char listen[ADDRESS_TEXT_MAX + 8];
         char state_dir[1024];
         char control[108]; /* a socket's path is at most 107 bytes */

@@ -25,7 +25,24 @@ static const char *const kind_names[] = {
         [EVENT_CHECK]    = "check",
         [EVENT_ORDERED]  = "ordered",
         [EVENT_OPERATOR] = "operator",
+        [EVENT_TOKEN_MADE]    = "token-made",
+        [EVENT_TOKEN_REVOKED] = "token-revoked",
+        [EVENT_KEY]           = "key",
+        [EVENT_TURNED_AWAY]   = "turned-away",
 };
+
+static const char *const change_names[] = {
+        [KEY_JOINED]    = "joined",
+        [KEY_APPROVED]  = "approved",
+        [KEY_IMPORTED]  = "imported",
+        [KEY_REJECTED]  = "rejected",
+        [KEY_REVOKED]   = "revoked",
+        [KEY_OFFERED]   = "offered",
+        [KEY_ANNOUNCED] = "announced",
+        [KEY_REPLACED]  = "replaced",
+        [KEY_PLACED]    = "placed",
+};
+DEFINE_ENUM_NAMES(key_change, change_names, KEY_CHANGE_COUNT);
 
 #define OPTIONAL .optional = true
 
@@ -188,6 +205,45 @@ static const Field operator_fields[] = {
         F_END,
 };
 
+static const Field token_made_fields[] = {
+        F_ID(EventTokenMade, id),
+        F_ID(EventTokenMade, psk),
+        F_ENUM(EventTokenMade, role, role_names),
+        F_U64(EventTokenMade, expires, 1, JSON_NUMBER_MAX),
+        F_U64(EventTokenMade, uses, 1, TOKEN_USES_MAX),
+        F_TEXT(EventTokenMade, name, OPTIONAL),
+        F_TEXT(EventTokenMade, user),
+        F_END,
+};
+
+static const Field token_revoked_fields[] = {
+        F_ID(EventTokenRevoked, id),
+        F_TEXT(EventTokenRevoked, user),
+        F_END,
+};
+
+static const Field key_fields[] = {
+        F_ENUM(EventKey, change, key_change_names),
+        F_NAME(EventKey, node),
+        F_ID(EventKey, key),
+        F_ENUM(EventKey, role, role_names),
+        F_ID(EventKey, token, OPTIONAL),
+        F_TEXT(EventKey, cluster_id, OPTIONAL),
+        F_U64(EventKey, until, 0, JSON_NUMBER_MAX, OPTIONAL),
+        F_TEXT(EventKey, user, OPTIONAL),
+        F_TEXT(EventKey, reason, OPTIONAL),
+        F_END,
+};
+
+static const Field turned_away_fields[] = {
+        F_TEXT(EventTurnedAway, id, .min = 1),
+        F_NAME(EventTurnedAway, node, OPTIONAL),
+        F_ID(EventTurnedAway, key, OPTIONAL),
+        F_ID(EventTurnedAway, token, OPTIONAL),
+        F_TEXT(EventTurnedAway, text),
+        F_END,
+};
+
 #define ROW(member, table, type) { table, offsetof(Event, member), sizeof(type) }
 static const struct EventRow {
         const Field *fields;
@@ -209,6 +265,10 @@ static const struct EventRow {
         [EVENT_CHECK]    = ROW(check,    check_fields,    EventCheck),
         [EVENT_ORDERED]  = ROW(ordered,  ordered_fields,  EventOrdered),
         [EVENT_OPERATOR] = ROW(operator, operator_fields, EventOperator),
+        [EVENT_TOKEN_MADE]    = ROW(token_made,    token_made_fields,    EventTokenMade),
+        [EVENT_TOKEN_REVOKED] = ROW(token_revoked, token_revoked_fields, EventTokenRevoked),
+        [EVENT_KEY]           = ROW(key,           key_fields,           EventKey),
+        [EVENT_TURNED_AWAY]   = ROW(turned_away,   turned_away_fields,   EventTurnedAway),
 };
 // clang-format on
 static_assert(ELEMENTSOF(rows) == EVENT_KIND_COUNT, "a kind of event has no table");
@@ -287,6 +347,8 @@ const char *event_node(const Event *event) {
                 return event->cleared.node;
         case EVENT_WAIVED:
         case EVENT_RUN_MADE:
+        case EVENT_TOKEN_MADE:
+        case EVENT_TOKEN_REVOKED:
                 return "";
         case EVENT_RUN_NODE:
                 return event->run_node.node;
@@ -300,6 +362,10 @@ const char *event_node(const Event *event) {
                 return event->ordered.node;
         case EVENT_OPERATOR:
                 return event->operator.node;
+        case EVENT_KEY:
+                return event->key.node;
+        case EVENT_TURNED_AWAY:
+                return event->turned_away.node;
         }
 
         return "";
@@ -350,6 +416,33 @@ static void describe_node(const EventNode *node, char *buffer, size_t size) {
                         enum_name(&role_names, node->role),
                         node->dcos_version[0] ? node->dcos_version : "unknown", node->boot_id,
                         node->unclaimed ? "; no longer holds the epoch it acknowledged" : "");
+}
+
+/* Never the psk. */
+static void describe_token(const Event *event, char *buffer, size_t size) {
+        const EventTokenMade *made = &event->token_made;
+        const EventTokenRevoked *revoked = &event->token_revoked;
+
+        if (event->kind == EVENT_TOKEN_MADE) {
+                (void) text_format(
+                                buffer, size,
+                                "join token %s made by %s: role %s, %" PRIu64 " uses%s%s", made->id,
+                                made->user, enum_name(&role_names, made->role), made->uses,
+                                made->name[0] ? ", for " : "", made->name);
+        } else {
+                (void) text_format(
+                                buffer, size, "join token %s revoked by %s", revoked->id,
+                                revoked->user);
+        }
+}
+
+static void describe_key(const EventKey *said, char *buffer, size_t size) {
+        (void) text_format(
+                        buffer, size, "%s: key %.8s %s%s%s%s%s%s%s", said->node, said->key,
+                        enum_name(&key_change_names, said->change),
+                        said->token[0] ? " with join token " : "", said->token,
+                        said->user[0] ? " by " : "", said->user,
+                        said->reason[0] ? ", because: " : "", said->reason);
 }
 
 void event_describe(const Event *event, char *buffer, size_t size) {
@@ -416,6 +509,18 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                 break;
         case EVENT_OPERATOR:
                 describe_operator(&event->operator, buffer, size);
+                break;
+        case EVENT_TOKEN_MADE:
+        case EVENT_TOKEN_REVOKED:
+                describe_token(event, buffer, size);
+                break;
+        case EVENT_KEY:
+                describe_key(&event->key, buffer, size);
+                break;
+        case EVENT_TURNED_AWAY:
+                (void) text_format(
+                                buffer, size, "turned away (%s): %s", event->turned_away.id,
+                                event->turned_away.text);
                 break;
         }
 }

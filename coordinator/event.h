@@ -4,7 +4,9 @@
 #include "common/fields.h"
 #include "coordinator/run.h"
 #include "coordinator/step.h"
+#include "proto/keys.h"
 #include "proto/message.h"
+#include "proto/token.h"
 
 /* What the log is made of: everything the coordinator knows is the fold of these (state.h). An
  * event is a fact that has been decided or heard; it is committed before anybody acts on it
@@ -13,21 +15,25 @@
 typedef enum EventKind {
         EVENT_STARTED, /* rollpatchd has started and claims this epoch */
         EVENT_EPOCH, /* a node knew a higher epoch before the claim was complete: claim above it */
-        EVENT_DEPOSED,  /* a node obeys a higher epoch after the claim was complete */
-        EVENT_NODE,     /* what a node says of itself, when it is new or has changed */
-        EVENT_CLAIMED,  /* a node has acknowledged an epoch */
-        EVENT_FOREIGN,  /* a node has a step that this log does not know */
-        EVENT_CLEARED,  /* a person answers for what a node's journal cannot tell */
-        EVENT_WAIVED,   /* the next run may pass a finding */
-        EVENT_RUN_MADE, /* a run with its numbers */
-        EVENT_RUN_NODE, /* one node of that run, in plan order */
-        EVENT_RUN,      /* a transition of the run */
-        EVENT_STEP,     /* a transition of a step */
-        EVENT_CHECK,    /* a check has another verdict than before */
-        EVENT_ORDERED,  /* a start order was given */
-        EVENT_OPERATOR, /* somebody typed a command that acts */
+        EVENT_DEPOSED,       /* a node obeys a higher epoch after the claim was complete */
+        EVENT_NODE,          /* what a node says of itself, when it is new or has changed */
+        EVENT_CLAIMED,       /* a node has acknowledged an epoch */
+        EVENT_FOREIGN,       /* a node has a step that this log does not know */
+        EVENT_CLEARED,       /* a person answers for what a node's journal cannot tell */
+        EVENT_WAIVED,        /* the next run may pass a finding */
+        EVENT_RUN_MADE,      /* a run with its numbers */
+        EVENT_RUN_NODE,      /* one node of that run, in plan order */
+        EVENT_RUN,           /* a transition of the run */
+        EVENT_STEP,          /* a transition of a step */
+        EVENT_CHECK,         /* a check has another verdict than before */
+        EVENT_ORDERED,       /* a start order was given */
+        EVENT_OPERATOR,      /* somebody typed a command that acts */
+        EVENT_TOKEN_MADE,    /* a join token */
+        EVENT_TOKEN_REVOKED, /* it lets nobody in any more */
+        EVENT_KEY,           /* what became of the key of a node */
+        EVENT_TURNED_AWAY,   /* somebody was not let in */
 } EventKind;
-#define EVENT_KIND_COUNT (EVENT_OPERATOR + 1)
+#define EVENT_KIND_COUNT (EVENT_TURNED_AWAY + 1)
 extern const EnumNames event_kind_names;
 
 #define USER_MAX 64
@@ -164,6 +170,60 @@ typedef struct EventOperator {
         char outcome[REASON_MAX];
 } EventOperator;
 
+#define TOKEN_USES_MAX 100000
+#define CLUSTER_ID_MAX 64 /* /var/lib/dcos/cluster-id: a UUID */
+
+/* The secret itself is in no event; what stands here lets nobody make the token (proto/token.h). */
+typedef struct EventTokenMade {
+        char id[TOKEN_ID_TEXT_MAX];
+        char psk[KEY_TEXT_MAX];
+        Role role;
+        uint64_t expires; /* wall clock */
+        uint64_t uses;
+        char name[NAME_TEXT_MAX]; /* pattern that the node's name must match; empty: any */
+        char user[USER_MAX];
+} EventTokenMade;
+
+typedef struct EventTokenRevoked {
+        char id[TOKEN_ID_TEXT_MAX];
+        char user[USER_MAX];
+} EventTokenRevoked;
+
+typedef enum KeyChange {
+        KEY_JOINED,    /* let in by a token */
+        KEY_APPROVED,  /* let in by a person, who has compared fingerprints */
+        KEY_IMPORTED,  /* let in by a person, before it was ever heard */
+        KEY_REJECTED,  /* a person says: never, as long as nobody approves it */
+        KEY_REVOKED,   /* was let in, and is no longer; for good */
+        KEY_OFFERED,   /* its node may announce another key, until a time */
+        KEY_ANNOUNCED, /* that other key; both count until it is used */
+        KEY_REPLACED,  /* it was used: the node's other keys no longer count */
+        KEY_PLACED,    /* the cluster id that its node has got since it was let in */
+} KeyChange;
+#define KEY_CHANGE_COUNT (KEY_PLACED + 1)
+extern const EnumNames key_change_names;
+
+typedef struct EventKey {
+        KeyChange change;
+        char node[NAME_TEXT_MAX];
+        char key[KEY_TEXT_MAX];
+        Role role;
+        char token[TOKEN_ID_TEXT_MAX];   /* JOINED */
+        char cluster_id[CLUSTER_ID_MAX]; /* may be empty: DC/OS has none yet */
+        uint64_t until;                  /* OFFERED; wall clock */
+        char user[USER_MAX];             /* who did it; empty: nobody had to */
+        char reason[REASON_MAX];
+} EventKey;
+
+/* A record, for the audit. What it names nobody has proven. */
+typedef struct EventTurnedAway {
+        char id[VERB_MAX]; /* of the refusal, see enrol.h */
+        char node[NAME_TEXT_MAX];
+        char key[KEY_TEXT_MAX];
+        char token[TOKEN_ID_TEXT_MAX];
+        char text[REASON_MAX];
+} EventTurnedAway;
+
 typedef struct Event {
         EventKind kind;
         uint64_t seq; /* given by the log */
@@ -182,6 +242,10 @@ typedef struct Event {
                 EventCheck check;
                 EventOrdered ordered;
                 EventOperator operator;
+                EventTokenMade token_made;
+                EventTokenRevoked token_revoked;
+                EventKey key;
+                EventTurnedAway turned_away;
         };
 } Event;
 

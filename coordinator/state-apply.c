@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/state-enrol.h"
 
 /* Each kind of event has a check, which changes nothing and may refuse, and an apply, which changes
  * the state and cannot refuse. The shell checks before it commits; after that nothing but a lack of
@@ -494,6 +495,10 @@ static const struct {
         [EVENT_CHECK]    = { check_nothing,    apply_nothing  }, /* a record: windows live in memory */
         [EVENT_ORDERED]  = { check_ordered,    apply_nothing  }, /* a record: START is bound to a nonce in memory */
         [EVENT_OPERATOR] = { check_nothing,    apply_nothing  }, /* the audit: its effects are events too */
+        [EVENT_TOKEN_MADE]    = { check_token_made,    apply_token_made    },
+        [EVENT_TOKEN_REVOKED] = { check_token_revoked, apply_token_revoked },
+        [EVENT_KEY]           = { check_key,           apply_key           },
+        [EVENT_TURNED_AWAY]   = { check_nothing,       apply_nothing       }, /* the audit */
 };
 // clang-format on
 static_assert(ELEMENTSOF(kinds) == EVENT_KIND_COUNT, "a kind of event is not applied");
@@ -538,7 +543,7 @@ static State *state_copy(const State *state) {
         *copy = *state;
         copy->nodes = calloc(MAX(state->node_space, (size_t) 1), sizeof(Node));
         copy->runs = calloc(state->run_count + 1, sizeof(RunName));
-        if (!copy->nodes || !copy->runs)
+        if (enrol_copy(&state->enrol, &copy->enrol) < 0 || !copy->nodes || !copy->runs)
                 return NULL;
 
         if (state->node_count > 0)

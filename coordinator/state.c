@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/state-enrol.h"
 
 State *state_new(void) {
         return calloc(1, sizeof(State));
@@ -17,6 +18,7 @@ void state_free(State *state) {
 
         free(state->nodes);
         free(state->runs);
+        enrol_done(&state->enrol);
         free(state);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/cleanup.h"
+#include "coordinator/enrol.h"
 #include "coordinator/event.h"
 
 /* What the log says: the fold of its events, and nothing that is not in it. What is only true now
@@ -83,6 +84,7 @@ typedef struct State {
         RunName *runs;           /* all runs ever, oldest first */
         size_t run_count;
         Run run; /* the newest */
+        Enrol enrol;
 } State;
 
 State *state_new(void);

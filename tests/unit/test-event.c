@@ -242,6 +242,16 @@ static void test_every_event_can_be_told_in_one_line_of_any_length(void **state)
         }
 }
 
+static void test_no_line_for_people_holds_what_a_token_is_checked_with(void **state) {
+        Event event = { .kind = EVENT_TOKEN_MADE,
+                        .token_made = { .id = "0011223344556677", .psk = "5ec3e7", .user = "x" } };
+        char text[REASON_MAX];
+
+        event_describe(&event, text, sizeof(text));
+        assert_non_null(strstr(text, event.token_made.id));
+        assert_null(strstr(text, "5ec3e7"));
+}
+
 static void test_an_event_names_the_node_it_speaks_of(void **state) {
         for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++) {
                 Event event = filled((EventKind) kind, FULL);
@@ -283,6 +293,7 @@ int main(void) {
                 cmocka_unit_test(test_values_beyond_their_bounds_are_refused_both_ways),
                 cmocka_unit_test(test_the_result_is_untouched_when_an_event_is_refused),
                 cmocka_unit_test(test_every_event_can_be_told_in_one_line_of_any_length),
+                cmocka_unit_test(test_no_line_for_people_holds_what_a_token_is_checked_with),
                 cmocka_unit_test(test_an_event_names_the_node_it_speaks_of),
                 cmocka_unit_test(test_a_slot_is_told_with_its_fence_and_a_reason_is_added),
         };

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "coordinator/enrol-judge.h"
+
+/* Who was turned away lately. Anybody who has the coordinator's public key can get in here, with as
+ * many keys as they like; so it is bounded, it is memory and not the log, and the oldest goes
+ * first. A node that waits to be approved comes again and again, and so comes back. Pure. */
+
+#define WAITING_MAX 256
+
+/* How many lines of the audit strangers can write: so many at once, and one more each span. */
+#define WAITING_NEWS_MAX  100
+#define WAITING_NEWS_SPAN USEC_PER_MINUTE
+
+typedef struct WaitingEntry {
+        EnrolRequest request;
+        Denial denial;
+        usec_t first; /* wall clock */
+        usec_t last;
+        uint64_t count;
+} WaitingEntry;
+
+typedef struct Waiting {
+        WaitingEntry entries[WAITING_MAX];
+        size_t count;
+        uint64_t news; /* lines of the audit written and not made up for */
+        usec_t news_at;
+        uint64_t unwritten; /* that would have been too many */
+} Waiting;
+
+/* Notes a refusal. True: it is news, and `ret` is a line for the audit. */
+bool waiting_note(
+                Waiting *waiting,
+                const Enrol *enrol,
+                const EnrolRequest *request,
+                Denial denial,
+                usec_t wall,
+                Event *ret);
+
+/* The newest request of the key with this fingerprint. NULL: it is not there. */
+const WaitingEntry *waiting_find(const Waiting *waiting, const char *fingerprint);
+
+/* Pending, conflict, or what the state says of the key by now. */
+Enrolment waiting_state(const WaitingEntry *entry, const Enrol *enrol);
+
+/* Whether it is still of interest: nobody has ruled on that key since. */
+bool waiting_is_open(const WaitingEntry *entry, const Enrol *enrol);
