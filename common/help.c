@@ -20,7 +20,7 @@ static void print_row(const char *left, size_t width, const char *text) {
         const char *word = text;
 
         (void) printf("%-*s", (int) width, left);
-        if (strlen(left) >= width)
+        if (strlen(left) + 2 > width) /* two spaces at least */
                 (void) printf("\n%*s", (int) width, "");
 
         while (*word) {
@@ -71,6 +71,21 @@ static void verb_synopsis(
         }
 }
 
+static bool is_in_group(const Verb *verb, const char *group) {
+        size_t length = strlen(group);
+
+        return strncmp(verb->name, group, length) == 0 && verb->name[length] == ' ';
+}
+
+const Verb *help_first_of(const Program *program, const char *group) {
+        for (const Verb *verb = program->verbs; verb->name; verb++) {
+                if (is_in_group(verb, group))
+                        return verb;
+        }
+
+        return NULL;
+}
+
 static size_t verbs_width(const Program *program) {
         char left[LEFT_TEXT_MAX];
         size_t width = 0;
@@ -101,13 +116,16 @@ static void print_options(const Program *program, const Verb *verb) {
                 print_row("     --version", OPTIONS_WIDTH, "Show the version");
 }
 
-static void print_verbs(const Program *program) {
+static void print_verbs(const Program *program, const char *group) {
         char part[LEFT_TEXT_MAX], left[LEFT_TEXT_MAX + 8];
         size_t width = verbs_width(program);
 
         (void) printf("%s [OPTIONS...] VERB ...\n\n%s\n\nVerbs:\n", program->name,
                       program->summary);
         for (const Verb *verb = program->verbs; verb->name; verb++) {
+                if (group && !is_in_group(verb, group))
+                        continue;
+
                 verb_synopsis(program, verb, false, part, sizeof(part));
                 (void) text_format(left, sizeof(left), "  %s", part);
                 print_row(left, width, verb->help);
@@ -121,20 +139,44 @@ static void print_verb(const Program *program, const Verb *verb) {
         (void) printf("%s %s\n\n%s.\n", program->name, line, verb->help);
 }
 
-void help_print(const Program *program, const Verb *verb) {
+void help_print(const Program *program, const char *group, const Verb *verb) {
         if (verb) {
                 print_verb(program, verb);
         } else {
-                print_verbs(program);
+                print_verbs(program, group);
         }
 
         print_options(program, verb);
 }
 
-void help_print_words(const Program *program, const Verb *verb) {
-        if (!verb) {
-                for (verb = program->verbs; verb->name; verb++)
-                        (void) printf("%s\n", verb->name);
+/* "status", "token": what may come first. A group stands together, so it is named once. */
+static void print_first_words(const Program *program) {
+        const char *last = "";
+        size_t length = 0;
+
+        for (const Verb *verb = program->verbs; verb->name; verb++) {
+                size_t first = strcspn(verb->name, " ");
+
+                if (first != length || strncmp(verb->name, last, first) != 0)
+                        (void) printf("%.*s\n", (int) first, verb->name);
+
+                last = verb->name;
+                length = first;
+        }
+}
+
+static void print_words_of_group(const Program *program, const char *group) {
+        for (const Verb *verb = program->verbs; verb->name; verb++) {
+                if (is_in_group(verb, group))
+                        (void) printf("%s\n", verb->name + strlen(group) + 1);
+        }
+}
+
+void help_print_words(const Program *program, const char *group, const Verb *verb) {
+        if (group) {
+                print_words_of_group(program, group);
+        } else if (!verb) {
+                print_first_words(program);
         } else {
                 for (const Option *option = program->options; option->name; option++) {
                         if (verb_takes(verb, option))

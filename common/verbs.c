@@ -94,12 +94,27 @@ static int unknown_option(const Program *program, const char *text, size_t lengt
 
 /* --- tables --- */
 
-static const Verb *find_verb(const Program *program, const char *name) {
-        for (const Verb *verb = program->verbs; verb->name; verb++) {
-                if (strcmp(verb->name, name) == 0)
+/* How many of the words are the verb's name, "token create"; 0: it is another verb. */
+static size_t verb_matches(const Verb *verb, char *const words[], size_t count) {
+        const char *space = strchr(verb->name, ' ');
+        size_t first = space ? (size_t) (space - verb->name) : strlen(verb->name);
+
+        if (count == 0 || strlen(words[0]) != first || strncmp(words[0], verb->name, first) != 0)
+                return 0;
+        if (!space)
+                return 1;
+
+        return count > 1 && strcmp(words[1], space + 1) == 0 ? 2 : 0;
+}
+
+static const Verb *find_verb(const CommandLine *line, size_t *ret_words) {
+        for (const Verb *verb = line->program->verbs; verb->name; verb++) {
+                *ret_words = verb_matches(verb, line->words, line->count);
+                if (*ret_words > 0)
                         return verb;
         }
 
+        *ret_words = 0;
         return NULL;
 }
 
@@ -288,7 +303,9 @@ static int check_options(const CommandLine *line, const Verb *verb) {
         return 0;
 }
 
-static int check_arguments(const CommandLine *line, const Verb *verb, size_t count) {
+static int check_arguments(const CommandLine *line, const Verb *verb, const VerbCall *call) {
+        size_t count = call->count;
+
         if (count < verb->min) {
                 return usage_error(
                                 line->program, verb, "'%s' needs %s", verb->name, verb->arguments);
@@ -297,7 +314,7 @@ static int check_arguments(const CommandLine *line, const Verb *verb, size_t cou
                 return usage_error(
                                 line->program, verb, "'%s' takes %s%s, got '%s' too", verb->name,
                                 verb->max ? "only " : "no argument",
-                                verb->max ? verb->arguments : "", line->words[1 + verb->max]);
+                                verb->max ? verb->arguments : "", call->arguments[verb->max]);
         }
 
         return 0;
@@ -305,15 +322,15 @@ static int check_arguments(const CommandLine *line, const Verb *verb, size_t cou
 
 /* --- doing it --- */
 
-static int run_verb(const CommandLine *line, const Verb *verb) {
+static int run_verb(const CommandLine *line, const Verb *verb, size_t words) {
         VerbCall call = {
                 .verb = verb,
                 .options = line->options,
-                .count = line->count - 1,
-                .arguments = line->words + 1,
+                .count = line->count - words,
+                .arguments = line->words + words,
         };
 
-        if (check_arguments(line, verb, call.count) < 0 || check_options(line, verb) < 0)
+        if (check_arguments(line, verb, &call) < 0 || check_options(line, verb) < 0)
                 return EXIT_STATUS_USAGE;
 
         return verb->run(&call);
@@ -329,25 +346,57 @@ static void take_help(CommandLine *line) {
         line->count--;
 }
 
+/* What the words begin with. */
+typedef struct Choice {
+        const Verb *verb;
+        size_t words;      /* of its name */
+        const char *group; /* "token", and no verb: only to be listed or explained */
+} Choice;
+
+static int choose(const CommandLine *line, Choice *ret) {
+        Choice choice = {};
+        const char *first = line->words[0];
+        const Verb *example = help_first_of(line->program, first);
+        char name[NAME_SHOWN_MAX];
+
+        choice.verb = find_verb(line, &choice.words);
+        if (!choice.verb && !example)
+                return unknown_verb(line->program, first);
+        if (!choice.verb && line->count > 1) {
+                (void) text_format(name, sizeof(name), "%s %s", first, line->words[1]);
+                return unknown_verb(line->program, name);
+        }
+        if (!choice.verb && !line->list && !line->help) {
+                return usage_error(
+                                line->program, NULL, "'%s' needs a verb of its own, as in '%s'",
+                                first, example->name);
+        }
+
+        choice.group = choice.verb ? NULL : first;
+        *ret = choice;
+        return 0;
+}
+
 static int run(CommandLine *line) {
         const Program *program = line->program;
-        const Verb *verb = NULL;
+        Choice choice = {};
+        int r;
 
         take_help(line);
         if (line->count > 0) {
-                verb = find_verb(program, line->words[0]);
-                if (!verb)
-                        return unknown_verb(program, line->words[0]);
+                r = choose(line, &choice);
+                if (r < 0)
+                        return r;
         }
 
         if (line->version) {
                 (void) printf("%s %s\n", program->name, program->version);
         } else if (line->list) {
-                help_print_words(program, verb);
+                help_print_words(program, choice.group, choice.verb);
         } else if (line->help) {
-                help_print(program, verb);
-        } else if (verb) {
-                return run_verb(line, verb);
+                help_print(program, choice.group, choice.verb);
+        } else if (choice.verb) {
+                return run_verb(line, choice.verb, choice.words);
         } else {
                 return usage_error(program, NULL, "no verb given");
         }

@@ -45,7 +45,8 @@ typedef struct VerbCall {
 #define ANY_ARGS SIZE_MAX
 
 struct Verb {
-        const char *name;      /* NULL ends the table */
+        const char *name;      /* NULL ends the table; one word, or two: "token create"; those with
+                                  the same first word stand together */
         const char *arguments; /* as help shows them: "NODE", "[RUN]", "" */
         size_t min;
         size_t max;

@@ -401,24 +401,51 @@ typedef struct AuditReader {
         usec_t since;
 } AuditReader;
 
+/* What people have done; and what keys have done by themselves: asked, joined, been replaced. */
+static EventOperator audit_of(const Event *event, bool *ret_belongs) {
+        EventOperator entry = {};
+
+        *ret_belongs = true;
+        if (event->kind == EVENT_OPERATOR) {
+                entry = event->operator;
+        } else if (event->kind == EVENT_TURNED_AWAY) {
+                (void) text_copy(entry.verb, sizeof(entry.verb), "(turned away)");
+                (void) text_copy(entry.node, sizeof(entry.node), event->turned_away.node);
+                (void) text_copy(entry.reason, sizeof(entry.reason), event->turned_away.id);
+                (void) text_copy(entry.outcome, sizeof(entry.outcome), event->turned_away.text);
+        } else if (event->kind == EVENT_KEY && !event->key.user[0]) {
+                (void) text_format(
+                                entry.verb, sizeof(entry.verb), "(%s)",
+                                enum_name(&key_change_names, event->key.change));
+                (void) text_copy(entry.node, sizeof(entry.node), event->key.node);
+                event_describe(event, entry.outcome, sizeof(entry.outcome));
+        } else {
+                *ret_belongs = false;
+        }
+
+        return entry;
+}
+
 static int on_audit(const Event *event, void *userdata, Error *error) {
         AuditReader *reader = userdata;
+        bool belongs;
+        EventOperator entry = audit_of(event, &belongs);
         Json *row;
 
         (void) error;
-        if (event->kind != EVENT_OPERATOR || event->at < reader->since)
+        if (!belongs || event->at < reader->since)
                 return 0;
 
         row = json_new_object();
         (void) json_add_u64(row, "seq", event->seq);
         (void) json_add_u64(row, "at", event->at);
-        (void) json_add_string(row, "user", event->operator.user);
-        (void) json_add_u64(row, "uid", event->operator.uid);
-        (void) json_add_string(row, "terminal", event->operator.terminal);
-        (void) json_add_string(row, "verb", event->operator.verb);
-        (void) json_add_string(row, "arguments", event->operator.node);
-        (void) json_add_string(row, "reason", event->operator.reason);
-        (void) json_add_string(row, "outcome", event->operator.outcome);
+        (void) json_add_string(row, "user", entry.user);
+        (void) json_add_u64(row, "uid", entry.uid);
+        (void) json_add_string(row, "terminal", entry.terminal);
+        (void) json_add_string(row, "verb", entry.verb);
+        (void) json_add_string(row, "arguments", entry.node);
+        (void) json_add_string(row, "reason", entry.reason);
+        (void) json_add_string(row, "outcome", entry.outcome);
         (void) json_append(reader->entries, row);
         return 0;
 }

@@ -343,16 +343,22 @@ static Json *describe_coordinator(const Coordinator *coordinator) {
         return json;
 }
 
-static Json *list_nodes(const Coordinator *coordinator, const char *const names[], size_t count) {
-        const State *state = coordinator_get_state(coordinator);
-        const auto_free Node **nodes = calloc(state->node_count + 1, sizeof(Node *));
-        Json *list = json_new_array();
+const Node **sorted_nodes(const State *state) {
+        const Node **nodes = calloc(state->node_count + 1, sizeof(Node *));
 
         for (size_t i = 0; nodes && i < state->node_count; i++)
                 nodes[i] = &state->nodes[i];
 
         if (nodes)
                 qsort(nodes, state->node_count, sizeof(Node *), compare_nodes);
+
+        return nodes;
+}
+
+static Json *list_nodes(const Coordinator *coordinator, const char *const names[], size_t count) {
+        const State *state = coordinator_get_state(coordinator);
+        const auto_free Node **nodes = sorted_nodes(state);
+        Json *list = json_new_array();
 
         for (size_t i = 0; nodes && i < state->node_count; i++) {
                 if (is_asked_for(nodes[i], names, count))
@@ -377,13 +383,5 @@ Json *answer_status(const Coordinator *coordinator, const char *const names[], s
         (void) json_add(json, "nodes", list_nodes(coordinator, names, count));
         (void) json_add(json, "problems", list_problems(coordinator));
         (void) json_add(json, "not_checked", answer_not_checked(coordinator));
-        return json;
-}
-
-Json *answer_nodes(const Coordinator *coordinator) {
-        Json *json = json_new_object();
-
-        (void) json_add_u64(json, "now", clock_wall());
-        (void) json_add(json, "nodes", list_nodes(coordinator, NULL, 0));
         return json;
 }

@@ -9,7 +9,13 @@
 
 /* `names` are the nodes asked for; `count` 0: the whole cluster. */
 Json *answer_status(const Coordinator *coordinator, const char *const names[], size_t count);
-Json *answer_nodes(const Coordinator *coordinator);
+/* Nodes that have reported, nodes that were let in, and who asks to be. `selector` is a state of
+ * enrolment, a role, or a pattern of names; "": all but those that are no nodes any more. */
+Json *answer_nodes(const Coordinator *coordinator, const char *selector);
+
+/* What is known of a name: its keys, and who asks for it. NULL: nothing. */
+Json *answer_enrolment(const Coordinator *coordinator, const char *name);
+Json *answer_tokens(const Coordinator *coordinator);
 
 /* From the log. `number` 0: the newest run. */
 int answer_report(const Coordinator *coordinator, uint64_t number, Json **ret, Error *error);
@@ -36,3 +42,6 @@ bool answer_ill(const Coordinator *coordinator,
 
 /* One node as in `status`. */
 Json *answer_node(const Coordinator *coordinator, const Node *node);
+
+/* All of them in the order in which they are shown; the caller frees. NULL: out of memory. */
+const Node **sorted_nodes(const State *state);

@@ -15,4 +15,8 @@ typedef struct DaemonConfig {
         char control[108]; /* a socket's path is at most 107 bytes */
 } DaemonConfig;
 
+/* In the state directory: who the coordinator is, and what it signs plans with. */
+#define CHANNEL_KEY_FILE "channel.key"
+#define SIGNING_KEY_FILE "signing.key"
+
 extern const ConfigField daemon_config_fields[];

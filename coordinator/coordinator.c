@@ -34,6 +34,7 @@ struct Coordinator {
         Store *store;
         State *state;
         Facts facts;
+        Waiting waiting;
         Endpoint *endpoint;
         Control *control;
         Later *later;
@@ -517,6 +518,10 @@ const Facts *coordinator_get_facts(const Coordinator *c) {
 
 const Why *coordinator_get_why(const Coordinator *c) {
         return &c->why;
+}
+
+const Waiting *coordinator_get_waiting(const Coordinator *c) {
+        return &c->waiting;
 }
 
 Store *coordinator_get_store(const Coordinator *c) {

@@ -40,9 +40,9 @@ static const struct {
                 "set name: {bound} in agent.yaml there; or rollpatch node revoke {bound}, and let it join again as {node}",
                 "this node's key is enrolled as {bound}, and not as {node}: set name: {bound} in agent.yaml, or ask the operator to revoke it" },
         [DENIAL_ROLE_CHANGED] = {
-                "{node} says that it is now a {role}, and was let in as something else",
-                "rollpatch node show {node}; if it is right: rollpatch node revoke {node}, and let it join again with a token for a {role}",
-                "this node was enrolled in another role than {role}: ask the operator to revoke it, then join again" },
+                "{node} says that its role is {role} now, and was let in with another",
+                "rollpatch node show {node}; if it is right: rollpatch node revoke {node}, and let it join again with a token for {role}",
+                "this node was enrolled with another role than {role}: ask the operator to revoke it, then join again" },
         [DENIAL_TOKEN_REVOKED] = {
                 "{node} shows join token {token}, which was revoked",
                 "rollpatch token create --role {role}",
@@ -56,9 +56,9 @@ static const struct {
                 "rollpatch token create --role {role} --uses N",
                 "join token {token} is used up: put a new one into the join file" },
         [DENIAL_TOKEN_ROLE] = {
-                "{node} is a {role} and shows join token {token}, which is for another role",
+                "{node} has the role {role} and shows join token {token}, which is for another role",
                 "rollpatch token create --role {role}",
-                "join token {token} is not for a {role}: put one for a {role} into the join file" },
+                "join token {token} is not for the role {role}: put one that is into the join file" },
         [DENIAL_TOKEN_NAME] = {
                 "{node} shows join token {token}, which is for other names",
                 "rollpatch token list; rollpatch token create --role {role} --name {node}",
@@ -68,9 +68,9 @@ static const struct {
                 "add it to masters: in rollpatchd.yaml and restart rollpatchd, if it is one",
                 "{node} is not in the coordinator's list of masters: the operator must add it to masters: in rollpatchd.yaml" },
         [DENIAL_MASTER_LISTED] = {
-                "{node} is in the list of masters, and says that it is a {role}",
-                "rollpatch must not patch a master as a {role}: correct masters: in rollpatchd.yaml, or the role on the node",
-                "{node} is a master by the coordinator's list, and a {role} by its own files: one of them is wrong" },
+                "{node} is in the list of masters, and says that its role is {role}",
+                "a master must not be patched as {role}: correct masters: in rollpatchd.yaml, or the role on the node",
+                "{node} is a master by the coordinator's list, and {role} by its own files: one of them is wrong" },
         [DENIAL_NAME_CONFLICT] = {
                 "key {key} says that it is {node}, which has the key {other}",
                 "was it installed anew? rollpatch node revoke {node} --reason TEXT, then let it join; otherwise somebody poses as it",
@@ -80,7 +80,7 @@ static const struct {
                 "compare that file on {node} and on a master",
                 "this node's /var/lib/dcos/cluster-id is not that of the coordinator's cluster: the agent.yaml of another cluster was put here" },
         [DENIAL_KEY_PENDING] = {
-                "{node}, a {role}, asks to be let in with key {key}",
+                "{node} asks to be let in as {role}, with key {key}",
                 "compare the fingerprint with the one in the journal of that node; then: rollpatch node approve {key}",
                 "waiting to be approved; the operator says: rollpatch node approve {key}" },
 };

@@ -51,7 +51,14 @@ int operator_status(Request *request) {
 }
 
 int operator_nodes(Request *request) {
-        *request->answer = answer_nodes(request->coordinator);
+        char selector[NAME_TEXT_MAX] = "";
+
+        if (json_find(request->arguments, "selector") &&
+            json_get_string(request->arguments, "selector", selector, sizeof(selector),
+                            request->error) < 0)
+                return EXIT_USAGE;
+
+        *request->answer = answer_nodes(request->coordinator, selector);
         return EXIT_OK;
 }
 

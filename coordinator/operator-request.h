@@ -5,8 +5,8 @@
 #include "coordinator/coordinator.h"
 
 /* Shared by operator*.c and nobody else: one request of an operator, and how verbs read it and
- * refuse it. operator.c acts on the run, operator-node.c on one node, operator-look.c only looks.
- */
+ * refuse it. operator.c acts on the run, operator-node.c on one node in it, operator-enrol.c and
+ * operator-token.c on who may join; operator-look.c only looks. */
 
 typedef struct Request {
         Coordinator *coordinator;
@@ -25,7 +25,11 @@ int refuse(Request *request, ErrorCode code, const char *format, ...) PRINTF(3, 
 /* Nothing was done, or what was done: one sentence. */
 int answer_text(Request *request, const char *format, ...) PRINTF(2, 3);
 
-/* Commits the audit entry and what was done, in that order and together; then the core goes on. */
+Event audit_event(
+                const Request *request, const char *node, const char *reason, const char *outcome);
+
+/* Commits the audit entry and what was done (NULL: nothing), in that order and together; then the
+ * core goes on. The answer is `outcome`. */
 int act(Request *request,
         const char *node,
         const char *reason,
@@ -53,3 +57,14 @@ int operator_nodes(Request *request);
 int operator_report(Request *request);
 int operator_runs(Request *request);
 int operator_status(Request *request);
+
+/* operator-enrol.c, operator-token.c */
+int operator_node_approve(Request *request);
+int operator_node_import(Request *request);
+int operator_node_reject(Request *request);
+int operator_node_rekey(Request *request);
+int operator_node_revoke(Request *request);
+int operator_node_show(Request *request);
+int operator_token_create(Request *request);
+int operator_token_list(Request *request);
+int operator_token_revoke(Request *request);

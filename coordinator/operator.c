@@ -47,7 +47,7 @@ int answer_text(Request *request, const char *format, ...) {
         return EXIT_OK;
 }
 
-static Event audit_event(
+Event audit_event(
                 const Request *request, const char *node, const char *reason, const char *outcome) {
         Event event = { .kind = EVENT_OPERATOR, .operator= { .uid = request->peer->uid } };
         EventOperator *by = &event.operator;
@@ -445,6 +445,12 @@ static const struct {
         { "abort",        verb_abort            },
         { "audit",        operator_audit        },
         { "logs",         operator_logs         },
+        { "node-approve", operator_node_approve },
+        { "node-import",  operator_node_import },
+        { "node-reject",  operator_node_reject },
+        { "node-rekey",   operator_node_rekey  },
+        { "node-revoke",  operator_node_revoke },
+        { "node-show",    operator_node_show   },
         { "nodes",        operator_nodes        },
         { "pause",        verb_pause            },
         { "plan",         verb_plan             },
@@ -456,6 +462,9 @@ static const struct {
         { "run",          verb_run              },
         { "runs",         operator_runs         },
         { "status",       operator_status       },
+        { "token-create", operator_token_create },
+        { "token-list",   operator_token_list   },
+        { "token-revoke", operator_token_revoke },
         { "unquarantine", operator_unquarantine },
         { "waive",        verb_waive            },
 };

@@ -4,21 +4,20 @@
 # that they cannot be forgotten here.
 
 _rollpatch() {
-        local word=${COMP_WORDS[COMP_CWORD]} verb='' words='' i
+        local word=${COMP_WORDS[COMP_CWORD]} words='' i
+        local -a verb=()
 
         for ((i = 1; i < COMP_CWORD; i++)); do
-                [[ ${COMP_WORDS[i]} == -* ]] && continue
-                verb=${COMP_WORDS[i]}
-                break
+                [[ ${COMP_WORDS[i]} == -* || ${COMP_WORDS[i]} == help ]] && continue
+                verb+=("${COMP_WORDS[i]}")
+                [[ ${verb[0]} == @(node|token) && ${#verb[@]} == 1 ]] || break
         done
 
-        if [[ $word == -* ]]; then
-                words=$(rollpatch ${verb:+"$verb"} --words 2>/dev/null)
-        elif [[ -z $verb || $verb == help ]]; then
-                words=$(rollpatch --words 2>/dev/null)
+        if [[ $word == -* || ${#verb[@]} == 0 || ${verb[*]} == @(node|token) ]]; then
+                words=$(rollpatch "${verb[@]}" --words 2>/dev/null)
         else
-                case $verb in
-                status | logs | retry | release | quarantine | unquarantine)
+                case ${verb[*]} in
+                "node show" | "node revoke" | "node rekey" | status | logs | retry | release | quarantine | unquarantine)
                         words=$(rollpatch nodes --no-legend --timeout 1s 2>/dev/null |
                                 while read -r name _; do echo "$name"; done)
                         ;;

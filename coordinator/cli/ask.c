@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/text.h"
+
+#define VERB_NAME_MAX 32
 
 Client ask_client(const CliOptions *options) {
         return (Client) {
@@ -75,12 +78,21 @@ static int status_of(const Error *error) {
         return mine ? EXIT_FAILED : EXIT_UNREACHABLE;
 }
 
-int ask(const CliOptions *options, const char *verb, Json *arguments, Reply **ret) {
+/* "token create" is asked for as "token-create". */
+static void name_of(const char *verb, char ret[static VERB_NAME_MAX]) {
+        (void) text_copy(ret, VERB_NAME_MAX, verb);
+        for (char *space = strchr(ret, ' '); space; space = strchr(space, ' '))
+                *space = '-';
+}
+
+int ask(const CliOptions *options, const char *words, Json *arguments, Reply **ret) {
         Client client = ask_client(options);
+        char verb[VERB_NAME_MAX];
         AUTO(Reply) *reply = NULL;
         Error error = {};
         int status;
 
+        name_of(words, verb);
         if (client_ask(&client, verb, arguments, &reply, &error) < 0)
                 return ask_failed(options, verb, status_of(&error), &error);
 

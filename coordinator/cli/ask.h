@@ -8,7 +8,7 @@
  * stderr, with --json the document goes to stdout as it came (an error that never came from
  * rollpatchd as one made here, of the same shape). Returns the exit status; `*ret` stays NULL when
  * there is nothing left to show. Takes `arguments`; NULL: none. */
-int ask(const CliOptions *options, const char *verb, Json *arguments, Reply **ret);
+int ask(const CliOptions *options, const char *words, Json *arguments, Reply **ret);
 
 /* For verbs that nodes must answer: how long rollpatchd is to wait for them, somewhat less than we
  * wait for rollpatchd. False: out of memory. */

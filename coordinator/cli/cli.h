@@ -32,15 +32,23 @@ typedef struct CliOptions {
         const char *reason;
         usec_t pause;
         usec_t since;
+        const char *role;
+        usec_t ttl;
+        const char *uses;
+        const char *name;
 } CliOptions;
 
 /* One verb each; verb_act is all those that only hand their words on and print the answer. */
 int verb_act(const VerbCall *call);
 int verb_audit(const VerbCall *call);
 int verb_logs(const VerbCall *call);
+int verb_node_import(const VerbCall *call);
+int verb_node_show(const VerbCall *call);
 int verb_nodes(const VerbCall *call);
 int verb_plan(const VerbCall *call);
 int verb_report(const VerbCall *call);
 int verb_run(const VerbCall *call);
 int verb_runs(const VerbCall *call);
 int verb_status(const VerbCall *call);
+int verb_token_create(const VerbCall *call);
+int verb_token_list(const VerbCall *call);

@@ -24,7 +24,11 @@ enum {
         WAIT,
         SINCE,
         FOR,
-        REASON
+        REASON,
+        ROLE,
+        TTL,
+        USES,
+        NAME
 };
 
 static const char *const json_mode_texts[] = {
@@ -56,6 +60,14 @@ static const Option options[] = {
           "Only what is younger than this" },
         { "for",             "SPAN",   OPTION_SPAN, IN(FOR),             PLACE(pause),
           "End by itself after this time" },
+        { "role",            "ROLE",   OPTION_TEXT, IN(ROLE),            PLACE(role),
+          "master, agent or public-agent: what it lets in" },
+        { "ttl",             "SPAN",   OPTION_SPAN, IN(TTL),             PLACE(ttl),
+          "How long it is good for, else 1d" },
+        { "uses",            "N",      OPTION_TEXT, IN(USES),            PLACE(uses),
+          "How many nodes it lets in, else 1" },
+        { "name",            "GLOB",   OPTION_TEXT, IN(NAME),            PLACE(name),
+          "Only nodes with such names: agent-*" },
         { "reason",          "TEXT",   OPTION_TEXT, IN(REASON),          PLACE(reason),
           "Why; goes into the audit with your name" },
         { "json",            "pretty", OPTION_WORD, 0,                   PLACE(json),
@@ -72,8 +84,8 @@ static const Option options[] = {
 static const Verb verbs[] = {
         { "status",       "[NODE...]", 0, ANY_ARGS, IN(WATCH) | IN(REFRESH), 0, verb_status,
           "Show where the run stands" },
-        { "nodes",        "",     0, 0, 0, 0,                           verb_nodes,
-          "List the nodes and their links" },
+        { "nodes",        "[SELECTOR]", 0, 1, 0, 0,                     verb_nodes,
+          "List the nodes, their links and keys" },
         { "plan",         "FILE", 1, 1, IN(ACCEPT_DOWNTIME), 0,         verb_plan,
           "Show what a run would do, and do nothing" },
         { "run",          "FILE", 1, 1, IN(YES) | IN(CLUSTER) | IN(ACCEPT_DOWNTIME) | IN(WAIT), 0, verb_run,
@@ -102,6 +114,24 @@ static const Verb verbs[] = {
           "Take a node back into the run" },
         { "waive",        "ID",   1, 1, 0, IN(REASON),                  verb_act,
           "Let the next run pass a finding that can be waived" },
+        { "token create", "",     0, 0, IN(TTL) | IN(USES) | IN(NAME), IN(ROLE), verb_token_create,
+          "Make a join token, and show it this once" },
+        { "token list",   "",     0, 0, 0, 0,                           verb_token_list,
+          "List the join tokens, and what is left of them" },
+        { "token revoke", "ID",   1, 1, 0, 0,                           verb_act,
+          "Let nobody in with this token any more" },
+        { "node show",    "NODE", 1, 1, 0, 0,                           verb_node_show,
+          "Show the keys that a node has and has had" },
+        { "node approve", "FINGERPRINT", 1, 1, IN(REASON), 0,           verb_act,
+          "Let a node in; compare the fingerprint first" },
+        { "node reject",  "FINGERPRINT", 1, 1, 0, IN(REASON),           verb_act,
+          "Turn a node away, until it is approved" },
+        { "node revoke",  "NODE", 1, 1, 0, IN(REASON),                  verb_act,
+          "Hear nothing of a node any more; its key is void" },
+        { "node rekey",   "NODE", 1, 1, IN(REASON), 0,                  verb_act,
+          "Have a node make itself another key" },
+        { "node import",  "FILE", 1, 1, 0, 0,                           verb_node_import,
+          "Let in all nodes of a list: name,role,key" },
         {},
 };
 // clang-format on

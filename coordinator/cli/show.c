@@ -26,6 +26,24 @@ void show_line(const Show *show, Style style, const char *format, ...) {
                        look_end(&show->look, style));
 }
 
+static void show_lines(const Show *show, const char *text) {
+        while (*text) {
+                size_t length = strcspn(text, "\n");
+
+                show_line(show, STYLE_PLAIN, "%.*s", (int) length, text);
+                text += length + (text[length] == '\n' ? 1 : 0);
+        }
+}
+
+void show_files(const Show *show, const Json *files) {
+        for (const Json *file = files ? json_first(files) : NULL; file; file = json_next(file)) {
+                show_line(show, STYLE_PLAIN, "%s", "");
+                show_line(show, STYLE_DIM, "# %s, mode %s", doc_text(file, "path"),
+                          doc_text(file, "mode"));
+                show_lines(show, doc_text(file, "content"));
+        }
+}
+
 void show_table(const Show *show, const Table *table) {
         if (table_rows(table) > 0 && table_print(table, &show->look, show->stream) < 0)
                 show_line(show, STYLE_BAD, "(out of memory for this table)");
@@ -141,6 +159,8 @@ const char *show_time(usec_t wall, char buffer[static TIMESTAMP_TEXT_MAX]) {
 // clang-format off
 static const struct { const char *word; Style style; } styles[] = {
         { "Done",        STYLE_GOOD   },
+        { "enrolled",    STYLE_GOOD   },
+        { "good",        STYLE_GOOD   },
         { "Finished",    STYLE_GOOD   },
         { "pass",        STYLE_GOOD   },
         { "Running",     STYLE_STRONG },
@@ -150,6 +170,7 @@ static const struct { const char *word; Style style; } styles[] = {
         { "Paused",      STYLE_WARN   },
         { "Held",        STYLE_WARN   },
         { "Quarantined", STYLE_WARN   },
+        { "pending",     STYLE_WARN   },
         { "Warning",     STYLE_WARN   },
         { "unknown",     STYLE_WARN   },
         { "stale",       STYLE_WARN   },
@@ -160,6 +181,9 @@ static const struct { const char *word; Style style; } styles[] = {
         { "Error",       STYLE_BAD    },
         { "fail",        STYLE_BAD    },
         { "lost",        STYLE_BAD    },
+        { "conflict",    STYLE_BAD    },
+        { "rejected",    STYLE_BAD    },
+        { "revoked",     STYLE_BAD    },
 };
 // clang-format on
 

@@ -24,6 +24,9 @@ Show show_open(const CliOptions *options);
 /* One line, without its newline. */
 void show_line(const Show *show, Style style, const char *format, ...) PRINTF(3, 4);
 
+/* Files of [{"path":"..","mode":"0600","content":".."}], each with a line that says which it is. */
+void show_files(const Show *show, const Json *files);
+
 /* A table; nothing when it has no rows. */
 void show_table(const Show *show, const Table *table);
 

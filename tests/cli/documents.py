@@ -283,3 +283,77 @@ def plan(status_exit=0):
         },
         status_exit,
     )
+
+
+def enrolled(one, letter):
+    """The node with a key."""
+    fingerprint = "-".join([letter * 4] * 5)
+    return {**one, "enrolment": "enrolled", "fingerprint": fingerprint, "key": letter.lower() * 64}
+
+
+def strangers():
+    return [
+        {
+            "name": "a3",
+            "role": "agent",
+            "link": "never",
+            "enrolment": "pending",
+            "fingerprint": "K4VZ-2AQD-7NXE-LM3Q-WB5T",
+            "message": "a3 asks to be let in as agent",
+            "seen": NOW - SECOND,
+        }
+    ]
+
+
+def token_create():
+    files = [
+        {
+            "path": "/etc/rollpatch/agent.yaml",
+            "mode": "0644",
+            "content": f"coordinator: 10.0.0.5:32070\ncoordinator_key: {'c' * 64}\n",
+        },
+        {
+            "path": "/etc/rollpatch/join",
+            "mode": "0600",
+            "content": f"00112233aabbccdd.{'5' * 64}\n",
+        },
+    ]
+    text = "join token 00112233aabbccdd: agent, 40 uses, until 2026-11-24 04:00:00Z"
+    return answer("token-create", {"text": text, "files": files})
+
+
+def token_list():
+    token = {
+        "id": "00112233aabbccdd",
+        "role": "agent",
+        "name": "a*",
+        "uses": 40,
+        "used": 2,
+        "made": NOW - MINUTE,
+        "expires": NOW + 60 * MINUTE,
+        "by": "ops",
+        "state": "good",
+    }
+    old = {**token, "id": "ffeeddccbbaa9988", "name": "", "used": 40, "state": "used-up"}
+    return answer("token-list", {"now": NOW, "tokens": [token, old]})
+
+
+def node_show():
+    common = {"name": "a1", "role": "agent"}
+    keys = [
+        {
+            **enrolled(common, "A"),
+            "how": "joined",
+            "token": "00112233aabbccdd",
+            "since": NOW - 60 * MINUTE,
+        },
+        {
+            **common,
+            "enrolment": "conflict",
+            "fingerprint": "K4VZ-2AQD-7NXE-LM3Q-WB5T",
+            "refused": "name.conflict",
+            "first": NOW - MINUTE,
+            "message": "key K4VZ-2AQD-7NXE-LM3Q-WB5T says that it is a1",
+        },
+    ]
+    return answer("node-show", {"now": NOW, "name": "a1", "keys": keys})

@@ -167,3 +167,55 @@ def test_output_that_cannot_be_written_is_a_failure(cli, daemon):
         _, err = process.communicate(timeout=30)
     assert process.returncode == 1
     assert err == "rollpatch: cannot write to stdout\n"
+
+
+ACTS = [
+    (["node", "approve", "K4VZ"], "node-approve", {"fingerprint": "K4VZ"}),
+    (["node", "reject", "K4VZ", "--reason", "x"], "node-reject", {"fingerprint": "K4VZ", "reason": "x"}),
+    (["node", "revoke", "m1", "--reason", "x"], "node-revoke", {"node": "m1", "reason": "x"}),
+    (["node", "rekey", "m1"], "node-rekey", {"node": "m1"}),
+    (["token", "revoke", "00ff"], "token-revoke", {"id": "00ff"}),
+]
+
+
+@pytest.mark.parametrize("words, verb, arguments", ACTS)
+def test_verbs_of_two_words_are_asked_for_with_a_dash(cli, daemon, words, verb, arguments):
+    daemon.answers[verb] = documents.answer(verb, {"text": "done"})
+    assert cli.run(*words) == (0, "done\n", "")
+    assert daemon.requests[0]["verb"] == verb
+    assert daemon.requests[0]["arguments"] == arguments
+
+
+def test_a_token_is_asked_for_with_its_terms(cli, daemon):
+    daemon.answers["token-create"] = documents.answer("token-create", {"text": "made"})
+    terms = ["--role", "agent", "--ttl", "2h", "--uses", "40", "--name", "a*"]
+    assert cli.run("token", "create", *terms)[0] == 0
+    assert daemon.requests[0]["arguments"] == {
+        "role": "agent",
+        "ttl": 120 * documents.MINUTE,
+        "uses": 40,
+        "name": "a*",
+    }
+
+
+def test_a_list_of_nodes_is_sent_as_it_stands(cli, daemon, tmp_path):
+    daemon.answers["node-import"] = documents.answer("node-import", {"text": "2 imported"})
+    path = tmp_path / "nodes.csv"
+    path.write_text(f"# ours\nm1,master,{'a' * 64}\n\na1,agent,{'b' * 64}\n")
+    assert cli.run("node", "import", str(path)) == (0, "2 imported\n", "")
+    assert daemon.requests[0]["arguments"] == {
+        "nodes": [
+            {"name": "m1", "role": "master", "key": "a" * 64},
+            {"name": "a1", "role": "agent", "key": "b" * 64},
+        ]
+    }
+
+
+@pytest.mark.parametrize("line", ["m1,master", "m1", "m1,master,a,b", ","])
+def test_a_line_that_is_no_node_is_named_and_nothing_is_sent(cli, daemon, tmp_path, line):
+    path = tmp_path / "nodes.csv"
+    path.write_text(f"m1,master,{'a' * 64}\n{line}\n")
+    status, out, err = cli.run("node", "import", str(path))
+    assert (status, out) == (2, "")
+    assert err.startswith(f"rollpatch: {path}:2: want name,role,key")
+    assert daemon.requests == []

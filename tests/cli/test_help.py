@@ -18,20 +18,32 @@ def verbs(cli):
     return out.split()
 
 
+@pytest.fixture
+def commands(cli, verbs):
+    """Every verb as the words that are typed: ["status"], ["token", "create"]."""
+    found = []
+    for verb in verbs:
+        words = cli.run(verb, "--words")[1].split()
+        group = [word for word in words if not word.startswith("--")]
+        found += [[verb, word] for word in group] or [[verb]]
+    return found
+
+
 def synopses(text):
     """The verbs of a help text with what must follow them: 'pause --reason TEXT'."""
     rows = text.split("Verbs:\n")[1].split("\nOptions:")[0]
     return [re.split(r"  +", row.strip())[0] for row in rows.splitlines() if row[2] != " "]
 
 
-def test_help_is_at_most_80_columns_wide(cli, verbs):
-    for arguments in [[], *[[verb] for verb in verbs]]:
+def test_help_is_at_most_80_columns_wide(cli, verbs, commands):
+    for arguments in [[], *[[verb] for verb in verbs], *commands]:
         _, out, _ = cli.run(*arguments, "--help")
         assert max(len(line) for line in out.splitlines()) <= 80
 
 
-def test_help_goes_to_stdout_and_is_no_mistake(cli, verbs):
-    for arguments in [["--help"], ["-h"], ["help"], *[[verb, "--help"] for verb in verbs]]:
+def test_help_goes_to_stdout_and_is_no_mistake(cli, verbs, commands):
+    every = [*[[verb] for verb in verbs], *commands]
+    for arguments in [["--help"], ["-h"], ["help"], *[[*words, "--help"] for words in every]]:
         status, out, err = cli.run(*arguments)
         assert (status, err) == (0, "")
         assert "Options:" in out
@@ -49,9 +61,20 @@ def test_help_of_a_verb_shows_what_it_takes_and_nothing_else(cli):
     assert "--yes" not in out
 
 
-def test_help_names_every_verb_of_the_table(cli, verbs):
+def test_help_names_every_verb_of_the_table(cli, commands):
     _, out, _ = cli.run("--help")
-    assert [row.split()[0] for row in synopses(out)] == verbs
+    rows = synopses(out)
+    assert len(rows) == len(commands)
+    assert all(row.split()[: len(words)] == words for row, words in zip(rows, commands))
+
+
+def test_help_of_a_group_names_its_verbs_and_no_others(cli):
+    _, out, _ = cli.run("token", "--help")
+    assert [row.split()[:2] for row in synopses(out)] == [
+        ["token", "create"],
+        ["token", "list"],
+        ["token", "revoke"],
+    ]
 
 
 def test_version_is_one_line(cli):
@@ -67,10 +90,10 @@ def test_the_man_page_has_the_verbs_of_the_table(cli):
     assert sorted(row.replace("_", "") for row in rows) == sorted(synopses(out))
 
 
-def test_the_man_page_has_the_options_of_the_table(cli, verbs):
+def test_the_man_page_has_the_options_of_the_table(cli, commands):
     options = set()
-    for verb in verbs:
-        options |= set(cli.run(verb, "--words")[1].split())
+    for words in commands:
+        options |= set(cli.run(*words, "--words")[1].split())
     man = set(re.findall(r"^\*\*(--[a-z-]+)", MAN.read_text(), re.M))
     assert man == options | {"--help", "--version"}
 
@@ -104,10 +127,17 @@ def test_completion_knows_the_options_of_a_verb(cli):
     assert complete(cli, "rollpatch", "pause", "--rea") == ["--reason"]
 
 
+def test_completion_knows_the_verbs_of_a_group_and_their_options(cli):
+    assert complete(cli, "rollpatch", "token", "") == ["create", "list", "revoke"]
+    assert complete(cli, "rollpatch", "token", "re") == ["revoke"]
+    assert complete(cli, "rollpatch", "token", "create", "--ro") == ["--role"]
+
+
 def test_completion_knows_the_nodes(cli, daemon):
     nodes = [{"name": "m1"}, {"name": "m2"}, {"name": "a1"}]
     daemon.answers["nodes"] = {"version": 1, "verb": "nodes", "exit": 0, "answer": {"nodes": nodes}}
     assert complete(cli, "rollpatch", "retry", "m") == ["m1", "m2"]
+    assert complete(cli, "rollpatch", "node", "revoke", "m") == ["m1", "m2"]
 
 
 def test_completion_without_a_daemon_offers_no_nodes(cli):
@@ -136,7 +166,14 @@ def mistakes():
         (["pause", "--reason", "x", "--for", "0"], "--for is '0', want a span"),
         (["retry", "--reason", "x"], "'retry' needs NODE"),
         (["retry", "m1", "m2", "--reason", "x"], "takes only NODE, got 'm2' too"),
-        (["nodes", "m1"], "takes no argument, got 'm1' too"),
+        (["runs", "m1"], "takes no argument, got 'm1' too"),
+        (["token"], "'token' needs a verb of its own, as in 'token create'"),
+        (["token", "reate"], "unknown verb 'token reate', did you mean 'token create'?"),
+        (["token", "create"], "'token create' needs --role ROLE"),
+        (["token", "create", "--role", "agent", "--uses", "0"], "--uses wants a number"),
+        (["token", "list", "x"], "'token list' takes no argument, got 'x' too"),
+        (["node", "revoke", "m1"], "'node revoke' needs --reason TEXT"),
+        (["help", "node", "sow"], "did you mean 'node show'?"),
         (["report", "last"], "a run has a number"),
         (["\x1b[31mred"], "unknown verb '?[31mred'"),
     ]

@@ -145,14 +145,43 @@ def test_nodes_runs_report_and_audit(cli, daemon, golden):
         golden(verb, out)
 
 
+def test_nodes_with_their_keys_and_who_asks_to_be_one(cli, daemon, golden):
+    nodes = [documents.enrolled(one, "A") for one in documents.masters()] + documents.strangers()
+    daemon.answers["nodes"] = documents.answer("nodes", {"now": documents.NOW, "nodes": nodes})
+    golden("nodes-enrolled", cli.run("nodes")[1])
+
+
+def test_nodes_are_selected_by_rollpatchd(cli, daemon):
+    daemon.answers["nodes"] = documents.answer("nodes", {"now": documents.NOW, "nodes": []})
+    assert cli.run("nodes", "pending") == (0, "no such node\n", "")
+    assert daemon.requests[0]["arguments"] == {"selector": "pending"}
+
+
+def test_tokens_and_keys(cli, daemon, golden):
+    daemon.answers = {
+        "token-create": documents.token_create(),
+        "token-list": documents.token_list(),
+        "node-show": documents.node_show(),
+    }
+    for words in (
+        ["token", "create", "--role", "agent"],
+        ["token", "list"],
+        ["node", "show", "a1"],
+    ):
+        status, out, err = cli.run(*words)
+        assert (status, err) == (0, "")
+        golden("-".join(words[:2]), out)
+
+
 def test_lists_without_rows_say_so(cli, daemon):
     for verb, text in (
         ("nodes", "no node has joined yet\n"),
         ("runs", "no run yet\n"),
         ("audit", "nobody has acted in that time\n"),
+        ("token list", "no join token was made yet\n"),
     ):
-        daemon.answers[verb] = documents.answer(verb, {})
-        assert cli.run(verb) == (0, text, "")
+        daemon.answers[verb.replace(" ", "-")] = documents.answer(verb, {})
+        assert cli.run(*verb.split()) == (0, text, "")
 
 
 def test_report_asks_for_the_run_it_is_given(cli, daemon):

@@ -35,6 +35,7 @@ Coordinator *fake_coordinator_new(Lab *lab) {
         (void) text_copy(c->config.state_dir, sizeof(c->config.state_dir), "/var/lib/rollpatch");
         (void) text_copy(c->dir, sizeof(c->dir), "/tmp/test-coordinator-XXXXXX");
         assert_non_null(mkdtemp(c->dir));
+        (void) text_copy(c->config.state_dir, sizeof(c->config.state_dir), c->dir);
         if (store_open(c->dir, &c->store, &error) < 0)
                 fail_msg("%s", error.text);
 
@@ -45,7 +46,8 @@ Coordinator *fake_coordinator_new(Lab *lab) {
 }
 
 void coordinator_free(Coordinator *c) {
-        static const char *const files[] = { "log.db", "log.db-wal", "log.db-shm" };
+        static const char *const files[] = { "log.db", "log.db-wal", "log.db-shm",
+                                             CHANNEL_KEY_FILE };
         char path[128];
 
         store_free(c->store);
@@ -111,6 +113,10 @@ const Facts *coordinator_get_facts(const Coordinator *c) {
 
 const Why *coordinator_get_why(const Coordinator *c) {
         return &c->lab->why;
+}
+
+const Waiting *coordinator_get_waiting(const Coordinator *c) {
+        return &c->waiting;
 }
 
 Store *coordinator_get_store(const Coordinator *c) {

@@ -13,6 +13,7 @@ struct Coordinator {
         Lab *lab;
         Store *store;
         DaemonConfig config;
+        Waiting waiting;
         char dir[64];
         uint64_t stored; /* events of the lab that are in the store */
         const char *log_problem;

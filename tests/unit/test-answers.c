@@ -192,7 +192,7 @@ static void test_nodes_lists_all_that_have_ever_reported(void **state) {
         lab_join_masters(lab, 1);
         lab_restart(lab);
         c = fake_coordinator_new(lab);
-        compare("nodes", answer_nodes(c));
+        compare("nodes", answer_nodes(c, ""));
 }
 
 /* --- from the log --- */
