@@ -14,14 +14,10 @@ bool verb_takes(const Verb *verb, const Option *option) {
         return option->bit == 0 || ((verb->options | verb->needs) & option->bit) != 0;
 }
 
-/* `left` in a column of `width`, then `text` wrapped to what is left of the line. */
-static void print_row(const char *left, size_t width, const char *text) {
+/* From column `width` on, wrapped to what is left of the line. */
+static void print_wrapped(size_t width, const char *text) {
         size_t column = width;
         const char *word = text;
-
-        (void) printf("%-*s", (int) width, left);
-        if (strlen(left) + 2 > width) /* two spaces at least */
-                (void) printf("\n%*s", (int) width, "");
 
         while (*word) {
                 size_t length = strcspn(word, " ");
@@ -36,6 +32,15 @@ static void print_row(const char *left, size_t width, const char *text) {
         }
 
         (void) printf("\n");
+}
+
+/* `left` in a column of `width`, then `text`; two spaces between them at least. */
+static void print_row(const char *left, size_t width, const char *text) {
+        (void) printf("%-*s", (int) width, left);
+        if (strlen(left) + 2 > width)
+                (void) printf("\n%*s", (int) width, "");
+
+        print_wrapped(width, text);
 }
 
 /* "--reason TEXT", in brackets unless the verb needs it. */
@@ -136,7 +141,9 @@ static void print_verb(const Program *program, const Verb *verb) {
         char line[4 * LEFT_TEXT_MAX];
 
         verb_synopsis(program, verb, true, line, sizeof(line));
-        (void) printf("%s %s\n\n%s.\n", program->name, line, verb->help);
+        (void) printf("%s ", program->name);
+        print_wrapped(strlen(program->name) + 1, line);
+        (void) printf("\n%s.\n", verb->help);
 }
 
 void help_print(const Program *program, const char *group, const Verb *verb) {

@@ -30,13 +30,31 @@ static void say_error(const Error *error) {
         (void) fprintf(stderr, "rollpatch: %s\n", clean);
 }
 
-static Json *error_document(const char *verb, int status, const Error *error) {
+/* Without its last member. */
+static Json *new_document(const char *verb, int status) {
         AUTO(Json) *document = json_new_object();
+
+        if (!document || !json_add_u64(document, "version", CONTROL_VERSION) ||
+            !json_add_string(document, "verb", verb) ||
+            !json_add_u64(document, "exit", (uint64_t) status))
+                return NULL;
+
+        return TAKE(document);
+}
+
+static void print_document(const CliOptions *options, const Json *document) {
+        auto_free char *text = options->json == JSON_PRETTY ? json_print_pretty(document)
+                                                            : json_print(document);
+
+        if (text)
+                (void) printf("%s\n", text);
+}
+
+static Json *error_document(const char *verb, int status, const Error *error) {
+        AUTO(Json) *document = new_document(verb, status);
         AUTO(Json) *body = json_new_object();
 
-        if (!document || !body || !json_add_u64(document, "version", CONTROL_VERSION) ||
-            !json_add_string(document, "verb", verb) ||
-            !json_add_u64(document, "exit", (uint64_t) status) ||
+        if (!document || !body ||
             !json_add_string(body, "code", error_code_to_string(error->code)) ||
             !json_add_string(body, "text", error->text) || !json_add(document, "error", TAKE(body)))
                 return NULL;
@@ -46,21 +64,27 @@ static Json *error_document(const char *verb, int status, const Error *error) {
 
 int ask_failed(const CliOptions *options, const char *verb, int status, const Error *error) {
         AUTO(Json) *document = NULL;
-        auto_free char *text = NULL;
 
         say_error(error);
         if (options->json == JSON_OFF)
                 return status;
 
         document = error_document(verb, status, error);
-        if (document) {
-                text = options->json == JSON_PRETTY ? json_print_pretty(document)
-                                                    : json_print(document);
-        }
-        if (text)
-                (void) printf("%s\n", text);
+        if (document)
+                print_document(options, document);
 
         return status;
+}
+
+int ask_print_answer(const CliOptions *options, const char *verb, Json *answer) {
+        AUTO(Json) *document = new_document(verb, EXIT_OK);
+        AUTO(Json) *body = answer;
+
+        if (!document || !body || !json_add(document, "answer", TAKE(body)))
+                return EXIT_FAILED;
+
+        print_document(options, document);
+        return EXIT_OK;
 }
 
 void ask_print_json(const CliOptions *options, const Reply *reply) {

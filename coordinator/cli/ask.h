@@ -18,3 +18,7 @@ bool ask_add_wait(const CliOptions *options, Json *arguments);
 Client ask_client(const CliOptions *options);
 void ask_print_json(const CliOptions *options, const Reply *reply);
 int ask_failed(const CliOptions *options, const char *verb, int status, const Error *error);
+
+/* For verbs that ask nobody: prints `answer`, which it takes, in the same shape. The exit status.
+ */
+int ask_print_answer(const CliOptions *options, const char *verb, Json *answer);

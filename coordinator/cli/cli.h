@@ -7,6 +7,7 @@
 /* What main.c and the verbs share. */
 
 #define CONTROL_PATH_DEFAULT "/run/rollpatch/control"
+#define CONFIG_PATH_DEFAULT  "/etc/rollpatch/rollpatchd.yaml"
 
 typedef enum JsonMode {
         JSON_OFF,
@@ -36,11 +37,16 @@ typedef struct CliOptions {
         usec_t ttl;
         const char *uses;
         const char *name;
+        const char *masters;
+        const char *listen;
+        const char *state_dir;
+        const char *config;
 } CliOptions;
 
 /* One verb each; verb_act is all those that only hand their words on and print the answer. */
 int verb_act(const VerbCall *call);
 int verb_audit(const VerbCall *call);
+int verb_init(const VerbCall *call);
 int verb_logs(const VerbCall *call);
 int verb_node_import(const VerbCall *call);
 int verb_node_show(const VerbCall *call);

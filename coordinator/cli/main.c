@@ -28,7 +28,11 @@ enum {
         ROLE,
         TTL,
         USES,
-        NAME
+        NAME,
+        MASTERS,
+        LISTEN,
+        STATE_DIR,
+        CONFIG
 };
 
 static const char *const json_mode_texts[] = {
@@ -52,6 +56,14 @@ static const Option options[] = {
           "Act; without it only the plan is shown" },
         { "cluster",         "NAME",   OPTION_TEXT, IN(CLUSTER),         PLACE(cluster),
           "Name of the cluster; asked for at its first run" },
+        { "masters",         "LIST",   OPTION_TEXT, IN(MASTERS),         PLACE(masters),
+          "All masters of the cluster: m1,m2,m3" },
+        { "listen",          "ADDRESS:PORT", OPTION_TEXT, IN(LISTEN),    PLACE(listen),
+          "Where node agents are heard, else 0.0.0.0:32070" },
+        { "state-dir",       "DIR",    OPTION_TEXT, IN(STATE_DIR),       PLACE(state_dir),
+          "For log and keys, else /var/lib/rollpatch" },
+        { "config",          "FILE",   OPTION_TEXT, IN(CONFIG),          PLACE(config),
+          "Else /etc/rollpatch/rollpatchd.yaml" },
         { "accept-downtime", NULL,     OPTION_FLAG, IN(ACCEPT_DOWNTIME), PLACE(accept_downtime),
           "Patch the only master: the cluster is down then" },
         { "wait",            NULL,     OPTION_FLAG, IN(WAIT),            PLACE(wait),
@@ -114,6 +126,8 @@ static const Verb verbs[] = {
           "Take a node back into the run" },
         { "waive",        "ID",   1, 1, 0, IN(REASON),                  verb_act,
           "Let the next run pass a finding that can be waived" },
+        { "init",         "",     0, 0, IN(LISTEN) | IN(STATE_DIR) | IN(CONFIG), IN(CLUSTER) | IN(MASTERS), verb_init,
+          "Make the coordinator's keys and configuration, once" },
         { "token create", "",     0, 0, IN(TTL) | IN(USES) | IN(NAME), IN(ROLE), verb_token_create,
           "Make a join token, and show it this once" },
         { "token list",   "",     0, 0, 0, 0,                           verb_token_list,

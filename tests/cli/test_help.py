@@ -168,7 +168,7 @@ def mistakes():
         (["retry", "m1", "m2", "--reason", "x"], "takes only NODE, got 'm2' too"),
         (["runs", "m1"], "takes no argument, got 'm1' too"),
         (["token"], "'token' needs a verb of its own, as in 'token create'"),
-        (["token", "reate"], "unknown verb 'token reate', did you mean 'token create'?"),
+        (["token", "cr"], "unknown verb 'token cr', did you mean 'token create'?"),
         (["token", "create"], "'token create' needs --role ROLE"),
         (["token", "create", "--role", "agent", "--uses", "0"], "--uses wants a number"),
         (["token", "list", "x"], "'token list' takes no argument, got 'x' too"),
