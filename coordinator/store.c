@@ -404,6 +404,41 @@ int store_save(Store *store, const char *path, Error *error) {
         return r;
 }
 
+static int open_for_reading(const char *dir, Store *store, Error *error) {
+        auto_free char *real = realpath(dir, NULL);
+        bool empty;
+        int r;
+
+        if (!real)
+                return error_errnof(error, errno, "%s: opening the state directory", dir);
+        if (!text_format(store->path, sizeof(store->path), "%s/log.db", real))
+                return error_setf(error, ERROR_TOO_BIG, "%s: the path is too long", dir);
+        if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW,
+                            NULL) != SQLITE_OK)
+                return store_fail(store, "opening", error);
+
+        (void) sqlite3_busy_timeout(store->db, 2000);
+        r = check_schema(store, &empty, error);
+        if (r < 0)
+                return r;
+        if (empty)
+                return error_setf(error, ERROR_INVALID, "%s: is empty", store->path);
+
+        return 0;
+}
+
+int store_copy(const char *dir, const char *path, Error *error) {
+        AUTO(Store) *store = calloc(1, sizeof(Store));
+        int r;
+
+        if (!store)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        store->lock_fd = -EBADF;
+        r = open_for_reading(dir, store, error);
+        return r < 0 ? r : store_save(store, path, error);
+}
+
 void store_free(Store *store) {
         if (!store)
                 return;

@@ -32,5 +32,8 @@ int store_read(Store *store, uint64_t after, StoreEach each, void *userdata, Err
 /* A consistent copy made while the log is in use (SQLite's backup call). `path` must not exist. */
 int store_save(Store *store, const char *path, Error *error);
 
+/* The same of DIR/log.db, whoever uses it: takes no lock and writes nothing there. */
+int store_copy(const char *dir, const char *path, Error *error);
+
 void store_free(Store *store);
 DEFINE_AUTO(Store, store_free)

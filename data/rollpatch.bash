@@ -10,10 +10,10 @@ _rollpatch() {
         for ((i = 1; i < COMP_CWORD; i++)); do
                 [[ ${COMP_WORDS[i]} == -* || ${COMP_WORDS[i]} == help ]] && continue
                 verb+=("${COMP_WORDS[i]}")
-                [[ ${verb[0]} == @(node|token) && ${#verb[@]} == 1 ]] || break
+                [[ ${verb[0]} == @(node|state|token) && ${#verb[@]} == 1 ]] || break
         done
 
-        if [[ $word == -* || ${#verb[@]} == 0 || ${verb[*]} == @(node|token) ]]; then
+        if [[ $word == -* || ${#verb[@]} == 0 || ${verb[*]} == @(node|state|token) ]]; then
                 words=$(rollpatch "${verb[@]}" --words 2>/dev/null)
         else
                 case ${verb[*]} in

@@ -55,6 +55,8 @@ int verb_plan(const VerbCall *call);
 int verb_report(const VerbCall *call);
 int verb_run(const VerbCall *call);
 int verb_runs(const VerbCall *call);
+int verb_state_check(const VerbCall *call);
+int verb_state_save(const VerbCall *call);
 int verb_status(const VerbCall *call);
 int verb_token_create(const VerbCall *call);
 int verb_token_list(const VerbCall *call);

@@ -146,6 +146,10 @@ static const Verb verbs[] = {
           "Have a node make itself another key" },
         { "node import",  "FILE", 1, 1, 0, 0,                           verb_node_import,
           "Let in all nodes of a list: name,role,key" },
+        { "state save",   "FILE", 1, 1, IN(CONFIG), 0,                  verb_state_save,
+          "Save log, keys and configuration into one file" },
+        { "state check",  "FILE", 1, 1, 0, 0,                           verb_state_check,
+          "Read a saved state, and say what is in it" },
         {},
 };
 // clang-format on
