@@ -35,7 +35,6 @@ Coordinator *fake_coordinator_new(Lab *lab) {
         (void) text_copy(c->config.state_dir, sizeof(c->config.state_dir), "/var/lib/rollpatch");
         (void) text_copy(c->dir, sizeof(c->dir), "/tmp/test-coordinator-XXXXXX");
         assert_non_null(mkdtemp(c->dir));
-        (void) text_copy(c->config.state_dir, sizeof(c->config.state_dir), c->dir);
         if (store_open(c->dir, &c->store, &error) < 0)
                 fail_msg("%s", error.text);
 

@@ -66,6 +66,7 @@ static Coordinator *coordinator_with_key(void) {
         AUTO(KeyPair) *pair = NULL;
         auto_close int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+        (void) text_copy(c->config.state_dir, sizeof(c->config.state_dir), c->dir);
         (void) text_copy(c->config.listen, sizeof(c->config.listen), "10.0.0.5:32070");
         for (size_t i = 0; i < 3; i++)
                 (void) text_format(c->config.masters[i], NAME_TEXT_MAX, "m%zu", i + 1);
