@@ -17,8 +17,7 @@ typedef struct Step {
         uint64_t order; /* place in the plan, from 1 */
         uint64_t attempt;
         uint64_t fence;             /* highest given or reported */
-        uint64_t registered_before; /* agents: when it had registered with the leading master, ms of
-                                       its clock */
+        uint64_t registered_before; /* agents: on the leading master before, ms of its clock */
         bool slot;                  /* this node may be down */
         bool released;              /* a person answers for how it ended */
         bool as_found;              /* it had the version already: the script was not run */
