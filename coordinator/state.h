@@ -143,8 +143,7 @@ bool node_is_unresolved(const Node *node);
 /* In the newest run, and that run is open. */
 bool node_is_in_open_run(const State *state, const Node *node);
 
-/* Whether the log knows who ordered the step `id` of `node`: a run it has, an attempt it has given;
- * or a person answers for it. */
+/* Whether the log has this step, by its run and attempt, or a person answers for it. */
 bool state_knows_step(const State *state, const Node *node, const char *id);
 
 /* The id that the next attempt of `node` in the newest run gets. */
