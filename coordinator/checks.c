@@ -169,7 +169,7 @@ static bool is_asked(const State *state, const Facts *facts, size_t index) {
 
         return node->role == ROLE_MASTER || agent_is_looked_at(state, index) ||
                agent_is_wished_for(state, facts, index) ||
-               (state_has_open_run(state) && step_state_is_bad(node->step.state));
+               (state_is_at_work(state) && step_state_is_bad(node->step.state));
 }
 
 /* What the checks look from is what this node has run, or may have: of a failed step a restored log
@@ -191,6 +191,14 @@ static uint64_t serial_of(const Watch *watch) {
         return (hash & JSON_NUMBER_MAX) | 1;
 }
 
+/* Before its turn, where the version stays the same: only the packages can tell whether it has what
+ * its script would make of it. */
+static bool may_have_it(const State *state, const Step *step) {
+        const EventRunMade *made = &state->run.made;
+
+        return step->state == STEP_STAGED && strcmp(made->from, made->to) == 0;
+}
+
 void checks_watch(const State *state, const Facts *facts, size_t index, usec_t now, Watch *ret) {
         const Node *node = &state->nodes[index];
         Watch watch;
@@ -209,9 +217,10 @@ void checks_watch(const State *state, const Facts *facts, size_t index, usec_t n
                 watch_leader(state, facts, &watch);
 
         if (may_have_run(&node->step)) {
-                if (!node->step.as_found)
-                        (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
+                (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
                 (void) text_copy(watch.version, sizeof(watch.version), state->run.made.to);
+        } else if (may_have_it(state, &node->step)) {
+                (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
         }
 
         watch.serial = serial_of(&watch);

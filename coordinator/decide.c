@@ -8,6 +8,7 @@
 #include "coordinator/judge.h"
 #include "coordinator/order.h"
 #include "coordinator/orders.h"
+#include "coordinator/retry.h"
 #include "coordinator/settle.h"
 
 #define STAGING_MAX 20 /* nodes that download at once (design 8) */
@@ -303,14 +304,14 @@ static bool judge_as_found(const View *view, size_t next, Event *ret, Why *why) 
         const State *state = view->state;
         const Node *node = &state->nodes[next];
 
-        if (view->facts->nodes[next].active != ACTIVE_TARGET ||
+        if (view->facts->nodes[next].choice != RETRY_JUDGE ||
             !node_answers_to_us(state, view->facts, next, view->now, why))
                 return false;
 
         *ret = make_step_event(node, STEP_EVENT_RECHECKED);
         (void) text_format(
                         ret->step.reason, sizeof(ret->step.reason),
-                        "has DC/OS %s already: the script is not run, only its gate is asked",
+                        "has what the run wants already (DC/OS %s): the script is not run, only its gate is asked",
                         state->run.made.to);
         return true;
 }
@@ -331,6 +332,10 @@ static bool give_slot(const View *view, size_t next, Event *ret, Why *why) {
                 return true;
         if (!may_go_down(state, view->facts, next, view->now, why))
                 return false;
+        if (view->facts->nodes[next].choice != RETRY_ANEW) {
+                (void) turn_choose(state, view->facts, next, view->now, why);
+                return false;
+        }
 
         *ret = make_step_event(node, STEP_EVENT_SLOTTED);
         ret->step.fence = MAX(state->fence, view->facts->fence_heard) + 1;

@@ -8,14 +8,13 @@
  * restart forgets it all and asks again (promise 6), so nothing here may be needed to know whether
  * a step has been started. Moments are boot time of the coordinator's host. Pure. */
 
-/* What a node has of DC/OS, by its own fresh word, against what the run wants. */
-typedef enum Active {
-        ACTIVE_UNKNOWN, /* it has not said, or not lately */
-        ACTIVE_BEFORE,  /* what the run begins with */
-        ACTIVE_TARGET,  /* what the run ends with */
-        ACTIVE_HALFWAY, /* an activation is going on, or was cut short */
-        ACTIVE_OTHER,
-} Active;
+/* What is to be done to a node, by what it has (retry.h). */
+typedef enum RetryChoice {
+        RETRY_BLOCKED, /* it cannot be said now what the node has */
+        RETRY_UNSAFE,  /* it has something that a person must look at first */
+        RETRY_ANEW,    /* it has not what the run wants: the script is for that */
+        RETRY_JUDGE,   /* it has it already: only its gate is asked */
+} RetryChoice;
 
 typedef struct NodeFacts {
         usec_t heard;     /* newest valid message; 0: not since this start */
@@ -33,7 +32,7 @@ typedef struct NodeFacts {
         bool member;            /* an agent that the leading master has active */
         uint64_t registered_ms; /* when it registered there last, leader's clock */
         Why unwell;             /* why it is not healthy, or not proven while that is wanted */
-        Active active;
+        RetryChoice choice;
         usec_t watch_at;
         usec_t told_at;    /* when it was last told how often to speak */
         uint64_t watch;    /* serial of the list of questions that it is to have */

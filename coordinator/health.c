@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/retry.h"
 
 /* Agents that are next in the plan are looked at before they get a slot: this many at once. */
 #define LOOK_AHEAD 16
@@ -274,34 +275,6 @@ bool cluster_is_well(
         return true;
 }
 
-/* --- what is active --- */
-
-/* From a version to itself only the step can tell whether the script has done its part. */
-static bool is_target(const State *state, const Node *node, const char *version) {
-        const EventRunMade *made = &state->run.made;
-        const Step *step = &node->step;
-
-        if (strcmp(version, made->to) != 0)
-                return false;
-
-        return strcmp(made->from, made->to) != 0 ||
-               (step->ended_at && !step->exit_status && !step->exit_signal);
-}
-
-static Active judge_active(const State *state, const Facts *facts, size_t index, usec_t now) {
-        const Sample *sample = fresh_sample(state, facts, index, CHECK_VERSION, now);
-        const char *version = sample ? sample_text(sample, "version") : NULL;
-
-        if (says(sample, "install_progress", 1))
-                return ACTIVE_HALFWAY;
-        if (!version || !says(sample, "install_progress", 0))
-                return ACTIVE_UNKNOWN;
-        if (is_target(state, &state->nodes[index], version))
-                return ACTIVE_TARGET;
-
-        return strcmp(version, state->run.made.from) == 0 ? ACTIVE_BEFORE : ACTIVE_OTHER;
-}
-
 /* --- gates --- */
 
 /* Tenths of a second are enough for a person. */
@@ -482,11 +455,9 @@ bool agent_is_looked_at(const State *state, size_t index) {
                 return false;
         if (node->step.slot)
                 return true;
-        if (!node_is_in_open_run(state, node))
-                return false;
 
-        return step_is_unsettled(&node->step) /* somebody may want to retry it */ ||
-               (node->step.state == STEP_STAGED && is_soon_next(state, index));
+        return node->step.state == STEP_STAGED && node_is_in_open_run(state, node) &&
+               is_soon_next(state, index);
 }
 
 /* --- what the core looks at --- */
@@ -532,14 +503,15 @@ void health_judge(const State *state, Facts *facts, usec_t now) {
         for (size_t i = 0; i < state->node_count; i++) {
                 NodeFacts *known = &facts->nodes[i];
                 Why gate = {};
+                Why unused = {};
 
                 known->healthy = known->healthy_but_one = known->member = known->proven = false;
                 known->unwell = (Why) {};
-                known->active = ACTIVE_UNKNOWN;
+                known->choice = RETRY_BLOCKED;
                 if (!known->health)
                         continue;
 
-                known->active = judge_active(state, facts, i, now);
+                known->choice = turn_choose(state, facts, i, now, &unused);
 
                 if (state->nodes[i].role == ROLE_MASTER) {
                         judge_master(state, facts, i, now);

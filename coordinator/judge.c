@@ -374,51 +374,6 @@ static void explain_claim(const State *state, const Facts *facts, const char *wa
                  refusal[0] ? ": " : "", refusal);
 }
 
-void halfway_explain(const Node *node, Why *why) {
-        char advice[REASON_MAX];
-
-        (void) text_format(
-                        advice, sizeof(advice),
-                        "cat /opt/mesosphere/install_progress; pgrep -a pkgpanda (on %s); "
-                        "if none runs: rebooting %s finishes the activation",
-                        node->name, node->name);
-        why_setf(why, advice,
-                 "%s: /opt/mesosphere/install_progress is there: an activation of DC/OS is going on, "
-                 "or was cut short; the script must not run on top of that",
-                 node->name);
-}
-
-void active_explain(const State *state, const Facts *facts, size_t index, Why *why) {
-        const EventRunMade *made = &state->run.made;
-        const Node *node = &state->nodes[index];
-        char advice[REASON_MAX];
-
-        switch (facts->nodes[index].active) {
-        case ACTIVE_BEFORE:
-                return;
-        case ACTIVE_TARGET:
-                why_setf(why, "rollpatch status", "%s has DC/OS %s already: it is not started",
-                         node->name, made->to);
-                return;
-        case ACTIVE_UNKNOWN:
-                (void) text_format(
-                                advice, sizeof(advice), "rollpatch status %s --refresh",
-                                node->name);
-                why_setf(why, advice, "%s has not said lately which DC/OS it has", node->name);
-                return;
-        case ACTIVE_HALFWAY:
-                halfway_explain(node, why);
-                return;
-        case ACTIVE_OTHER:
-                (void) text_format(
-                                advice, sizeof(advice),
-                                "cat /opt/mesosphere/etc/dcos-version.json (on %s)", node->name);
-                why_setf(why, advice, "%s has DC/OS '%s', neither %s nor %s: look at it first",
-                         node->name, node->dcos_version, made->from, made->to);
-                return;
-        }
-}
-
 bool may_go_down(const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
         const Node *node = &state->nodes[index];
         const char *waiting;
@@ -428,12 +383,8 @@ bool may_go_down(const State *state, const Facts *facts, size_t index, usec_t no
                 return false;
         }
 
-        if (!node_answers_to_us(state, facts, index, now, why) ||
-            !can_be_looked_at(state, node, why) ||
-            judge_masters(state, facts, index, now, why) != GATE_OPEN ||
-            !others_agree(state, facts, index, why))
-                return false;
-
-        active_explain(state, facts, index, why);
-        return facts->nodes[index].active == ACTIVE_BEFORE;
+        return node_answers_to_us(state, facts, index, now, why) &&
+               can_be_looked_at(state, node, why) &&
+               judge_masters(state, facts, index, now, why) == GATE_OPEN &&
+               others_agree(state, facts, index, why);
 }

@@ -28,12 +28,5 @@ bool release_is_safe(const State *state, const Facts *facts, size_t node, usec_t
 bool node_answers_to_us(
                 const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
 
-/* Why a node that does not have, by its own fresh word, what the run begins with is not patched:
- * the script is for nothing else. Says nothing about one that has. */
-void active_explain(const State *state, const Facts *facts, size_t index, Why *why);
-
-/* That an activation is going on there, or was cut short, and what to look at. */
-void halfway_explain(const Node *node, Why *why);
-
 /* That it does not obey us, and what it says to that. */
 void explain_unclaimed(const Node *node, const NodeFacts *facts, Why *why);

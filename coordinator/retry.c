@@ -23,22 +23,27 @@ static const Sample *newest_answer(
 
 static void explain_unanswered(
                 const Node *node, const char *check, const Sample *sample, Why *why) {
+        bool bad = step_state_is_bad(node->step.state);
         char advice[REASON_MAX];
 
         (void) text_format(
-                        advice, sizeof(advice),
-                        "rollpatch status %s --refresh; if it stays so, rollpatch release %s --reason TEXT",
-                        node->name, node->name);
-        why_setf(why, advice, "%s: %s %s%s", node->name, check,
-                 sample ? "is unknown: "
-                        : "has not been answered since its step ended, or not just now",
-                 sample ? sample->reason : "");
+                        advice, sizeof(advice), "rollpatch status %s --refresh%s%s%s", node->name,
+                        bad ? "; if it stays so, rollpatch release " : "", bad ? node->name : "",
+                        bad ? " --reason TEXT" : "");
+        if (sample) {
+                why_setf(why, advice, "%s: %s is unknown: %s", node->name, check, sample->reason);
+        } else {
+                why_setf(why, advice,
+                         "%s: %s has not been answered since it is %s, or not just now", node->name,
+                         check, enum_name(&step_state_names, node->step.state));
+        }
 }
 
 /* It has the version of the run: whether it has the packages too. */
 static RetryChoice choose_by_packages(
                 const EventRunMade *made, const Node *node, const Sample *packages, Why *why) {
         bool same_version = strcmp(made->from, made->to) == 0;
+        char advice[REASON_MAX];
 
         if (!packages || packages->verdict == VERDICT_UNKNOWN) {
                 explain_unanswered(node, check_rows[CHECK_PACKAGES].name, packages, why);
@@ -51,9 +56,24 @@ static RetryChoice choose_by_packages(
         if (packages->verdict == VERDICT_NOT_APPLICABLE)
                 return RETRY_JUDGE; /* nothing else to go by; the gate shows it as not checked */
 
-        why_setf(why, check_rows[CHECK_PACKAGES].advice,
+        why_setf(why, check_advise(&check_rows[CHECK_PACKAGES], node, advice),
                  "%s has DC/OS %s already, so the script would refuse to run, but %s", node->name,
                  made->to, packages->reason);
+        return RETRY_UNSAFE;
+}
+
+static RetryChoice choose_half_done(const Node *node, Why *why) {
+        char advice[REASON_MAX];
+
+        (void) text_format(
+                        advice, sizeof(advice),
+                        "cat /opt/mesosphere/install_progress; pgrep -a pkgpanda (on %s); if none "
+                        "runs: rebooting %s finishes the activation",
+                        node->name, node->name);
+        why_setf(why, advice,
+                 "%s: /opt/mesosphere/install_progress is there: DC/OS is being activated, or that "
+                 "was cut short; the script must not run on top of that",
+                 node->name);
         return RETRY_UNSAFE;
 }
 
@@ -64,12 +84,11 @@ static RetryChoice choose_by_version(
                 const Sample *packages,
                 Why *why) {
         const char *has = version ? sample_text(version, "version") : NULL;
+        char advice[REASON_MAX];
         uint64_t progress;
 
-        if (version && sample_number(version, "install_progress", &progress) && progress) {
-                halfway_explain(node, why);
-                return RETRY_UNSAFE;
-        }
+        if (version && sample_number(version, "install_progress", &progress) && progress)
+                return choose_half_done(node, why);
         if (!has) {
                 explain_unanswered(node, check_rows[CHECK_VERSION].name, version, why);
                 return RETRY_BLOCKED;
@@ -79,10 +98,18 @@ static RetryChoice choose_by_version(
         if (strcmp(has, made->from) == 0)
                 return RETRY_ANEW;
 
-        why_setf(why, check_rows[CHECK_VERSION].advice,
+        why_setf(why, check_advise(&check_rows[CHECK_VERSION], node, advice),
                  "%s has DC/OS %s, neither %s nor %s: a person must look at it first", node->name,
                  has, made->from, made->to);
         return RETRY_UNSAFE;
+}
+
+RetryChoice turn_choose(
+                const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+        return choose_by_version(
+                        &state->run.made, &state->nodes[index],
+                        newest_answer(state, facts, index, CHECK_VERSION, now),
+                        newest_answer(state, facts, index, CHECK_PACKAGES, now), ret_why);
 }
 
 RetryChoice retry_choose(
@@ -90,8 +117,5 @@ RetryChoice retry_choose(
         if (!retry_is_safe(state, facts, index, now, ret_why))
                 return RETRY_BLOCKED;
 
-        return choose_by_version(
-                        &state->run.made, &state->nodes[index],
-                        newest_answer(state, facts, index, CHECK_VERSION, now),
-                        newest_answer(state, facts, index, CHECK_PACKAGES, now), ret_why);
+        return turn_choose(state, facts, index, now, ret_why);
 }

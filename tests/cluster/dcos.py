@@ -62,16 +62,16 @@ NUMBERS = {
 MORE_KEYS = {"batch.percent", "batch.max", "canary", "budget", "holds.after_masters", "holds.after_canary"}
 
 
-class DcosNode:
+class DcosNode(product.Counted):
     """A node of the cluster; `host` is it as a machine, `role` master, agent or public."""
 
     def __init__(self, cluster, name, number):
         self.name = name
         self.role = ROLES[name[0]]
         self.address = f"10.77.0.{FIRST[name[0]] + number}"
-        self.count_dir = product.make_count_dir(f"{cluster.dir}/crash-{name}")
+        self.crash_dir = product.make_count_dir(f"{cluster.dir}/crash-{name}")
         self.host = cluster.rig.add_host(
-            name, self.address, binds={self.count_dir: "/crash"},
+            name, self.address, binds={self.crash_dir: "/crash"},
             disk={"path": product.STATE, "size": "32M"} if cluster.disks else None,
         )
         self.host.install_tree(cluster.tree(self.role))
@@ -104,31 +104,6 @@ class DcosNode:
         """`pkgpanda active`."""
         done = self.host.run(["/opt/mesosphere/bin/dcos-shell", "pkgpanda", "active"])
         return done.stdout.split()
-
-    def executions(self):
-        """How often the script has been run on it, whatever anybody says."""
-        return product.count_executions(self.count_dir)
-
-    def mark(self, name):
-        """Put a file in the directory that script and programs look at."""
-        open(f"{self.count_dir}/{name}", "w", encoding="utf-8").close()
-
-    def unmark(self, name):
-        """Take it away again; no error if it is not there."""
-        if self.reached(name):
-            os.unlink(f"{self.count_dir}/{name}")
-
-    def reached(self, name):
-        """Whether script or program have put this file there."""
-        return os.path.exists(f"{self.count_dir}/{name}")
-
-    def forget(self):
-        """As if no script had been run, and nothing were wrong."""
-        for name in os.listdir(self.count_dir):
-            if name != "count":
-                os.unlink(f"{self.count_dir}/{name}")
-        open(f"{self.count_dir}/count", "w", encoding="utf-8").close()
-        self.scenario()
 
 
 class DcosCluster(product.Client):
@@ -233,6 +208,7 @@ class DcosCluster(product.Client):
             make_script(self.from_version, self.target, URL, self.script_seconds))
         for node in self.nodes.values():
             node.forget()
+            node.scenario()
 
     def close(self):
         """Take all hosts away, so that names and addresses are free again, and the files."""

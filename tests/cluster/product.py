@@ -58,6 +58,35 @@ def count_executions(directory):
         return len(file.readlines())
 
 
+class Counted:
+    """A node whose script and programs say what they do in `crash_dir` (/crash in the host), a directory
+    that no host can lose; whoever inherits has it made by make_count_dir()."""
+
+    def executions(self):
+        """How often the script has been run on it, whatever anybody says."""
+        return count_executions(self.crash_dir)
+
+    def mark(self, name):
+        """Put a file there, for script and programs to look at."""
+        open(f"{self.crash_dir}/{name}", "w", encoding="utf-8").close()
+
+    def unmark(self, name):
+        """Take it away again; no error if it is not there."""
+        if self.reached(name):
+            os.unlink(f"{self.crash_dir}/{name}")
+
+    def reached(self, name):
+        """Whether this file is there."""
+        return os.path.exists(f"{self.crash_dir}/{name}")
+
+    def forget(self):
+        """As if no script had been run."""
+        for name in os.listdir(self.crash_dir):
+            if name != "count":
+                os.unlink(f"{self.crash_dir}/{name}")
+        open(f"{self.crash_dir}/count", "w", encoding="utf-8").close()
+
+
 class Client:
     """What tests ask of the command line; whoever inherits has cli(*arguments)."""
 

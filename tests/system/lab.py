@@ -72,7 +72,7 @@ dwell:
 """
 
 
-class Node:
+class Node(product.Counted):
     """A host with the face of a DC/OS node and `rollpatch-agent` on it."""
 
     def __init__(self, lab, name, address, role="master", masters=None):
@@ -110,20 +110,9 @@ class Node:
         )
         self.host.write("/etc/systemd/system.conf.d/crash.conf", f"[Manager]\nDefaultEnvironment={lines}\n")
 
-    def executions(self):
-        """How often the script has been run, whatever anybody says."""
-        return product.count_executions(self.crash_dir)
-
     def kill_agent(self):
         """SIGKILL; systemd starts it again by itself."""
         self.host.run(["systemctl", "kill", "--signal=KILL", "rollpatch-agent.service"])
-
-    def mark(self, name):
-        """Put a file in the directory that the programs look at."""
-        open(f"{self.crash_dir}/{name}", "w", encoding="utf-8").close()
-
-    def reached(self, point):
-        return os.path.exists(f"{self.crash_dir}/{point}")
 
 
 class Lab(product.Client):

@@ -91,11 +91,9 @@ static void look(Lab *lab) {
                 facts->member = true;
                 facts->proven = strcmp(node->dcos_version, wanted) == 0;
                 facts->unwell = (Why) {};
-                /* From a version to itself, what a run begins with is not what it ends with either.
-                 */
-                facts->active = strcmp(node->dcos_version, LAB_FROM) == 0 ? ACTIVE_BEFORE
-                                : strcmp(node->dcos_version, wanted) == 0 ? ACTIVE_TARGET
-                                                                          : ACTIVE_OTHER;
+                facts->choice = strcmp(node->dcos_version, LAB_FROM) == 0 ? RETRY_ANEW
+                                : strcmp(node->dcos_version, wanted) == 0 ? RETRY_JUDGE
+                                                                          : RETRY_UNSAFE;
                 if (!facts->proven) {
                         why_setf(&facts->unwell, "", "%s has DC/OS %s, want %s", node->name,
                                  node->dcos_version, wanted);

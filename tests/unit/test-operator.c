@@ -227,7 +227,7 @@ static void test_retry_makes_a_new_attempt_of_a_node_that_is_not_patched(void **
 
         lab_look(c->lab, "m1", LAB_FROM, VERDICT_FAIL);
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK,
-               "still has DC/OS 2.1.0: will be patched again, as attempt 2");
+               "m1: has not what the run wants: will be patched again, as attempt 2");
         assert_int_equal(step_of(c, "m1")->state, STEP_WAITING);
         assert_int_equal(step_of(c, "m1")->attempt, 2);
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK, "nothing to retry");
@@ -240,6 +240,7 @@ static void test_retry_only_judges_again_a_node_that_is_patched(void **state) {
         lab_look(c->lab, "m1", LAB_TO, VERDICT_PASS);
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"looked\"}", EXIT_OK,
                "not run again, only its gate is asked");
+        assert_int_equal(step_of(c, "m1")->state, STEP_VERIFYING);
         assert_int_equal(step_of(c, "m1")->attempt, 1);
 }
 
@@ -393,8 +394,8 @@ int main(void) {
                 cmocka_unit_test(test_on_a_full_disk_nothing_is_changed_and_where_to_look_is_said),
                 cmocka_unit_test(test_retry_makes_a_new_attempt_of_a_node_that_is_not_patched),
                 cmocka_unit_test(test_retry_only_judges_again_a_node_that_is_patched),
-                cmocka_unit_test(test_retry_leaves_alone_what_it_cannot_tell_or_does_not_know),
                 cmocka_unit_test(test_retry_of_a_node_that_is_done_changes_nothing),
+                cmocka_unit_test(test_retry_leaves_alone_what_it_cannot_tell_or_does_not_know),
                 cmocka_unit_test(test_retry_of_a_node_that_is_not_heard_is_refused),
                 cmocka_unit_test(test_release_frees_the_slot_with_a_name_and_a_reason),
                 cmocka_unit_test(test_no_slot_is_taken_from_a_node_that_is_heard_and_at_it),

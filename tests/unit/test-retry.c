@@ -129,7 +129,7 @@ static void test_half_an_activation_needs_a_person_whatever_else_is_there(void *
 }
 
 static void test_what_was_answered_before_the_step_ended_or_long_ago_does_not_count(void **state) {
-        static const char unanswered[] = "m1: version has not been answered since its step ended";
+        static const char unanswered[] = "m1: version has not been answered since it is failed";
         AUTO(Lab) *lab = lab_with_failed(LAB_FROM, "m1");
         Sample packages = { .check = "packages", .verdict = VERDICT_PASS };
 
@@ -141,7 +141,7 @@ static void test_what_was_answered_before_the_step_ended_or_long_ago_does_not_co
         /* It took so long on its way that it was true before the end. */
         packages.age = USEC_PER_SEC;
         lab_sample(lab, "m1", &packages);
-        expect(lab, "m1", "blocked", "m1: packages has not been answered since its step ended");
+        expect(lab, "m1", "blocked", "m1: packages has not been answered since it is failed");
 
         lab_look(lab, "m1", LAB_FROM, VERDICT_PASS);
         lab_pass(lab, 3 * USEC_PER_SEC);

@@ -13,6 +13,7 @@
 
 #include "common/text.h"
 #include "coordinator/health.h"
+#include "coordinator/retry.h"
 #include "tests/unit/core-lab.h"
 
 /* What a person may settle, and what is looked at before anything is done to a node. */
@@ -84,12 +85,11 @@ static void test_a_node_that_is_patched_already_is_only_judged(void **state) {
 
         assert_int_equal(step_of(lab, "m1")->state, STEP_VERIFYING);
         assert_true(step_of(lab, "m1")->slot);
-        expect(lab_last(lab, EVENT_STEP)->step.reason, "has DC/OS 2.1.1 already");
+        expect(lab_last(lab, EVENT_STEP)->step.reason, "has what the run wants already");
         assert_int_equal(step_of(lab, "m2")->state, STEP_STAGED);
 
-        /* Its script has not been run, so there is nothing of it to look from. */
         checks_watch(lab->state, &lab->facts, place_of(lab, "m1"), lab->now, &watch.watch);
-        assert_string_equal(watch.watch.step, "");
+        assert_string_equal(watch.watch.step, step_of(lab, "m1")->id);
         assert_string_equal(watch.watch.version, LAB_TO);
 
         lab_facts(lab, "m1")->proven = true;
@@ -117,132 +117,59 @@ static void test_a_node_whose_gate_does_not_hold_has_failed_as_it_was_found(void
         assert_int_equal(lab->state->run.state, RUN_HALTED);
 }
 
-static void expect_waits(Lab *lab, Active active, const char *part) {
-        NodeFacts *facts = lab_facts(lab, "m1");
+/* What is to be done to m1 by what it says, and that nothing is done before that is known. */
+static void expect_waits(Lab *lab, const char *part) {
+        Why why = {};
 
-        facts->active = active;
+        lab_facts(lab, "m1")->choice = turn_choose(lab->state, &lab->facts, 0, lab->now, &why);
         (void) lab_turn(lab);
         assert_int_equal(step_of(lab, "m1")->state, STEP_STAGED);
         assert_int_equal(lab->state->run.state, RUN_RUNNING);
         expect(lab->why.text, part);
+        assert_string_not_equal(lab->why.advice, "");
 }
 
 static void test_nothing_is_started_on_a_node_of_which_nobody_knows_what_it_has(void **state) {
         AUTO(Lab) *lab = lab_new();
+        Sample halfway = { .check = "version",
+                           .numbers = { { "install_progress", 1 } },
+                           .number_count = 1 };
+        Why why = {};
 
         lab_join_masters(lab, 1);
         lab_run(lab, three, 1, true);
         lab->blind = true;
-        lab_facts(lab, "m1")->active = ACTIVE_UNKNOWN;
+        lab_facts(lab, "m1")->choice = RETRY_BLOCKED;
         (void) lab_report(lab, "m1", NODE_STEP_STAGED, 0, 0);
-        expect_waits(lab, ACTIVE_UNKNOWN, "has not said");
-        expect_waits(lab, ACTIVE_HALFWAY, "install_progress");
-        expect_waits(lab, ACTIVE_OTHER, "neither");
-        lab_facts(lab, "m1")->active = ACTIVE_BEFORE;
+        expect_waits(lab, "m1: version has not been answered since it is staged");
+        lab_sample(lab, "m1", &halfway);
+        expect_waits(lab, "m1: /opt/mesosphere/install_progress is there");
+        lab_look(lab, "m1", "1.13.0", VERDICT_NOT_APPLICABLE);
+        expect_waits(lab, "m1 has DC/OS 1.13.0, neither");
+        lab_look(lab, "m1", LAB_FROM, VERDICT_NOT_APPLICABLE);
+        lab_facts(lab, "m1")->choice = turn_choose(lab->state, &lab->facts, 0, lab->now, &why);
         (void) lab_turn(lab);
         assert_int_equal(step_of(lab, "m1")->state, STEP_SLOTTED);
-
-        /* And again before the start order. */
-        lab_facts(lab, "m1")->active = ACTIVE_TARGET;
-        lab_ready(lab, "m1", '1');
-        lab_expect_no_order(lab, "m1");
-        expect(lab->why.text, "has DC/OS 2.1.1 already");
 }
 
-/* --- what a node's own answer makes of it --- */
+/* The same version with another configuration: before its turn only the packages tell whether a
+ * node has it, and these are compared with what its own script activates. */
+static void test_where_the_version_stays_a_staged_node_is_asked_for_its_packages(void **state) {
+        for (unsigned same = 0; same < 2; same++) {
+                AUTO(Lab) *lab = lab_new();
+                Event made = lab_run_made(1);
+                Watch watch;
 
-static Sample version_sample(const char *version, int progress) {
-        Sample sample = { .verdict = VERDICT_NOT_APPLICABLE };
-
-        (void) text_copy(sample.check, sizeof(sample.check), "version");
-        if (version) {
-                (void) text_copy(sample.texts[0].name, CHECK_NAME_MAX, "version");
-                (void) text_copy(sample.texts[0].text, sizeof(sample.texts[0].text), version);
-                sample.text_count = 1;
+                if (same)
+                        (void) text_copy(made.run_made.to, sizeof(made.run_made.to), LAB_FROM);
+                lab_join_masters(lab, 1);
+                lab_run_as(lab, &made, three, 1);
+                lab_operate(lab, RUN_EVENT_PAUSED);
+                lab_lead(lab, "m1", STEP_STAGED);
+                checks_watch(lab->state, &lab->facts, 0, lab->now, &watch);
+                assert_string_equal(watch.step, same ? step_of(lab, "m1")->id : "");
+                assert_string_equal(watch.version, "");
         }
-        if (progress >= 0) {
-                (void) text_copy(sample.numbers[0].name, CHECK_NAME_MAX, "install_progress");
-                sample.numbers[0].value = (uint64_t) progress;
-                sample.number_count = 1;
-        }
-        return sample;
-}
-
-static void expect_active(
-                Lab *lab,
-                const Sample *sample,
-                Active wanted,
-                const char *text,
-                const char *advice) {
-        size_t subject;
-        Why why = {};
-
-        (void) health_hear(lab->state, &lab->facts, 0, sample, lab->now, &subject);
-        health_judge(lab->state, &lab->facts, lab->now);
-        assert_int_equal(lab_facts(lab, "m1")->active, wanted);
-        active_explain(lab->state, &lab->facts, 0, &why);
-        expect(why.text, text);
-        expect(why.advice, advice);
-}
-
-static void test_what_a_node_has_is_its_own_fresh_word(void **state) {
-        AUTO(Lab) *lab = lab_with_one(STEP_STAGED);
-        Sample sample;
-        Event event;
-
-        health_judge(lab->state, &lab->facts, lab->now);
-        assert_int_equal(lab_facts(lab, "m1")->active, ACTIVE_UNKNOWN);
-
-        sample = version_sample(LAB_FROM, 0);
-        expect_active(lab, &sample, ACTIVE_BEFORE, "", "");
-        sample = version_sample(LAB_TO, 0);
-        expect_active(lab, &sample, ACTIVE_TARGET, "", "");
-        sample = version_sample(LAB_FROM, 1);
-        expect_active(lab, &sample, ACTIVE_HALFWAY, "install_progress is there",
-                      "pgrep -a pkgpanda");
-        sample = version_sample(NULL, 1);
-        expect_active(lab, &sample, ACTIVE_HALFWAY, "install_progress is there", "");
-        sample = version_sample("1.13.0", 0);
-        assert_true(intake_version(lab_node(lab, "m1"), "1.13.0", &event));
-        lab_commit(lab, &event);
-        expect_active(lab, &sample, ACTIVE_OTHER, "'1.13.0', neither 2.1.0 nor 2.1.1",
-                      "dcos-version.json");
-        sample = version_sample(NULL, 0);
-        expect_active(lab, &sample, ACTIVE_UNKNOWN, "m1 has not said lately which DC/OS it has",
-                      "rollpatch status m1 --refresh");
-        sample = version_sample(LAB_FROM, -1);
-        expect_active(lab, &sample, ACTIVE_UNKNOWN, "m1 has not said lately which DC/OS it has",
-                      "rollpatch status m1 --refresh");
-
-        sample = version_sample(LAB_FROM, 0);
-        expect_active(lab, &sample, ACTIVE_BEFORE, "", "");
-        lab_pass(lab, 3 * USEC_PER_SEC);
-        health_judge(lab->state, &lab->facts, lab->now);
-        assert_int_equal(lab_facts(lab, "m1")->active, ACTIVE_UNKNOWN);
-}
-
-/* The same version with another configuration: what is active, only its own step can tell. */
-static void test_from_a_version_to_itself_a_script_that_ended_well_has_patched(void **state) {
-        AUTO(Lab) *lab = lab_new();
-        Event made = lab_run_made(1);
-        Sample sample = version_sample(LAB_FROM, 0);
-        Message ended = { .kind = MESSAGE_REPORT };
-
-        (void) text_copy(made.run_made.to, sizeof(made.run_made.to), LAB_FROM);
-        made.run_made.accept_downtime = true;
-        lab_join_masters(lab, 1);
-        lab_run_as(lab, &made, three, 1);
-        lab->blind = true;
-        lab_facts(lab, "m1")->active = ACTIVE_BEFORE;
-        lab_lead(lab, "m1", STEP_STARTED);
-        expect_active(lab, &sample, ACTIVE_BEFORE, "", "");
-        ended.report.state = NODE_STEP_ENDED;
-        ended.report.fence = step_of(lab, "m1")->fence;
-        ended.report.ended_at = lab->wall;
-        (void) text_copy(ended.report.step, STEP_ID_MAX, step_of(lab, "m1")->id);
-        (void) lab_hear(lab, "m1", &ended);
-        assert_int_equal(step_of(lab, "m1")->state, STEP_VERIFYING);
-        expect_active(lab, &sample, ACTIVE_TARGET, "", "");
 }
 
 /* --- release --- */
@@ -542,9 +469,8 @@ int main(void) {
                 cmocka_unit_test(test_a_node_whose_gate_does_not_hold_has_failed_as_it_was_found),
                 cmocka_unit_test(
                                 test_nothing_is_started_on_a_node_of_which_nobody_knows_what_it_has),
-                cmocka_unit_test(test_what_a_node_has_is_its_own_fresh_word),
                 cmocka_unit_test(
-                                test_from_a_version_to_itself_a_script_that_ended_well_has_patched),
+                                test_where_the_version_stays_a_staged_node_is_asked_for_its_packages),
                 cmocka_unit_test(test_no_slot_is_taken_from_a_node_that_is_heard_and_at_it),
                 cmocka_unit_test(
                                 test_after_a_release_nobody_goes_down_before_the_node_has_accounted_for_its_step),
