@@ -188,9 +188,10 @@ static int read_header(int fd, Header *header, size_t *ret_size, Error *error) {
             header->name[sizeof(header->name) - 1] != '\0' ||
             read_number(header->checksum, sizeof(header->checksum), &checksum) < 0 ||
             read_number(header->size, sizeof(header->size), &size) < 0 ||
-            checksum != sum_of(header))
+            checksum != sum_of(header)) {
                 return error_setf(
                                 error, ERROR_INVALID, "is no state that was saved, or is damaged");
+        }
 
         *ret_size = (size_t) size;
         return 1;

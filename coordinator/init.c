@@ -139,7 +139,7 @@ static int open_parent(const char *path, const char **ret_name, int *ret_fd, Err
 static int write_config(const char *path, const DaemonConfig *config, Error *error) {
         auto_free char *text = config_print(daemon_config_fields, config);
         auto_close int dir = -EBADF;
-        const char *name;
+        const char *name = NULL;
         int r;
 
         if (!text)

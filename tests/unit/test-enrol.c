@@ -540,10 +540,11 @@ static void test_strangers_fill_neither_memory_nor_the_audit(void **state) {
                 told +=
                                 waiting_note(waiting, &lab->state->enrol, &request,
                                              DENIAL_KEY_PENDING, lab->wall++, &event);
-                if (i % 100 == 0)
+                if (i % 100 == 0) {
                         (void) waiting_note(
                                         waiting, &lab->state->enrol, &patient, DENIAL_KEY_PENDING,
                                         lab->wall++, &event);
+                }
         }
 
         assert_int_equal(waiting->count, WAITING_MAX);
