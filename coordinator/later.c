@@ -135,7 +135,7 @@ static void ask_leader(Coordinator *coordinator, Pending *pending) {
         size_t leader = coordinator_get_facts(coordinator)->elected;
         Asked *asked = &pending->asked[pending->asked_count];
 
-        if (!pending->wants_leader || leader == SIZE_MAX)
+        if (!pending->wants_leader || leader >= coordinator_get_state(coordinator)->node_count)
                 return;
 
         pending->wants_leader = false;
