@@ -260,7 +260,7 @@ def test_exit_0_and_the_new_version_with_an_old_package_do_not_pass(cluster):
 def test_a_configuration_that_was_not_rolled_out_is_noticed_though_the_version_is_right(make):
     cluster = make(to_version="2.1.0")
     for name in MASTERS:
-        cluster.node(name).scenario({"pkgpanda": "lies"})
+        cluster.node(name).scenario({"pkgpanda_keeps": ["dcos-config", "dcos-metadata"]})
     start(cluster, timeouts_master="40s")
     run = wait_state(cluster, "halted")
     first = only_one_patched(cluster)
