@@ -76,25 +76,37 @@ static int explain_all(Runner *runner, const UnitList *units, Error *error) {
 
 static void on_list(const UnitList *units, const Error *failed, void *userdata) {
         Runner *runner = ASSERT_PTR(userdata);
-        bool held = runner->holds;
         Error error = *failed;
         int r;
 
-        runner->holds = false;
         r = explain_all(runner, units, &error);
-        if (r == 0 && held) {
-                runner_obey(runner, &runner->held);
-        } else if (held) {
-                runner_refuse_order(runner, &runner->held, &error);
-        } else if (r < 0) {
+        if (r < 0 && runner->held_count == 0)
                 log_warning("Not ready for orders: %s.", error.text);
+
+        for (size_t i = 0; i < runner->held_count; i++) {
+                if (r == 0) {
+                        runner_obey(runner, &runner->held[i]);
+                } else {
+                        runner_refuse_order(runner, &runner->held[i], &error);
+                }
         }
+        runner->held_count = 0;
 }
 
-/* One is enough: a coordinator repeats what it does not see done, and the newest order counts. */
+/* In the order in which they come. A coordinator repeats what it does not see done, so there may be
+ * several of the same. */
 void runner_hold(Runner *runner, const Message *order) {
-        runner->held = *order;
-        runner->holds = true;
+        Error error = {};
+
+        if (runner->held_count == HELD_MAX) {
+                (void) error_setf(
+                                &error, ERROR_BLOCKED, "%d orders wait for an answer of systemd",
+                                HELD_MAX);
+                runner_refuse_order(runner, order, &error);
+                return;
+        }
+
+        runner->held[runner->held_count++] = *order;
         unit_watch_ask(runner->units);
 }
 

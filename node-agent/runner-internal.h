@@ -34,6 +34,8 @@ typedef struct Entry {
         char op[OP_MAX]; /* of the report that is not acknowledged; empty: none */
 } Entry;
 
+#define HELD_MAX 4
+
 struct Runner {
         sd_event *event;
         RunnerOptions options;
@@ -42,9 +44,9 @@ struct Runner {
         size_t entry_count;
         sd_event_source *repeat; /* of reports */
 
-        UnitWatch *units; /* all of our steps */
-        Message held;     /* the order that waits until they are known, if one does */
-        bool holds;
+        UnitWatch *units;       /* all of our steps */
+        Message held[HELD_MAX]; /* orders that wait until they are known, oldest first */
+        size_t held_count;
 };
 
 /* Feeds one event into the machine, writes, moves, acts. `reason` is for a person, "" if there is

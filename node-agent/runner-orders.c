@@ -80,7 +80,6 @@ static void send_claimed(Runner *runner) {
         (void) runner->options.send(&message, runner->options.userdata);
 }
 
-/* What was promised before is void from the moment it is heard. */
 static bool claim_holds(Runner *runner, const Claim *claim) {
         uint64_t highest = step_journal_get_epoch(runner->options.journal);
         char reason[REASON_MAX];
@@ -92,10 +91,13 @@ static bool claim_holds(Runner *runner, const Claim *claim) {
                 return false;
         }
 
+        return true;
+}
+
+/* What was promised to an earlier coordinator. */
+static void void_promises(Runner *runner) {
         for (size_t i = 0; i < runner->entry_count; i++)
                 (void) entry_feed(runner->entries[i], &(JobInput) { .event = JOB_EVENT_CLAIM }, "");
-
-        return true;
 }
 
 static void handle_claim(Runner *runner, const Claim *claim) {
@@ -317,7 +319,30 @@ bool runner_epoch_holds(Runner *runner, MessageKind order, uint64_t epoch) {
         return epoch_holds(runner, order, epoch, "");
 }
 
+/* Of CLAIM, SLOT, START: asked when one comes, and again when its turn has come. */
+static bool order_holds(Runner *runner, const Message *order) {
+        if (order->kind == MESSAGE_CLAIM)
+                return claim_holds(runner, &order->claim);
+        if (order->kind == MESSAGE_SLOT)
+                return epoch_holds(runner, order->kind, order->slot.epoch, order->slot.step);
+
+        return epoch_holds(runner, order->kind, order->start.epoch, order->start.step);
+}
+
+/* From the moment a claim is heard, what was promised before is void. */
+static void take_order(Runner *runner, const Message *order) {
+        if (!order_holds(runner, order))
+                return;
+        if (order->kind == MESSAGE_CLAIM)
+                void_promises(runner);
+
+        runner_hold(runner, order);
+}
+
 void runner_obey(Runner *runner, const Message *order) {
+        if (!order_holds(runner, order))
+                return;
+
         if (order->kind == MESSAGE_CLAIM) {
                 handle_claim(runner, &order->claim);
         } else if (order->kind == MESSAGE_SLOT) {
@@ -345,21 +370,16 @@ void runner_refuse_order(Runner *runner, const Message *order, const Error *erro
 void runner_handle(Runner *runner, const Message *order) {
         switch (order->kind) {
         case MESSAGE_CLAIM:
-                if (claim_holds(runner, &order->claim))
-                        runner_hold(runner, order);
+        case MESSAGE_SLOT:
+                take_order(runner, order);
+                return;
+        case MESSAGE_START:
+                CRASH_POINT("start-received");
+                take_order(runner, order);
                 return;
         case MESSAGE_STAGE:
                 if (epoch_holds(runner, order->kind, order->stage.epoch, order->stage.step))
                         handle_stage(runner, &order->stage);
-                return;
-        case MESSAGE_SLOT:
-                if (epoch_holds(runner, order->kind, order->slot.epoch, order->slot.step))
-                        runner_hold(runner, order);
-                return;
-        case MESSAGE_START:
-                CRASH_POINT("start-received");
-                if (epoch_holds(runner, order->kind, order->start.epoch, order->start.step))
-                        runner_hold(runner, order);
                 return;
         case MESSAGE_ASK:
                 if (epoch_holds(runner, order->kind, order->ask.epoch, order->ask.step))

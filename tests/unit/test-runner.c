@@ -270,7 +270,7 @@ static void order(Lab *lab, const Message *message) {
         usec_t end = clock_boottime() + 2 * PATIENCE;
 
         runner_handle(lab->runner, message);
-        while (lab->runner->holds) {
+        while (lab->runner->held_count > 0) {
                 assert_true(clock_boottime() < end);
                 turn(lab);
         }
@@ -956,16 +956,59 @@ static void test_more_units_than_can_be_listed_are_not_overlooked(void **state) 
         assert_refused(lab, "claim", REFUSAL_FAILED, "there are more than 16 of them");
 }
 
-static void test_an_order_that_comes_while_another_waits_takes_its_place(void **state) {
+static Message make_claim(uint64_t epoch) {
+        return (Message) { .kind = MESSAGE_CLAIM, .claim = { .epoch = epoch } };
+}
+
+static Message make_slot(uint64_t epoch, uint64_t fence) {
+        return (Message) { .kind = MESSAGE_SLOT,
+                           .slot = { .epoch = epoch, .step = STEP, .fence = fence } };
+}
+
+/* The start order is too late, and must not get lost behind the slot that is asked for anew. */
+static void test_orders_that_wait_for_systemd_are_obeyed_in_their_order(void **state) {
         Lab *lab = *state;
+        Message late, again = make_slot(1, 2);
 
         prepare(lab);
-        runner_handle(lab->runner, &(Message) { .kind = MESSAGE_CLAIM, .claim = { .epoch = 2 } });
-        runner_handle(lab->runner, &(Message) { .kind = MESSAGE_CLAIM, .claim = { .epoch = 3 } });
+        slot_of(lab, STEP, 1);
+        late = make_start(lab);
+        lab->runner->entries[0]->job.nonce_since -= 6 * USEC_PER_SEC;
         lab->sent_count = 0;
-        order(lab, &(Message) { .kind = MESSAGE_CLAIM, .claim = { .epoch = 4 } });
-        assert_int_equal(count_sent(lab, MESSAGE_CLAIMED), 1);
-        assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.epoch, 4);
+        runner_handle(lab->runner, &late);
+        order(lab, &again);
+        assert_int_equal(lab->sent[0].kind, MESSAGE_REFUSED);
+        assert_refused(lab, "start", REFUSAL_NONCE, "want at most 5s");
+        assert_int_equal(last_sent(lab, MESSAGE_READY)->ready.fence, 2);
+        assert_int_equal(lab->rules->starts, 0);
+}
+
+/* It came while the claim of another coordinator waited. */
+static void test_an_order_that_waits_behind_a_claim_is_under_its_epoch(void **state) {
+        Lab *lab = *state;
+        Message claim_of_another = make_claim(2), slot = make_slot(1, 1);
+
+        prepare(lab);
+        runner_handle(lab->runner, &claim_of_another);
+        order(lab, &slot);
+        assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.epoch, 2);
+        assert_refused(lab, "slot", REFUSAL_EPOCH, "of epoch 2");
+        assert_int_equal(count_sent(lab, MESSAGE_READY), 0);
+}
+
+static void test_more_orders_than_can_wait_are_refused(void **state) {
+        Lab *lab = *state;
+        Message message = make_claim(1);
+
+        wait_bus(lab);
+        for (size_t i = 0; i < HELD_MAX; i++)
+                runner_handle(lab->runner, &message);
+        assert_int_equal(count_sent(lab, MESSAGE_REFUSED), 0);
+        runner_handle(lab->runner, &message);
+        assert_refused(lab, "claim", REFUSAL_FAILED, "4 orders wait");
+        while (lab->runner->held_count > 0)
+                turn(lab);
+        assert_int_equal(count_sent(lab, MESSAGE_CLAIMED), HELD_MAX);
 }
 
 /* --- leftovers and disks --- */
@@ -1331,7 +1374,9 @@ int main(void) {
                 LAB_TEST(test_a_unit_that_can_be_no_step_is_named),
                 LAB_TEST(test_a_unit_whose_step_is_over_by_its_files_is_named),
                 LAB_TEST(test_more_units_than_can_be_listed_are_not_overlooked),
-                LAB_TEST(test_an_order_that_comes_while_another_waits_takes_its_place),
+                LAB_TEST(test_orders_that_wait_for_systemd_are_obeyed_in_their_order),
+                LAB_TEST(test_an_order_that_waits_behind_a_claim_is_under_its_epoch),
+                LAB_TEST(test_more_orders_than_can_wait_are_refused),
                 LAB_TEST(test_an_agent_removes_the_leftover_library_and_says_so),
                 LAB_TEST(test_a_master_keeps_its_libraries),
                 LAB_TEST(test_a_full_disk_refuses_and_goes_on_after_space_is_made),
