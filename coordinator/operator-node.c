@@ -93,27 +93,33 @@ static Event make_step_event(
 
 static int retry_as(Request *request, const Target *target, StepEvent kind) {
         const Node *node = target->node;
+        const EventRunMade *made = &request->state->run.made;
+        bool same = strcmp(made->from, made->to) == 0; /* another configuration: packages tell */
         Event event = make_step_event(request, node, kind, target->reason);
         char outcome[REASON_MAX];
 
         if (kind == STEP_EVENT_RECHECKED) {
                 (void) text_format(
                                 outcome, sizeof(outcome),
-                                "%s: has what the run wants already (DC/OS %s): its script is not run again, only its gate is asked%s",
-                                node->name, request->state->run.made.to, then_resume(request));
+                                "%s: has DC/OS %s%s already: its script is not run again, only its gate is asked%s",
+                                node->name, made->to,
+                                same ? " with the packages of the script" : "",
+                                then_resume(request));
         } else {
                 (void) text_format(
                                 outcome, sizeof(outcome),
-                                "%s: has not what the run wants: will be patched again, as attempt %" PRIu64
+                                "%s: still has %s%s: will be patched again, as attempt %" PRIu64
                                 " (step %s)%s",
-                                node->name, node->step.attempt + 1, event.step.step,
+                                node->name,
+                                same ? "other packages than the script activates" : "DC/OS ",
+                                same ? "" : made->from, node->step.attempt + 1, event.step.step,
                                 then_resume(request));
         }
 
         return act(request, node->name, target->reason, outcome, &event);
 }
 
-/* Looks first: a node that has the wanted version already is only judged again, never patched
+/* Looks first: a node that has what the run wants already is only judged again, never patched
  * again; one of which that cannot be said is left alone. */
 int operator_retry(Request *request) {
         Target target = {};

@@ -86,7 +86,7 @@ def test_retry_of_a_patched_master_asks_its_gate_and_never_runs_its_script_again
     cluster.node(first).scenario()
     cluster.wait_healthy(60)
     said = act(cluster, "retry", first, "--reason", "exhibitor mended")
-    assert f"already (DC/OS {cluster.to_version})" in said and "rollpatch resume" in said
+    assert f"has DC/OS {cluster.to_version} already" in said and "rollpatch resume" in said
     assert "resumed" in act(cluster, "resume")
     verdict = assert_finished_in_peace(cluster, watcher)
     assert verdict.good, verdict.describe()

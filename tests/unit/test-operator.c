@@ -227,7 +227,7 @@ static void test_retry_makes_a_new_attempt_of_a_node_that_is_not_patched(void **
 
         lab_look(c->lab, "m1", LAB_FROM, VERDICT_FAIL);
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK,
-               "m1: has not what the run wants: will be patched again, as attempt 2");
+               "m1: still has DC/OS 2.1.0: will be patched again, as attempt 2");
         assert_int_equal(step_of(c, "m1")->state, STEP_WAITING);
         assert_int_equal(step_of(c, "m1")->attempt, 2);
         expect(c, "retry", "{\"node\":\"m1\",\"reason\":\"fixed\"}", EXIT_OK, "nothing to retry");
