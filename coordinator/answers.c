@@ -325,8 +325,40 @@ static bool is_asked_for(const Node *node, const char *const names[], size_t cou
         return count == 0;
 }
 
+/* What came in over the link, and what of it was dropped, by kind. */
+static Json *describe_link(const EndpointCounters *link) {
+        const struct {
+                const char *kind;
+                uint64_t count;
+        } dropped[] = {
+                { "garbage", link->garbage },
+                { "newer_version", link->newer },
+                { "wrong_mac", link->wrong_mac },
+                { "over_budget", link->over_budget },
+                { "unknown_token", link->unknown_token },
+                { "unopened", link->unopened },
+                { "refused", link->refused },
+                { "no_room", link->no_room },
+                { "unknown_session", link->unknown_session },
+                { "replayed", link->replayed },
+                { "forged", link->forged },
+                { "unreadable", link->unreadable },
+        };
+        Json *json = json_new_object();
+        Json *kinds = json_new_object();
+
+        for (size_t i = 0; i < ELEMENTSOF(dropped); i++)
+                (void) json_add_u64(kinds, dropped[i].kind, dropped[i].count);
+
+        (void) json_add_u64(json, "received", link->received);
+        (void) json_add(json, "dropped", kinds);
+        (void) json_add_u64(json, "rebinds", link->rebinds);
+        return json;
+}
+
 static Json *describe_coordinator(const Coordinator *coordinator) {
         const State *state = coordinator_get_state(coordinator);
+        const EndpointCounters link = coordinator_get_link(coordinator);
         Json *json = json_new_object();
         const char *waiting;
         char claim[REASON_MAX];
@@ -340,6 +372,7 @@ static Json *describe_coordinator(const Coordinator *coordinator) {
         (void) json_add_u64(json, "epoch", state->epoch);
         (void) json_add_u64(json, "since", as_wall(coordinator_get_facts(coordinator)->started));
         (void) json_add_string(json, "claim", claim);
+        (void) json_add(json, "link", describe_link(&link));
         return json;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/config.h"
+#include "proto/keys.h"
 #include "proto/message.h"
 
 /* /etc/rollpatch/rollpatchd.yaml */
@@ -15,8 +16,7 @@ typedef struct DaemonConfig {
         char control[108]; /* a socket's path is at most 107 bytes */
 } DaemonConfig;
 
-/* In the state directory: who the coordinator is, and what it signs plans with. */
-#define CHANNEL_KEY_FILE "channel.key"
+/* In the state directory, beside CHANNEL_KEY_FILE: what plans are signed with. */
 #define SIGNING_KEY_FILE "signing.key"
 
 extern const ConfigField daemon_config_fields[];

@@ -12,7 +12,6 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "coordinator/control.h"
-#include "coordinator/endpoint.h"
 #include "coordinator/health.h"
 #include "coordinator/intake.h"
 #include "coordinator/later.h"
@@ -35,6 +34,7 @@ struct Coordinator {
         State *state;
         Facts facts;
         Waiting waiting;
+        KeyPair *key;
         Endpoint *endpoint;
         Control *control;
         Later *later;
@@ -274,8 +274,27 @@ static void hear_epoch(Coordinator *c, const char *node, uint64_t epoch) {
                 (void) commit_heard(c, &event);
 }
 
-static bool on_hello(const Hello *hello, void *userdata) {
+/* Nodes are not enrolled in this version, and there are no tokens: whoever was given our public key
+ * is let in as who it says it is. Therefore rollpatchd starts with --lab only. */
+static bool find_psk(
+                const uint8_t token[static TOKEN_ID_SIZE],
+                uint8_t ret[static KEY_SIZE],
+                void *userdata) {
+        return false;
+}
+
+static int identify(
+                const Introduction *guest,
+                char ret_node[static NAME_TEXT_MAX],
+                Error *refusal,
+                void *userdata) {
+        (void) text_copy(ret_node, NAME_TEXT_MAX, guest->hello.name);
+        return 0;
+}
+
+static bool on_hello(const char *node, const Introduction *guest, void *userdata) {
         Coordinator *c = ASSERT_PTR(userdata);
+        const Hello *hello = &guest->hello;
         Event event;
 
         if (intake_hello(c->state, hello, &event) > 0 && commit_heard(c, &event) < 0)
@@ -428,14 +447,43 @@ static int claim_epoch(Coordinator *c, Error *error) {
         return coordinator_commit(c, &event, 1, error);
 }
 
-static int open_log(Coordinator *c, Error *error) {
-        int dir;
+/* Never made here: a coordinator with another key is a stranger to every node. */
+static int load_key(Coordinator *c, Error *error) {
+        auto_close int dir = -EBADF;
         int r;
 
         r = dir_open(AT_FDCWD, c->config.state_dir, 0700, &dir, error);
         if (r < 0)
                 return r;
-        (void) close(dir);
+
+        r = key_pair_load(KEY_CHANNEL, dir, CHANNEL_KEY_FILE, &c->key, error);
+        if (r == -ENOENT) {
+                return error_setf(
+                                error, ERROR_NOT_FOUND,
+                                "%s has no channel key (" CHANNEL_KEY_FILE
+                                "); for a new cluster, 'rollpatch init' makes one; for this one, "
+                                "restore it from a backup",
+                                c->config.state_dir);
+        }
+
+        return r < 0 ? error_prefixf(error, "%s", c->config.state_dir) : 0;
+}
+
+static int listen_for_nodes(Coordinator *c, Error *error) {
+        static const EndpointHandlers handlers = {
+                find_psk, identify, on_hello, on_message, get_heartbeat,
+        };
+        const EndpointOptions options = {
+                .listen = c->config.listen,
+                .cluster = c->config.cluster,
+                .key = c->key,
+        };
+
+        return endpoint_new(c->event, &options, &handlers, c, &c->endpoint, error);
+}
+
+static int open_log(Coordinator *c, Error *error) {
+        int r;
 
         r = store_open(c->config.state_dir, &c->store, error);
         if (r < 0)
@@ -465,7 +513,6 @@ static int start_tick(Coordinator *c, Error *error) {
 }
 
 int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **ret, Error *error) {
-        static const EndpointHandlers handlers = { on_hello, on_message, get_heartbeat };
         AUTO(Coordinator) *c = calloc(1, sizeof(Coordinator));
         int r;
 
@@ -479,11 +526,15 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         if (!c->state)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
+        r = load_key(c, error);
+        if (r < 0)
+                return r;
+
         r = open_log(c, error);
         if (r < 0)
                 return r;
 
-        r = endpoint_new(event, config->listen, &handlers, c, &c->endpoint, error);
+        r = listen_for_nodes(c, error);
         if (r < 0)
                 return r;
 
@@ -552,6 +603,10 @@ void coordinator_answer(
         control_answer(c->control, ticket, status, answer, error);
 }
 
+EndpointCounters coordinator_get_link(const Coordinator *c) {
+        return endpoint_get_counters(c->endpoint);
+}
+
 const char *coordinator_get_log_problem(const Coordinator *c, usec_t *ret_since) {
         *ret_since = c->log_problem_since;
         return c->log_problem.code == ERROR_NONE ? NULL : c->log_problem.text;
@@ -564,6 +619,7 @@ void coordinator_free(Coordinator *c) {
         control_free(c->control);
         later_free(c->later);
         endpoint_free(c->endpoint);
+        key_pair_free(c->key);
         (void) sd_event_source_disable_unref(c->tick);
         store_free(c->store);
         state_free(c->state);

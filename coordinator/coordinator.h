@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "coordinator/config.h"
 #include "coordinator/decide.h"
+#include "coordinator/endpoint.h"
 #include "coordinator/waiting.h"
 
 /* The shell round the pure core: it owns log, state, facts, link and control socket, and is the
@@ -27,6 +28,7 @@ const State *coordinator_get_state(const Coordinator *coordinator);
 const Facts *coordinator_get_facts(const Coordinator *coordinator);
 const Why *coordinator_get_why(const Coordinator *coordinator);
 const Waiting *coordinator_get_waiting(const Coordinator *coordinator);
+EndpointCounters coordinator_get_link(const Coordinator *coordinator);
 struct Store *coordinator_get_store(const Coordinator *coordinator);
 
 /* For requests that only nodes can answer (later.h). A wish: these nodes are asked at once; its

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -16,9 +17,16 @@
  * all this teaches us anything. The way back to a node is learnt from the newest such frame only:
  * an old one that was held up somewhere must not redirect the answers.
  *
- * What a stranger can make us do is bounded: hellos and NOS by a budget a second, sessions by the
- * table, and connections that the library keeps although they are gone by a look every minute. */
+ * First words cost a thousand times what DATA costs. They are looked at in three steps: mac1, which
+ * is cheap, and which only somebody can make who was given our public key; then the budget, and a
+ * short queue; and one at a time out of that queue, in turn with everything that has arrived, so
+ * that no flood of them delays the words of a node by more than one handshake.
+ *
+ * What a stranger can make us do is bounded: handshakes and hints by a budget a second, memory by
+ * the queue and the table, and connections that the library keeps although they are gone by a look
+ * every minute. */
 
+#define QUEUE_MAX      256 /* first words that wait for their turn */
 #define REBIND_RETRY   (20 * USEC_PER_MSEC)
 #define REBIND_TRIES   500 /* then the process ends, and is started again */
 #define TIMER_ACCURACY (10 * USEC_PER_MSEC)
@@ -30,24 +38,36 @@ typedef struct Budget {
         usec_t filled;
 } Budget;
 
+/* A JOIN or HS1 with the right mac1. */
+typedef struct FirstWords {
+        Route route;
+        size_t size;
+        uint8_t bytes[HANDSHAKE_FRAME_MAX];
+} FirstWords;
+
 struct Endpoint {
         NnSocket *socket;
         SessionTable *table;
         sd_event_source *timer;
+        sd_event_source *worker; /* on while `queue` holds anything */
+        SessionEnd end;
         EndpointLimits limits;
         EndpointHandlers handlers;
         void *userdata;
         Budget hellos;
-        Budget nos;
+        Budget hints;
         unsigned rebind_tries; /* in vain; 0: the endpoint is bound */
         EndpointCounters counters;
+        size_t queue_first, queue_count;
+        FirstWords queue[QUEUE_MAX]; /* a ring */
 };
 
 const EndpointLimits endpoint_limits_default = {
         .hellos_per_second = 1000,
-        .nos_per_second = 1000,
+        .hints_per_second = 1000,
         .zombies_max = 2000,
         .zombie_check = USEC_PER_MINUTE,
+        .fade = USEC_PER_MINUTE,
 };
 
 static Budget budget_full(uint64_t per_second, usec_t now) {
@@ -72,6 +92,29 @@ static bool budget_take(Budget *budget, usec_t now) {
         return true;
 }
 
+/* --- hints --- */
+
+/* To somebody who may be anybody. */
+static void send_hint(Endpoint *endpoint, const Route *route, const Frame *frame) {
+        uint8_t buffer[FRAME_HEADER_MAX];
+        size_t size;
+
+        if (!budget_take(&endpoint->hints, clock_boottime()))
+                return;
+
+        if (frame_encode(frame, buffer, sizeof(buffer), &size) >= 0)
+                (void) nn_socket_send(endpoint->socket, route, buffer, size);
+}
+
+static void answer_unknown_session(Endpoint *endpoint, const Route *route, uint64_t session) {
+        endpoint->counters.unknown_session++;
+        send_hint(endpoint, route, &(Frame) { .kind = FRAME_NOS, .session = session });
+}
+
+static void turn_away(Endpoint *endpoint, const Route *route, FrameHint hint) {
+        send_hint(endpoint, route, &(Frame) { .kind = FRAME_HINT, .hint = hint });
+}
+
 /* --- handshakes --- */
 
 static Message make_welcome(const Endpoint *endpoint, const char *node) {
@@ -81,54 +124,155 @@ static Message make_welcome(const Endpoint *endpoint, const char *node) {
         };
 }
 
-static void on_hs1(Endpoint *endpoint, const Route *route, const Frame *frame) {
+static void refuse(Endpoint *endpoint, const Route *route, Guest *guest, const Error *refusal) {
         uint8_t buffer[SESSION_BYTES_MAX];
-        Message welcome;
-        Message hello;
         Error error = {};
         size_t size;
-        Peer *peer;
-        int r;
 
-        if (!budget_take(&endpoint->hellos, clock_boottime())) {
-                endpoint->counters.refused++;
-                return;
-        }
-
-        if (session_greet(frame, &hello, &error) < 0) {
-                endpoint->counters.malformed++;
-                log_debug("A hello cannot be read: %s.", error.text);
-                return;
-        }
-
-        peer = session_table_offer(endpoint->table, &hello.hello);
-        if (!peer) {
-                endpoint->counters.refused++;
-                return;
-        }
-
-        welcome = make_welcome(endpoint, hello.hello.name);
-        r =
-                        session_accept(&peer->session, peer->session.id, &welcome, buffer,
-                                       sizeof(buffer), &size, &error);
-        if (r < 0) {
-                log_error("%s: no welcome could be made: %s.", hello.hello.name, error.text);
+        endpoint->counters.refused++;
+        log_debug("A node that calls itself %s was refused: %s.", guest->hello.name, refusal->text);
+        if (session_refuse(guest, refusal->text, buffer, &size, &error) < 0) {
+                log_error("A refusal could not be sent: %s.", error.text);
         } else {
                 (void) nn_socket_send(endpoint->socket, route, buffer, size);
         }
 }
 
-static void answer_unknown_session(Endpoint *endpoint, const Route *route, uint64_t session) {
-        Frame nos = { .kind = FRAME_NOS, .session = session };
-        uint8_t buffer[FRAME_HEADER_MAX];
+static void accept_guest(
+                Endpoint *endpoint,
+                const Route *route,
+                Guest *guest,
+                const char *node,
+                const Introduction *introduction) {
+        Peer *peer = session_table_offer(endpoint->table, node, introduction);
+        Message welcome = make_welcome(endpoint, node);
+        uint8_t buffer[SESSION_BYTES_MAX];
+        Error error = {};
         size_t size;
 
-        endpoint->counters.unknown_session++;
-        if (!budget_take(&endpoint->nos, clock_boottime()))
+        if (!peer) {
+                endpoint->counters.no_room++;
                 return;
+        }
 
-        if (frame_encode(&nos, buffer, sizeof(buffer), &size) >= 0)
+        if (session_accept(guest, peer->session.id, &welcome, &peer->session, buffer, &size,
+                           &error) < 0) {
+                log_error("%s: no welcome could be made: %s.", node, error.text);
+                session_table_withdraw(endpoint->table, peer);
+                endpoint->counters.no_room++;
+        } else {
                 (void) nn_socket_send(endpoint->socket, route, buffer, size);
+        }
+}
+
+static void on_guest(
+                Endpoint *endpoint, const Route *route, const Handshake *handshake, Guest *guest) {
+        Introduction introduction = {
+                .has_token = handshake->token != NULL,
+                .hello = guest->hello,
+        };
+        char node[NAME_TEXT_MAX] = "";
+        Error refusal = {};
+
+        memcpy(introduction.key, guest->noise.peer, KEY_SIZE);
+        if (handshake->token)
+                memcpy(introduction.token, handshake->token, TOKEN_ID_SIZE);
+
+        if (endpoint->handlers.identify(&introduction, node, &refusal, endpoint->userdata) < 0) {
+                refuse(endpoint, route, guest, &refusal);
+        } else {
+                accept_guest(endpoint, route, guest, node, &introduction);
+        }
+}
+
+static void open_first_words(
+                Endpoint *endpoint,
+                const Route *route,
+                const Handshake *handshake,
+                const uint8_t *psk) {
+        Guest guest;
+        Error error = {};
+
+        if (session_greet(&endpoint->end, handshake, psk, &guest, &error) < 0) {
+                endpoint->counters.unopened++;
+                log_debug("First words cannot be read: %s.", error.text);
+                turn_away(endpoint, route, FRAME_HINT_SEAL);
+                return;
+        }
+
+        on_guest(endpoint, route, handshake, &guest);
+        guest_wipe(&guest);
+}
+
+static void on_first_words(Endpoint *endpoint, const Route *route, const Handshake *handshake) {
+        uint8_t psk[KEY_SIZE];
+
+        if (!handshake->token) {
+                open_first_words(endpoint, route, handshake, NULL);
+                return;
+        }
+
+        if (!endpoint->handlers.find_psk(handshake->token, psk, endpoint->userdata)) {
+                endpoint->counters.unknown_token++;
+                turn_away(endpoint, route, FRAME_HINT_TOKEN);
+                return;
+        }
+
+        open_first_words(endpoint, route, handshake, psk);
+        secret_wipe(psk, sizeof(psk));
+}
+
+/* One at a time: the loop gives everybody else a turn between two. */
+static int on_worker(sd_event_source *source, void *userdata) {
+        Endpoint *endpoint = ASSERT_PTR(userdata);
+        const FirstWords *words = &endpoint->queue[endpoint->queue_first];
+        Handshake handshake;
+        Frame frame;
+
+        if (endpoint->queue_count > 0) {
+                if (frame_decode(words->bytes, words->size, &frame, NULL) >= 0 &&
+                    handshake_decode(&endpoint->end.mac1, &frame, &handshake, NULL) >= 0)
+                        on_first_words(endpoint, &words->route, &handshake);
+
+                endpoint->queue_first = (endpoint->queue_first + 1) % QUEUE_MAX;
+                endpoint->queue_count--;
+        }
+
+        return endpoint->queue_count > 0 ? 0 : sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+/* `body` is the whole frame. */
+static void enqueue(Endpoint *endpoint, const Route *route, const void *body, size_t size) {
+        FirstWords *words;
+
+        if (endpoint->queue_count == QUEUE_MAX ||
+            !budget_take(&endpoint->hellos, clock_boottime())) {
+                endpoint->counters.over_budget++;
+                return;
+        }
+
+        words = &endpoint->queue[(endpoint->queue_first + endpoint->queue_count++) % QUEUE_MAX];
+        words->route = *route;
+        words->size = size;
+        memcpy(words->bytes, body, size);
+        (void) sd_event_source_set_enabled(endpoint->worker, SD_EVENT_ON);
+}
+
+/* What passes here is at most HANDSHAKE_FRAME_MAX long. */
+static bool has_mac1(Endpoint *endpoint, const Frame *frame) {
+        Handshake handshake;
+        Error error = {};
+
+        if (handshake_decode(&endpoint->end.mac1, frame, &handshake, &error) >= 0)
+                return true;
+
+        if (error.code == ERROR_DENIED) {
+                endpoint->counters.wrong_mac++;
+        } else {
+                endpoint->counters.garbage++;
+        }
+
+        return false;
 }
 
 /* --- sessions --- */
@@ -148,6 +292,16 @@ static int send_to_peer(Endpoint *endpoint, Peer *peer, const Message *message) 
         return nn_socket_send(endpoint->socket, &peer->route, buffer, size);
 }
 
+static void count_refused_data(Endpoint *endpoint, ErrorCode code) {
+        if (code == ERROR_CONFLICT) {
+                endpoint->counters.replayed++;
+        } else if (code == ERROR_DENIED) {
+                endpoint->counters.forged++;
+        } else {
+                endpoint->counters.unreadable++;
+        }
+}
+
 /* Opens a frame of `peer`; false: counted, and to be ignored. */
 static bool open_data(
                 Endpoint *endpoint,
@@ -159,12 +313,7 @@ static bool open_data(
         bool newest;
 
         if (session_open(&peer->session, frame, ret, &newest, &error) < 0) {
-                if (error.code == ERROR_CONFLICT) {
-                        endpoint->counters.replayed++;
-                } else {
-                        endpoint->counters.malformed++;
-                }
-
+                count_refused_data(endpoint, error.code);
                 log_debug("%s: a frame was dropped: %s.", peer_name(peer), error.text);
                 return false;
         }
@@ -173,7 +322,7 @@ static bool open_data(
                 peer->route = *route;
 
         if (!message_kind_is_from_node(ret->kind)) {
-                endpoint->counters.malformed++;
+                endpoint->counters.unreadable++;
                 return false;
         }
 
@@ -181,7 +330,8 @@ static bool open_data(
 }
 
 static void on_data(Endpoint *endpoint, const Route *route, const Frame *frame) {
-        Peer *peer = session_table_find(endpoint->table, frame->session);
+        usec_t now = clock_boottime();
+        Peer *peer = session_table_find(endpoint->table, frame->session, now);
         Message message;
 
         if (!peer) {
@@ -192,14 +342,14 @@ static void on_data(Endpoint *endpoint, const Route *route, const Frame *frame) 
         if (!open_data(endpoint, peer, route, frame, &message))
                 return;
 
-        if (!peer->is_used)
-                session_table_use(endpoint->table, peer);
+        if (peer->state == PEER_OFFERED)
+                session_table_use(endpoint->table, peer, now + endpoint->limits.fade);
 
-        if (peer->hello) {
-                if (!endpoint->handlers.on_hello(peer->hello, endpoint->userdata))
+        if (peer->guest) {
+                if (!endpoint->handlers.on_hello(peer_name(peer), peer->guest, endpoint->userdata))
                         return; /* not known: it is introduced again when it says its next word */
 
-                free(TAKE(peer->hello));
+                free(TAKE(peer->guest));
         }
 
         if (message.kind == MESSAGE_HEARTBEAT) {
@@ -211,29 +361,42 @@ static void on_data(Endpoint *endpoint, const Route *route, const Frame *frame) 
         endpoint->handlers.on_message(peer_name(peer), &message, endpoint->userdata);
 }
 
+static void on_no_frame(Endpoint *endpoint, const Route *route, ErrorCode code) {
+        if (code != ERROR_VERSION) {
+                endpoint->counters.garbage++;
+                return;
+        }
+
+        endpoint->counters.newer++;
+        turn_away(endpoint, route, FRAME_HINT_VERSION);
+}
+
 static void on_receive(const Route *route, const void *body, size_t size, void *userdata) {
         Endpoint *endpoint = ASSERT_PTR(userdata);
+        Error error = {};
         Frame frame;
 
         endpoint->counters.received++;
-        if (frame_decode(body, size, &frame, NULL) < 0) {
-                endpoint->counters.malformed++;
+        if (frame_decode(body, size, &frame, &error) < 0) {
+                on_no_frame(endpoint, route, error.code);
                 return;
         }
 
         switch (frame.kind) {
+        case FRAME_JOIN:
         case FRAME_HS1:
-                on_hs1(endpoint, route, &frame);
+                if (has_mac1(endpoint, &frame))
+                        enqueue(endpoint, route, body, size);
                 break;
 
         case FRAME_DATA:
                 on_data(endpoint, route, &frame);
                 break;
 
-        case FRAME_JOIN: /* nobody can join in the lab */
-        case FRAME_HS2:  /* only we say these */
+        case FRAME_HS2: /* only we say these */
         case FRAME_NOS:
-                endpoint->counters.malformed++;
+        case FRAME_HINT:
+                endpoint->counters.garbage++;
                 break;
         }
 }
@@ -287,6 +450,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                         return r;
         }
 
+        session_table_expire(endpoint->table, clock_boottime());
         wait = endpoint->rebind_tries > 0 ? REBIND_RETRY : endpoint->limits.zombie_check;
         r = sd_event_source_set_time(source, clock_boottime() + wait);
         if (r < 0)
@@ -311,14 +475,35 @@ static int add_timer(Endpoint *endpoint, sd_event *event) {
         return sd_event_source_set_exit_on_failure(endpoint->timer, true);
 }
 
-int endpoint_new_limited(
+static int add_worker(Endpoint *endpoint, sd_event *event) {
+        int r;
+
+        r = sd_event_add_defer(event, &endpoint->worker, on_worker, endpoint);
+        if (r < 0)
+                return r;
+
+        (void) sd_event_source_set_description(endpoint->worker, "endpoint-handshakes");
+        return sd_event_source_set_enabled(endpoint->worker, SD_EVENT_OFF);
+}
+
+static int add_sources(Endpoint *endpoint, sd_event *event, Error *error) {
+        int r;
+
+        r = add_timer(endpoint, event);
+        if (r >= 0)
+                r = add_worker(endpoint, event);
+
+        return r < 0 ? error_errnof(error, r, "adding timer and worker of the endpoint") : 0;
+}
+
+int endpoint_new(
                 sd_event *event,
-                const char *address,
-                const EndpointLimits *limits,
+                const EndpointOptions *options,
                 const EndpointHandlers *handlers,
                 void *userdata,
                 Endpoint **ret,
                 Error *error) {
+        const EndpointLimits *limits = options->limits ? options->limits : &endpoint_limits_default;
         AUTO(Endpoint) *endpoint = NULL;
         usec_t now = clock_boottime();
         int r;
@@ -327,38 +512,27 @@ int endpoint_new_limited(
         if (!endpoint)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
-        *endpoint = (Endpoint) {
-                .limits = *limits,
-                .handlers = *handlers,
-                .userdata = userdata,
-                .hellos = budget_full(limits->hellos_per_second, now),
-                .nos = budget_full(limits->nos_per_second, now),
-                .table = session_table_new((uint32_t) random_u64()),
-        };
+        endpoint->limits = *limits;
+        endpoint->handlers = *handlers;
+        endpoint->userdata = userdata;
+        endpoint->hellos = budget_full(limits->hellos_per_second, now);
+        endpoint->hints = budget_full(limits->hints_per_second, now);
+        session_end_init(&endpoint->end, options->cluster, options->key, NULL);
+        endpoint->table = session_table_new((uint32_t) random_u64());
         if (!endpoint->table)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
-        r = nn_socket_listen(event, address, on_receive, endpoint, &endpoint->socket, error);
+        r = nn_socket_listen(
+                        event, options->listen, on_receive, endpoint, &endpoint->socket, error);
         if (r < 0)
                 return r;
 
-        r = add_timer(endpoint, event);
+        r = add_sources(endpoint, event, error);
         if (r < 0)
-                return error_errnof(error, r, "adding the timer of the endpoint");
+                return r;
 
         *ret = TAKE(endpoint);
         return 0;
-}
-
-int endpoint_new(
-                sd_event *event,
-                const char *address,
-                const EndpointHandlers *handlers,
-                void *userdata,
-                Endpoint **ret,
-                Error *error) {
-        return endpoint_new_limited(
-                        event, address, &endpoint_limits_default, handlers, userdata, ret, error);
 }
 
 int endpoint_send(Endpoint *endpoint, const char *node, const Message *message) {
@@ -367,6 +541,10 @@ int endpoint_send(Endpoint *endpoint, const char *node, const Message *message) 
         assert(message_kind_is_from_coordinator(message->kind));
 
         return peer ? send_to_peer(endpoint, peer, message) : -ENOTCONN;
+}
+
+void endpoint_forget(Endpoint *endpoint, const char *node) {
+        session_table_forget(endpoint->table, node);
 }
 
 EndpointCounters endpoint_get_counters(const Endpoint *endpoint) {
@@ -378,6 +556,7 @@ void endpoint_free(Endpoint *endpoint) {
                 return;
 
         (void) sd_event_source_disable_unref(endpoint->timer);
+        (void) sd_event_source_disable_unref(endpoint->worker);
         nn_socket_free(endpoint->socket);
         session_table_free(endpoint->table);
         free(endpoint);

@@ -5,51 +5,69 @@
 
 #include "common/cleanup.h"
 #include "common/error.h"
-#include "proto/message.h"
+#include "coordinator/introduction.h"
+#include "proto/keys.h"
 
 /* The coordinator's side of the link: one raw REP socket, one session a node, the newest route of
- * each. Identity comes from the session alone. A new handshake does not touch the old session
- * before its first valid DATA (transport 4.2). Watches for dead connections that the library keeps
- * and binds anew (transport 3.4). */
+ * each. Who somebody is follows from the key he has proven to hold, by `identify`, and from nothing
+ * else. A new handshake does not touch the old session before its first valid DATA (transport 4.2).
+ * Watches for dead connections that the library keeps and binds anew (transport 3.4). */
 
 typedef struct Endpoint Endpoint;
 
-/* None of them may free the endpoint. */
+/* None of them may free the endpoint or forget a node. */
 typedef struct EndpointHandlers {
-        /* The node's first valid DATA in a new session; `hello` is what it said at the handshake.
-         * False: it could not be taken in (the log cannot be written); what the node says is
-         * dropped, and it is introduced again with its next word. */
-        bool (*on_hello)(const Hello *hello, void *userdata);
+        /* The psk of a join token (token.h), to be wiped by the endpoint. False: there is no such
+         * token, or it is not to be used any more. Asked by strangers: must be cheap, and have no
+         * effect. */
+        bool (*find_psk)(
+                        const uint8_t token[static TOKEN_ID_SIZE],
+                        uint8_t ret[static KEY_SIZE],
+                        void *userdata);
+
+        /* Whose key it is: 0 and the node's name, or why it may not come in and what to do about
+         * it, one sentence that the node agent shows there. The hello may be a recorded one, so
+         * nothing may follow from it yet. */
+        int (*identify)(const Introduction *guest,
+                        char ret_node[static NAME_TEXT_MAX],
+                        Error *refusal,
+                        void *userdata);
+
+        /* The node's first valid DATA in a new session: now, and not before, its hello is known to
+         * be new, and whoever came with a token joins. False: it could not be taken in (the log
+         * cannot be written, the token was used up meanwhile); what the node says is dropped, and
+         * it is introduced again with its next word. */
+        bool (*on_hello)(const char *node, const Introduction *guest, void *userdata);
+
         /* Everything a node says in its session, heartbeats too; they have been answered by then.
          */
         void (*on_message)(const char *node, const Message *message, void *userdata);
+
         /* How often this node is to speak, usec; put into every WELCOME. Also asked for nodes that
          * nobody has heard of. */
         usec_t (*get_heartbeat)(const char *node, void *userdata);
 } EndpointHandlers;
 
-int endpoint_new(
-                sd_event *event,
-                const char *address,
-                const EndpointHandlers *handlers,
-                void *userdata,
-                Endpoint **ret,
-                Error *error);
-
-/* The same with other limits, for tests. */
 typedef struct EndpointLimits {
         uint64_t hellos_per_second; /* handshakes answered; the rest is dropped, nodes try again */
-        uint64_t nos_per_second;    /* frames of unknown sessions answered */
+        uint64_t hints_per_second;  /* frames answered that could be anybody's: NOS and HINT */
         uint64_t zombies_max;       /* connections that only the library sees, before a rebind */
         usec_t zombie_check;        /* how often they are counted, and so the most often a rebind */
+        usec_t fade;                /* how long a session takes late words after it was replaced */
 } EndpointLimits;
 
 extern const EndpointLimits endpoint_limits_default;
 
-int endpoint_new_limited(
+typedef struct EndpointOptions {
+        const char *listen;           /* ADDRESS:PORT */
+        const char *cluster;          /* its name: a node of another one cannot be understood */
+        const KeyPair *key;           /* channel key, borrowed for the endpoint's life */
+        const EndpointLimits *limits; /* NULL: the default ones; others are for tests */
+} EndpointOptions;
+
+int endpoint_new(
                 sd_event *event,
-                const char *address,
-                const EndpointLimits *limits,
+                const EndpointOptions *options,
                 const EndpointHandlers *handlers,
                 void *userdata,
                 Endpoint **ret,
@@ -59,12 +77,25 @@ int endpoint_new_limited(
  * -EMSGSIZE: a message that breaks its own bounds. */
 int endpoint_send(Endpoint *endpoint, const char *node, const Message *message);
 
+/* Ends the node's sessions: what it says in them is dropped from now on, and its next hello is
+ * judged by `identify`. For a key that was revoked or replaced. */
+void endpoint_forget(Endpoint *endpoint, const char *node);
+
+/* What came in, and what of it was dropped, by kind. */
 typedef struct EndpointCounters {
         uint64_t received;
-        uint64_t malformed; /* frames or messages that could not be read, or not from a node */
-        uint64_t refused;   /* hellos over the budget, or with no room left for a session */
+        uint64_t garbage;       /* no frame, or one that only a coordinator sends */
+        uint64_t newer;         /* of a newer version; told so, rate-limited */
+        uint64_t wrong_mac;     /* first words of who was not given our public key */
+        uint64_t over_budget;   /* first words that were too many at once */
+        uint64_t unknown_token; /* told so, rate-limited */
+        uint64_t unopened;      /* first words for another cluster, or with a false secret; told */
+        uint64_t refused;       /* of whom `identify` would not let in; told why */
+        uint64_t no_room;       /* no session could be made */
         uint64_t unknown_session; /* answered with NOS, rate-limited */
-        uint64_t replayed;
+        uint64_t replayed;        /* DATA that came before, or is too old to tell */
+        uint64_t forged;          /* DATA that was not sealed in its session */
+        uint64_t unreadable;      /* said by a node in its session, but not what a node may say */
         uint64_t rebinds;
 } EndpointCounters;
 

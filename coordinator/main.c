@@ -8,9 +8,9 @@
 #include "coordinator/coordinator.h"
 #include "proto/nn-socket.h"
 
-/* The link carries orders that are executed as root, and this version neither encrypts nor knows
- * who speaks. So it is bound only where somebody has said that everybody who can reach it is
- * trusted. */
+/* The link is encrypted, and nodes listen to the holder of our key alone. But whoever was given the
+ * public half may say here that he is any node, because this version enrols none. So it is bound
+ * only where somebody has said that they are all trusted. */
 static bool lab_allows(const char *lab, const char *listen) {
         char address[ADDRESS_TEXT_MAX];
         uint16_t port;
@@ -18,9 +18,9 @@ static bool lab_allows(const char *lab, const char *listen) {
         if (parse_endpoint(listen, address, &port) < 0 || (lab && strcmp(lab, address) == 0))
                 return true;
 
-        log_error("Refusing to listen on %s: the link is neither encrypted nor authenticated in this "
-                  "version, and whoever reaches it may order nodes to run a script as root. On a closed "
-                  "test network only, say: rollpatchd --lab %s",
+        log_error("Refusing to listen on %s: nodes are not enrolled in this version, and whoever was "
+                  "given the public key may pass for any of them. On a closed test network only, say: "
+                  "rollpatchd --lab %s",
                   listen, address);
         return false;
 }
@@ -51,7 +51,7 @@ static int serve(const DaemonConfig *config, Error *error) {
 int main(int argc, char *argv[]) {
         const char *lab = NULL;
         const DaemonOption own = { "lab", "ADDRESS",
-                                   "bind ADDRESS although the link is not encrypted yet", &lab };
+                                   "bind ADDRESS although nodes are not enrolled yet", &lab };
         const DaemonProgram program = {
                 .name = "rollpatchd",
                 .summary = "Coordinator of rollpatch: lets one master at a time be patched, then the agents.",

@@ -9,16 +9,15 @@
 /* A session id is its place in `peers`, plus a tag. Tags run through all 32-bit numbers in an order
  * that jumps about (the step is odd, so none comes twice in 2^32 handshakes), from a random start.
  *
- * Places are given out round and round, and one that only holds an offer counts as free. So a flood
- * of hellos overwrites its own offers; and an honest one, which is used within a moment, would have
- * to lie about for a whole round before it is overwritten. */
+ * Places are given out round and round, and one that holds no session in use counts as free. So a
+ * flood of hellos overwrites its own offers; and an honest one, which is used within a moment,
+ * would have to lie about for a whole round before it is overwritten. */
 
 #define TAG_STEP UINT32_C(0x9e3779b1)
 
 struct PeerNode {
         char name[NAME_TEXT_MAX];
-        Peer *used;
-        Peer *offered;
+        Peer *sessions[PEER_FADING + 1]; /* by PeerState */
 };
 
 struct SessionTable {
@@ -59,14 +58,14 @@ static PeerNode *find_or_add_node(SessionTable *table, const char *name) {
 }
 
 static void peer_free(Peer *peer) {
-        free(peer->hello);
+        session_wipe(&peer->session);
+        free(peer->guest);
         free(peer);
 }
 DEFINE_AUTO(Peer, peer_free)
 
-/* `place` is where the node points to its peer: `used` or `offered`. */
-static void drop(SessionTable *table, Peer **place) {
-        Peer *peer = TAKE(*place);
+static void drop(SessionTable *table, PeerNode *node, PeerState state) {
+        Peer *peer = TAKE(node->sessions[state]);
 
         if (!peer)
                 return;
@@ -75,6 +74,25 @@ static void drop(SessionTable *table, Peer **place) {
 
         table->peers[peer->session.id >> 32] = NULL;
         peer_free(peer);
+}
+
+static void drop_if_idle(SessionTable *table, PeerNode *node) {
+        for (PeerState state = PEER_OFFERED; state <= PEER_FADING; state++) {
+                if (node->sessions[state])
+                        return;
+        }
+
+        (void) tdelete(node, &table->nodes, compare_nodes);
+        free(node);
+}
+
+static void move(Peer *peer, PeerState state) {
+        PeerNode *node = peer->node;
+
+        assert(!node->sessions[state]);
+
+        node->sessions[state] = TAKE(node->sessions[peer->state]);
+        peer->state = state;
 }
 
 SessionTable *session_table_new(uint32_t seed) {
@@ -91,40 +109,31 @@ static uint32_t find_place(const SessionTable *table) {
         for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
                 uint32_t place = (table->next + i) % SESSIONS_MAX;
 
-                if (!table->peers[place] || !table->peers[place]->is_used)
+                if (!table->peers[place] || table->peers[place]->state != PEER_USED)
                         return place;
         }
 
         return SESSIONS_MAX;
 }
 
-/* Drops the offer that is there, if any, and its node with it if it has nothing else. */
-static void clear_place(SessionTable *table, uint32_t place) {
-        PeerNode *node;
+void session_table_withdraw(SessionTable *table, Peer *peer) {
+        PeerNode *node = peer->node;
 
-        if (!table->peers[place])
-                return;
-
-        node = table->peers[place]->node;
-        drop(table, &node->offered);
-        if (node->used)
-                return;
-
-        (void) tdelete(node, &table->nodes, compare_nodes);
-        free(node);
+        drop(table, node, peer->state);
+        drop_if_idle(table, node);
 }
 
-static Peer *make_peer(const Hello *hello) {
+static Peer *make_peer(const Introduction *guest) {
         AUTO(Peer) *peer = calloc(1, sizeof(*peer));
 
         if (!peer)
                 return NULL;
 
-        peer->hello = malloc(sizeof(*peer->hello));
-        if (!peer->hello)
+        peer->guest = malloc(sizeof(*peer->guest));
+        if (!peer->guest)
                 return NULL;
 
-        *peer->hello = *hello;
+        *peer->guest = *guest;
         return TAKE(peer);
 }
 
@@ -137,56 +146,83 @@ static uint64_t next_id(SessionTable *table, uint32_t place) {
         return (uint64_t) place << 32 | table->tag;
 }
 
-Peer *session_table_offer(SessionTable *table, const Hello *hello) {
-        AUTO(Peer) *peer = make_peer(hello);
+Peer *session_table_offer(SessionTable *table, const char *node, const Introduction *guest) {
+        AUTO(Peer) *peer = make_peer(guest);
         uint32_t place = find_place(table);
-        PeerNode *node;
+        PeerNode *found;
 
         if (!peer || place == SESSIONS_MAX)
                 return NULL;
 
-        clear_place(table, place);
-        node = find_or_add_node(table, hello->name);
-        if (!node)
+        if (table->peers[place])
+                session_table_withdraw(table, table->peers[place]);
+
+        found = find_or_add_node(table, node);
+        if (!found)
                 return NULL;
 
-        drop(table, &node->offered);
+        drop(table, found, PEER_OFFERED);
         peer->session.id = next_id(table, place);
-        peer->node = node;
+        peer->node = found;
         table->next = (place + 1) % SESSIONS_MAX;
         table->peers[place] = peer;
-        node->offered = peer;
+        found->sessions[PEER_OFFERED] = peer;
         return TAKE(peer);
 }
 
-Peer *session_table_find(SessionTable *table, uint64_t id) {
+Peer *session_table_find(SessionTable *table, uint64_t id, usec_t now) {
         uint64_t place = id >> 32;
+        Peer *peer = place < SESSIONS_MAX ? table->peers[place] : NULL;
 
-        if (place >= SESSIONS_MAX || !table->peers[place] || table->peers[place]->session.id != id)
+        if (!peer || peer->session.id != id || (peer->state == PEER_FADING && peer->until <= now))
                 return NULL;
 
-        return table->peers[place];
+        return peer;
 }
 
 Peer *session_table_find_used(SessionTable *table, const char *node) {
         PeerNode *found = find_node(table, node);
 
-        return found ? found->used : NULL;
+        return found ? found->sessions[PEER_USED] : NULL;
+}
+
+void session_table_use(SessionTable *table, Peer *peer, usec_t fades_until) {
+        Peer *old = peer->node->sessions[PEER_USED];
+
+        assert(peer->state == PEER_OFFERED);
+
+        if (old) {
+                drop(table, peer->node, PEER_FADING);
+                old->until = fades_until;
+                move(old, PEER_FADING);
+        }
+
+        move(peer, PEER_USED);
+}
+
+void session_table_forget(SessionTable *table, const char *node) {
+        PeerNode *found = find_node(table, node);
+
+        if (!found)
+                return;
+
+        for (PeerState state = PEER_OFFERED; state <= PEER_FADING; state++)
+                drop(table, found, state);
+
+        drop_if_idle(table, found);
+}
+
+void session_table_expire(SessionTable *table, usec_t now) {
+        for (uint32_t place = 0; place < SESSIONS_MAX; place++) {
+                Peer *peer = table->peers[place];
+
+                if (peer && peer->state == PEER_FADING && peer->until <= now)
+                        session_table_withdraw(table, peer);
+        }
 }
 
 const char *peer_name(const Peer *peer) {
         return peer->node->name;
-}
-
-void session_table_use(SessionTable *table, Peer *peer) {
-        PeerNode *node = peer->node;
-
-        assert(!peer->is_used);
-        assert(node->offered == peer);
-
-        drop(table, &node->used);
-        node->used = TAKE(node->offered);
-        peer->is_used = true;
 }
 
 void session_table_free(SessionTable *table) {

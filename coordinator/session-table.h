@@ -2,26 +2,35 @@
 #pragma once
 
 #include "common/cleanup.h"
-#include "proto/message.h"
+#include "common/span.h"
+#include "coordinator/introduction.h"
 #include "proto/nn-socket.h"
 #include "proto/session.h"
 
-/* Sessions by id and by node. A node has at most two: the one in use, and one that was offered to
- * it (HS2 sent) and has not been used yet. An offer costs a stranger nothing, so it changes
- * nothing: it becomes the one in use, and the old one goes, with the node's first valid word in it;
- * and offers are the first to go when room is wanted. No I/O, no clock. */
+/* Sessions by id and by node. A node has at most one in use, one that was offered to it (HS2 sent)
+ * and has not been used yet, and one that was in use before and takes late words for a moment. An
+ * offer changes nothing, because the hello behind it may be a recorded one: it becomes the one in
+ * use, and the old one begins to fade, with the node's first valid word in it. Offered and fading
+ * ones are the first to go when room is wanted. No I/O, no clock. */
 
 #define SESSIONS_MAX 20000 /* two for each of the most nodes there may be */
 
 typedef struct PeerNode PeerNode;
 
+typedef enum PeerState {
+        PEER_OFFERED,
+        PEER_USED,
+        PEER_FADING,
+} PeerState;
+
 /* One session. */
 typedef struct Peer {
         Session session;
-        bool is_used;   /* false: offered only */
-        Route route;    /* newest way to the node; nothing before the first use */
-        Hello *hello;   /* of the handshake, until it has been taken in; then NULL */
-        PeerNode *node; /* whose it is */
+        PeerState state;
+        Route route;         /* newest way to the node; nothing before the first use */
+        usec_t until;        /* PEER_FADING: when it ends */
+        Introduction *guest; /* of the handshake, until it has been taken in; then NULL */
+        PeerNode *node;      /* whose it is */
 } Peer;
 
 typedef struct SessionTable SessionTable;
@@ -30,15 +39,23 @@ typedef struct SessionTable SessionTable;
  * memory. */
 SessionTable *session_table_new(uint32_t seed);
 
-/* Offers a session to the node of `hello`, in place of one offered before. Its id was never used
- * before. NULL: no room, or out of memory. */
-Peer *session_table_offer(SessionTable *table, const Hello *hello);
+/* Offers a session to a node, in place of one offered before. It has an id that was never used
+ * before, and no keys: it is to be completed or withdrawn. NULL: no room, or out of memory. */
+Peer *session_table_offer(SessionTable *table, const char *node, const Introduction *guest);
+void session_table_withdraw(SessionTable *table, Peer *peer);
 
-Peer *session_table_find(SessionTable *table, uint64_t id); /* NULL: unknown */
+/* NULL: unknown, or faded. */
+Peer *session_table_find(SessionTable *table, uint64_t id, usec_t now);
 Peer *session_table_find_used(SessionTable *table, const char *node);
 
-/* The session is used: drops the node's older session. */
-void session_table_use(SessionTable *table, Peer *peer);
+/* The session is used: the node's older one fades until then. */
+void session_table_use(SessionTable *table, Peer *peer, usec_t fades_until);
+
+/* Ends all sessions of the node. */
+void session_table_forget(SessionTable *table, const char *node);
+
+/* Ends what has faded. */
+void session_table_expire(SessionTable *table, usec_t now);
 
 const char *peer_name(const Peer *peer); /* borrowed */
 

@@ -2,9 +2,11 @@
 #include "node-agent/agent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -16,7 +18,10 @@
 #include "node-agent/sampler.h"
 #include "proto/random.h"
 
-/* The first thing that is asked is this node's own address, because the others' last look goes
+/* What makes this node the one it is, is its channel key: made at the first start, and never sent
+ * anywhere. With a join token the coordinator takes it in without being asked.
+ *
+ * The first thing that is asked is this node's own address, because the others' last look goes
  * there and it is part of the first words. A node whose DC/OS cannot tell it now (it is being
  * activated, or is not there yet) says hello without, and once more when it is known. */
 
@@ -35,6 +40,9 @@ struct Agent {
         bool said_no_address;
         Helper *detect_ip;
         sd_event_source *address_timer;
+        KeyPair *key;
+        uint8_t coordinator_key[KEY_SIZE];
+        bool said_no_token;
         StepJournal *journal;
         SystemdBus *bus;
         Runner *runner;
@@ -142,18 +150,61 @@ static void on_refreshed(void *userdata) {
         send_heartbeat(userdata, clock_boottime());
 }
 
+/* Looked for before each handshake, so that a file that is dropped later is found too. */
+static bool get_token(Token *ret, void *userdata) {
+        Agent *agent = ASSERT_PTR(userdata);
+        Error error = {};
+
+        if (token_load(AT_FDCWD, agent->config.join, ret, &error) >= 0)
+                return true;
+
+        if (error.code != ERROR_NOT_FOUND && !agent->said_no_token)
+                log_error("The join token is not used: %s.", error.text);
+
+        agent->said_no_token = error.code != ERROR_NOT_FOUND;
+        return false;
+}
+
+static void on_enrolled(void *userdata) {
+        const Agent *agent = ASSERT_PTR(userdata);
+
+        if (unlink(agent->config.join) >= 0) {
+                log_notice("The coordinator has taken this node in; removed %s.",
+                           agent->config.join);
+        } else if (errno != ENOENT) {
+                log_warning("The coordinator has taken this node in, but %s cannot be removed: %m.",
+                            agent->config.join);
+        }
+}
+
+static LinkTiming with_spread(usec_t spread) {
+        LinkTiming timing = link_timing_default;
+
+        timing.spread = spread;
+        return timing;
+}
+
 static void dial(Agent *agent, usec_t spread) {
+        const LinkTiming timing = with_spread(spread);
+        const LinkOptions options = {
+                .endpoint = agent->config.coordinator,
+                .coordinator = agent->coordinator_key,
+                .cluster = agent->config.cluster,
+                .key = agent->key,
+                .timing = &timing,
+        };
         static const LinkHandlers handlers = {
                 .fill_hello = fill_hello,
                 .on_up = on_up,
                 .on_message = on_message,
                 .on_hopeless = on_hopeless,
+                .get_token = get_token,
+                .on_enrolled = on_enrolled,
         };
         Error error = {};
 
         link_free(TAKE(agent->link));
-        if (link_new(agent->event, agent->config.coordinator, spread, &handlers, agent,
-                     &agent->link, &error) < 0) {
+        if (link_new(agent->event, &options, &handlers, agent, &agent->link, &error) < 0) {
                 log_error("No link: %s.", error.text);
                 (void) sd_event_exit(agent->event, -EIO);
         }
@@ -243,6 +294,25 @@ static int read_identity(Agent *agent, Error *error) {
         return identity_read_name(agent->name, error);
 }
 
+static int read_keys(Agent *agent, Error *error) {
+        char fingerprint[KEY_FINGERPRINT_MAX];
+        int r;
+
+        if (key_parse(agent->config.coordinator_key, agent->coordinator_key) < 0) {
+                return error_setf(
+                                error, ERROR_INVALID, "coordinator_key '%s' is no public key",
+                                agent->config.coordinator_key);
+        }
+
+        r = identity_load_key(agent->config.state_dir, &agent->key, error);
+        if (r < 0)
+                return r;
+
+        key_fingerprint(agent->key->public, fingerprint);
+        log_info("The fingerprint of this node's key is %s.", fingerprint);
+        return 0;
+}
+
 static int make_parts(Agent *agent, Error *error) {
         RunnerOptions options = {
                 .send = send_message,
@@ -263,6 +333,10 @@ static int make_parts(Agent *agent, Error *error) {
         int r;
 
         r = step_journal_open(agent->config.state_dir, &agent->journal, error);
+        if (r < 0)
+                return r;
+
+        r = read_keys(agent, error);
         if (r < 0)
                 return r;
 
@@ -349,6 +423,7 @@ void agent_free(Agent *agent) {
         runner_free(agent->runner);
         systemd_bus_free(agent->bus);
         step_journal_free(agent->journal);
+        key_pair_free(agent->key);
         (void) sd_event_unref(agent->event);
         free(agent);
 }

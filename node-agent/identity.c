@@ -66,6 +66,44 @@ int identity_read_role(const char *root, Role *ret, Error *error) {
         return 0;
 }
 
+static int make_key(int dir, KeyPair **ret, Error *error) {
+        AUTO(KeyPair) *key = NULL;
+        int r;
+
+        r = key_pair_generate(KEY_CHANNEL, &key, error);
+        if (r < 0)
+                return r;
+
+        r = key_pair_save(key, dir, CHANNEL_KEY_FILE, error);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE(key);
+        return 0;
+}
+
+int identity_load_key(const char *state_dir, KeyPair **ret, Error *error) {
+        auto_close int dir = -EBADF;
+        Error problem = {};
+        int r;
+
+        r = dir_open(AT_FDCWD, state_dir, 0700, &dir, error);
+        if (r < 0)
+                return r;
+
+        r = key_pair_load(KEY_CHANNEL, dir, CHANNEL_KEY_FILE, ret, &problem);
+        if (problem.code == ERROR_NOT_FOUND)
+                return make_key(dir, ret, error);
+
+        if (r < 0) {
+                r = error_setf(error, problem.code,
+                               "%s: %s; without it this node is a stranger, see rollpatch-agent(8)",
+                               state_dir, problem.text);
+        }
+
+        return r;
+}
+
 int identity_read_name(char ret[static NAME_TEXT_MAX], Error *error) {
         char name[NAME_TEXT_MAX] = "";
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/error.h"
+#include "proto/keys.h"
 #include "proto/message.h"
 
 /* Who this node is, read from its own files below `root` ("/" but in tests). */
@@ -12,6 +13,9 @@ bool identity_path(char *buffer, const char *root, const char *name);
 /* From exactly one marker in /etc/mesosphere/roles; none or several is an error that says what was
  * seen. */
 int identity_read_role(const char *root, Role *ret, Error *error);
+
+/* This node's channel key, in its state directory; made there when there is none. */
+int identity_load_key(const char *state_dir, KeyPair **ret, Error *error);
 
 /* The host name in lower case; it must be fit as a node name. */
 int identity_read_name(char ret[static NAME_TEXT_MAX], Error *error);

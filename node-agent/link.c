@@ -21,15 +21,23 @@
  *         │◀── hello unanswered for 4 s ────────────────────────────────┘                 │
  *         └◀── silent for three heartbeats, or not connected for 4 s ─────────────────────┘
  *
- * The session lives apart from these states: it stays in use until HS2 has brought a new one.
- * "Unknown session" (NOS) could come from anybody, so it may only make us say hello, and not often.
+ * The session lives apart from these states: it stays in use until HS2 has brought a new one, and
+ * its successor's first moments it still takes late words. It is renewed from UP by a new hello.
+ *
+ * A refusal inside HS2 is the coordinator's own: we rest, longer each time. What could come from
+ * anybody does little: "unknown session" (NOS) may only make us say hello, and not often; a hint
+ * about an unanswered hello is logged, and makes the rest after it longer.
+ *
+ * With a token the first hello is a JOIN. A token may be used up although the node is known by now
+ * (config management drops the file again), so whoever is turned away tries the other kind next.
  */
 
 #define REDIALS_MAX      5 /* in vain, in a row */
 #define HEARTBEATS_MAX   3 /* unanswered */
 #define EARLY_REDIALS    2 /* these come sooner: most interruptions are short */
 #define TIMER_ACCURACY   (10 * USEC_PER_MSEC)
-#define LOOKS_A_DEADLINE 4 /* how often within its deadline a standing connection is looked at */
+#define LOOKS_A_DEADLINE 4  /* how often within its deadline a standing connection is looked at */
+#define REFUSALS_MAX     4U /* after so many the waiting becomes no longer */
 
 typedef enum LinkState {
         LINK_RESTING,
@@ -49,11 +57,23 @@ struct Link {
 
         LinkState state;
         usec_t deadline;      /* of the state; not of LINK_UP */
+        usec_t looked;        /* LINK_UP: when the connection was last looked at */
         usec_t cut_since;     /* LINK_UP: since when there is no connection; 0: there is one */
         usec_t renewal_after; /* the next NOS is believed from then on */
         unsigned failures;    /* dials in vain since the coordinator's last word */
 
+        SessionEnd end;
+        bool is_joining; /* the last hello was a JOIN */
+        bool is_denied;  /* it was turned away */
+        bool is_known;   /* the coordinator has taken us in */
+        Greeting greeting;
+        FrameHint hint;    /* about that greeting; 0: none */
+        unsigned refusals; /* in a row */
+
         Session session; /* id 0: none */
+        usec_t session_since;
+        Session faded; /* the one before, until `faded_until` */
+        usec_t faded_until;
         usec_t heartbeat;
         usec_t asked; /* first heartbeat since the coordinator's last word; 0: none */
         bool is_lost; /* hung up since `session` was made */
@@ -67,6 +87,9 @@ const LinkTiming link_timing_default = {
         .heartbeat = 10 * USEC_PER_SEC,
         .renewal = 10 * USEC_PER_SEC,
         .poll = 200 * USEC_PER_MSEC,
+        .refused = 30 * USEC_PER_SEC,
+        .rekey = USEC_PER_DAY,
+        .fade = USEC_PER_MINUTE,
 };
 
 /* Counted from a heartbeat that was sent, not from the last answer: who asks every 10 s and is told
@@ -88,7 +111,9 @@ static usec_t next_look(const Link *link, usec_t now) {
                 return MIN(link->deadline, now + link->timing.poll);
 
         case LINK_UP:
-                return MIN(silence_deadline(link), now + link->timing.connect / LOOKS_A_DEADLINE);
+                /* Counted from the last look: what comes in must not put it off. */
+                return MIN(silence_deadline(link),
+                           link->looked + link->timing.connect / LOOKS_A_DEADLINE);
         }
 
         return now;
@@ -135,16 +160,45 @@ static void give_up(Link *link, usec_t now, const char *reason) {
         }
 }
 
+/* After a refusal: no dial in vain, but there is no hurry either. */
+static void rest(Link *link, usec_t now) {
+        usec_t wait = link->timing.refused << MIN(link->refusals, REFUSALS_MAX);
+
+        link->is_lost = true;
+        link->is_denied = link->is_joining;
+        enter(link, LINK_RESTING, now + wait + random_up_to(wait / 4));
+}
+
+static void on_no_answer(Link *link, usec_t now) {
+        if (link->hint == 0) {
+                give_up(link, now, "hello was not answered");
+        } else {
+                rest(link, now);
+        }
+}
+
+/* Not right after one was turned away: see above. */
+static bool get_token(const Link *link, Token *ret) {
+        return !link->is_known && !link->is_denied && link->handlers.get_token &&
+               link->handlers.get_token(ret, link->userdata);
+}
+
 /* Says hello. The state stays as it is when the connection is not there yet. */
 static void greet(Link *link, usec_t now) {
         Message hello = { .kind = MESSAGE_HELLO };
         uint8_t buffer[SESSION_BYTES_MAX];
         Error error = {};
         size_t size;
+        Token token;
         int r;
 
         link->handlers.fill_hello(&hello.hello, link->userdata);
-        r = session_hello(&hello, buffer, sizeof(buffer), &size, &error);
+        link->hint = 0;
+        link->is_joining = get_token(link, &token);
+        r =
+                        session_hello(&link->end, link->is_joining ? &token : NULL, &hello,
+                                      &link->greeting, buffer, &size, &error);
+        token_wipe(&token);
         if (r < 0) {
                 log_error("Cannot say hello to the coordinator: %s.", error.text);
                 give_up(link, now, "no hello could be made");
@@ -166,36 +220,99 @@ static void follow_heartbeat(Link *link, const Welcome *welcome) {
                 link->handlers.on_heartbeat(link->userdata);
 }
 
+static void on_refused(Link *link, const char *reason) {
+        usec_t now = clock_boottime();
+
+        if (link->refusals == 0) {
+                log_error("The coordinator %s refuses this node: %s. Asking again from time to time.",
+                          link->endpoint, reason);
+        } else {
+                log_debug("Refused for the %u. time: %s.", link->refusals + 1, reason);
+        }
+
+        rest(link, now);
+        link->refusals++;
+}
+
 static void on_welcome(Link *link, const Frame *frame) {
+        usec_t now = clock_boottime();
+        Session old = link->session;
         Message welcome;
         Error error = {};
 
         if (link->state != LINK_GREETING)
                 return;
 
-        if (session_welcomed(&link->session, frame, &welcome, &error) < 0) {
+        if (session_welcomed(&link->greeting, &link->session, frame, &welcome, &error) < 0) {
                 log_warning("The coordinator's welcome cannot be read: %s.", error.text);
-                return;
+        } else if (welcome.welcome.refused[0]) {
+                on_refused(link, welcome.welcome.refused);
+        } else {
+                link->faded = old;
+                link->faded_until = now + link->timing.fade;
+                link->session_since = now;
+                link->refusals = 0;
+                link->is_lost = false;
+                link->asked = 0;
+                enter(link, LINK_UP, USEC_INFINITY);
+                log_info("A session with the coordinator %s stands.", link->endpoint);
+                follow_heartbeat(link, &welcome.welcome);
+                link->handlers.on_up(link->userdata);
         }
 
-        link->is_lost = false;
-        link->asked = 0;
-        enter(link, LINK_UP, USEC_INFINITY);
-        log_info("A session with the coordinator %s stands.", link->endpoint);
-        follow_heartbeat(link, &welcome.welcome);
-        link->handlers.on_up(link->userdata);
+        session_wipe(&old);
+}
+
+/* Each once: whoever sent it can send many. */
+static void on_hint(Link *link, FrameHint hint) {
+        static const char *const texts[] = {
+                [FRAME_HINT_VERSION] =
+                                "is older than this node agent; upgrade the coordinator first",
+                [FRAME_HINT_TOKEN] =
+                                "does not know the join token, or it has expired or was used up; "
+                                "drop a new one ('rollpatch token create') at /etc/rollpatch/join",
+                [FRAME_HINT_SEAL] =
+                                "cannot open our hello; compare 'cluster' in agent.yaml with its "
+                                "own, and the join token with what 'rollpatch token create' said",
+        };
+
+        if (link->state != LINK_GREETING || link->hint != 0)
+                return;
+
+        link->hint = hint;
+        log_warning("Whoever answers at %s says that it %s.", link->endpoint, texts[hint]);
+}
+
+static void open_data(Link *link, const Frame *frame, Message *ret, Error *error) {
+        Session *session = &link->session;
+        bool newest;
+
+        if (frame->session != session->id && clock_boottime() < link->faded_until)
+                session = &link->faded;
+
+        (void) session_open(session, frame, ret, &newest, error);
+}
+
+/* Only whom the coordinator has taken in gets DATA from it. */
+static void note_known(Link *link) {
+        if (link->is_known)
+                return;
+
+        link->is_known = true;
+        if (link->handlers.on_enrolled)
+                link->handlers.on_enrolled(link->userdata);
 }
 
 static void on_data(Link *link, const Frame *frame) {
         Message message;
         Error error = {};
-        bool newest;
-        int r;
 
-        r = session_open(&link->session, frame, &message, &newest, &error);
-        if (r < 0) {
-                /* Of an older session, or once more: happens, and tells nothing. */
-                if (error.code != ERROR_NOT_FOUND && error.code != ERROR_CONFLICT)
+        open_data(link, frame, &message, &error);
+        if (error.code != ERROR_NONE) {
+                /* Of an older session, or once more, or somebody else's: happens, and tells
+                 * nothing. */
+                if (error.code != ERROR_NOT_FOUND && error.code != ERROR_CONFLICT &&
+                    error.code != ERROR_DENIED)
                         log_warning("A message of the coordinator cannot be read: %s.", error.text);
 
                 return;
@@ -204,6 +321,7 @@ static void on_data(Link *link, const Frame *frame) {
         if (!message_kind_is_from_coordinator(message.kind))
                 return;
 
+        note_known(link);
         link->asked = 0;
         link->failures = 0;
         if (message.kind == MESSAGE_WELCOME) {
@@ -213,15 +331,18 @@ static void on_data(Link *link, const Frame *frame) {
         }
 }
 
-static void on_unknown_session(Link *link, const Frame *frame) {
-        usec_t now = clock_boottime();
-
-        if (link->state != LINK_UP || frame->session != link->session.id ||
-            now < link->renewal_after)
+/* Asks for a new session while the present one goes on. */
+static void renew(Link *link, usec_t now) {
+        if (now < link->renewal_after)
                 return;
 
         link->renewal_after = now + link->timing.renewal + random_up_to(link->timing.renewal / 2);
         greet(link, now);
+}
+
+static void on_unknown_session(Link *link, const Frame *frame) {
+        if (link->state == LINK_UP && frame->session == link->session.id)
+                renew(link, clock_boottime());
 }
 
 static void on_receive(const Route *route, const void *body, size_t size, void *userdata) {
@@ -246,6 +367,10 @@ static void on_receive(const Route *route, const void *body, size_t size, void *
 
         case FRAME_NOS:
                 on_unknown_session(link, &frame);
+                break;
+
+        case FRAME_HINT:
+                on_hint(link, frame.hint);
                 break;
         }
 
@@ -280,16 +405,23 @@ static void look_for_connection(Link *link, usec_t now) {
 /* --- the watchdog --- */
 
 static void look_after_session(Link *link, usec_t now) {
+        link->looked = now;
         if (nn_socket_is_writable(link->socket)) {
                 link->cut_since = 0;
         } else if (link->cut_since == 0) {
                 link->cut_since = now;
         }
 
+        if (link->faded.id != 0 && now >= link->faded_until)
+                session_wipe(&link->faded);
+
         if (now >= silence_deadline(link)) {
                 give_up(link, now, "silent for three heartbeats");
         } else if (link->cut_since != 0 && now - link->cut_since >= link->timing.connect) {
                 give_up(link, now, "the connection is gone");
+        } else if (now - link->session_since >= link->timing.rekey ||
+                   session_is_worn(&link->session)) {
+                renew(link, now);
         }
 }
 
@@ -309,7 +441,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
         case LINK_GREETING:
                 if (now >= link->deadline)
-                        give_up(link, now, "hello was not answered");
+                        on_no_answer(link, now);
                 break;
 
         case LINK_UP:
@@ -335,58 +467,52 @@ static int add_timer(Link *link, usec_t first) {
         return sd_event_source_set_exit_on_failure(link->timer, true);
 }
 
-int link_new_timed(
-                sd_event *event,
-                const char *endpoint,
-                const LinkTiming *timing,
-                const LinkHandlers *handlers,
-                void *userdata,
-                Link **ret,
-                Error *error) {
-        AUTO(Link) *link = NULL;
+static int check_endpoint(const char *endpoint, Error *error) {
         char address[ADDRESS_TEXT_MAX];
         uint16_t port;
-        int r;
 
-        link = calloc(1, sizeof(*link));
-        if (!link)
-                return error_setf(error, ERROR_MEMORY, "out of memory");
-
-        *link = (Link) {
-                .event = event,
-                .timing = *timing,
-                .handlers = *handlers,
-                .userdata = userdata,
-                .heartbeat = timing->heartbeat,
-        };
-        if (parse_endpoint(endpoint, address, &port) < 0 ||
-            !text_copy(link->endpoint, sizeof(link->endpoint), endpoint)) {
+        if (parse_endpoint(endpoint, address, &port) < 0) {
                 return error_setf(
                                 error, ERROR_INVALID,
                                 "'%s' is no endpoint, want ADDRESS:PORT or [ADDRESS]:PORT",
                                 endpoint);
         }
 
-        enter(link, LINK_RESTING, clock_boottime() + random_up_to(timing->spread));
+        return 0;
+}
+
+int link_new(sd_event *event,
+             const LinkOptions *options,
+             const LinkHandlers *handlers,
+             void *userdata,
+             Link **ret,
+             Error *error) {
+        AUTO(Link) *link = NULL;
+        int r;
+
+        r = check_endpoint(options->endpoint, error);
+        if (r < 0)
+                return r;
+
+        link = calloc(1, sizeof(*link));
+        if (!link)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        link->event = event;
+        link->timing = *options->timing;
+        link->handlers = *handlers;
+        link->userdata = userdata;
+        link->heartbeat = link->timing.heartbeat;
+        (void) text_copy(link->endpoint, sizeof(link->endpoint), options->endpoint);
+        session_end_init(&link->end, options->cluster, options->key, options->coordinator);
+
+        enter(link, LINK_RESTING, clock_boottime() + random_up_to(link->timing.spread));
         r = add_timer(link, link->deadline);
         if (r < 0)
                 return error_errnof(error, r, "adding the timer of the link");
 
         *ret = TAKE(link);
         return 0;
-}
-
-int link_new(sd_event *event,
-             const char *endpoint,
-             usec_t spread,
-             const LinkHandlers *handlers,
-             void *userdata,
-             Link **ret,
-             Error *error) {
-        LinkTiming timing = link_timing_default;
-
-        timing.spread = spread;
-        return link_new_timed(event, endpoint, &timing, handlers, userdata, ret, error);
 }
 
 int link_send(Link *link, const Message *message) {
@@ -427,5 +553,8 @@ void link_free(Link *link) {
 
         (void) sd_event_source_disable_unref(link->timer);
         nn_socket_free(link->socket);
+        greeting_wipe(&link->greeting);
+        session_wipe(&link->session);
+        session_wipe(&link->faded);
         free(link);
 }

@@ -5,10 +5,13 @@
 
 #include "common/cleanup.h"
 #include "common/error.h"
+#include "proto/keys.h"
 #include "proto/message.h"
+#include "proto/token.h"
 
-/* The node's side of the link: dials, says hello, keeps one session, notices when nobody answers,
- * and dials again (transport 3.4, 7). Delivers what the coordinator says; sends when there is a
+/* The node's side of the link: dials, says hello, keeps one session and renews it, notices when
+ * nobody answers, and dials again (transport 3.4, 7). Whom the coordinator refuses logs why, and
+ * comes again slowly. Delivers what the coordinator says; sends when there is a
  * session. Nothing is queued for later: whoever has something that matters repeats it until it is
  * acknowledged
  * (`on_up` tells when a new session stands, a good moment to do so). */
@@ -25,18 +28,15 @@ typedef struct LinkHandlers {
         /* link_get_heartbeat() has changed: the next one is due that much after the last. May be
          * NULL. */
         void (*on_heartbeat)(void *userdata);
+        /* A token to join with, if there is one: asked before each handshake until the coordinator
+         * has taken this node in, and wiped by the link. May be NULL. */
+        bool (*get_token)(Token *ret, void *userdata);
+        /* It has taken this node in; whatever token there was is of no more use. Once in the link's
+         * life. May be NULL. */
+        void (*on_enrolled)(void *userdata);
 } LinkHandlers;
 
-/* Dials after a random wait of at most `spread` (0..10 s in production, 0 in tests). */
-int link_new(sd_event *event,
-             const char *endpoint,
-             usec_t spread,
-             const LinkHandlers *handlers,
-             void *userdata,
-             Link **ret,
-             Error *error);
-
-/* The same with other waiting times, for tests. */
+/* Waiting times; others than the default ones are for tests. */
 typedef struct LinkTiming {
         usec_t spread;    /* before the first dial: random, at most this */
         usec_t connect;   /* how long there may be no connection, after a dial or later */
@@ -45,18 +45,28 @@ typedef struct LinkTiming {
         usec_t heartbeat; /* until the coordinator says otherwise */
         usec_t renewal;   /* between two hellos because of "unknown session"; up to half more */
         usec_t poll;      /* how often a connection is looked for after a dial */
+        usec_t refused; /* after a refusal; twice as long after each further one, up to 16 times */
+        usec_t rekey;   /* how old a session may become */
+        usec_t fade;    /* how long a session takes late words after it was replaced */
 } LinkTiming;
 
 extern const LinkTiming link_timing_default; /* with a spread of 10 s */
 
-int link_new_timed(
-                sd_event *event,
-                const char *endpoint,
-                const LinkTiming *timing,
-                const LinkHandlers *handlers,
-                void *userdata,
-                Link **ret,
-                Error *error);
+/* Copied, but for the key. */
+typedef struct LinkOptions {
+        const char *endpoint;       /* ADDRESS:PORT of the coordinator */
+        const uint8_t *coordinator; /* its public key */
+        const char *cluster;
+        const KeyPair *key;       /* this node's channel key, borrowed for the link's life */
+        const LinkTiming *timing; /* dials after a random wait of at most its `spread` */
+} LinkOptions;
+
+int link_new(sd_event *event,
+             const LinkOptions *options,
+             const LinkHandlers *handlers,
+             void *userdata,
+             Link **ret,
+             Error *error);
 
 /* 0: handed to the transport, which promises nothing. -ENOTCONN: no session, or no connection, now.
  * -EINVAL, -EMSGSIZE: a message that breaks its own bounds. */

@@ -40,6 +40,7 @@ static const Field hello_fields[] = {
 
 static const Field welcome_fields[] = {
         F_U64(Welcome, heartbeat, HEARTBEAT_MIN, HEARTBEAT_MAX),
+        F_TEXT(Welcome, refused, .optional = true),
         F_END
 };
 

@@ -11,6 +11,7 @@
 
 #define PREFIX_SIZE 4 /* version, kind, two zero bytes */
 #define WORD_SIZE   8
+#define HINT_SIZE   1
 
 static uint64_t read_be64(const uint8_t *bytes) {
         uint64_t value = 0;
@@ -41,6 +42,9 @@ static size_t header_size(FrameKind kind) {
 
         case FRAME_NOS:
                 return PREFIX_SIZE + WORD_SIZE;
+
+        case FRAME_HINT:
+                return PREFIX_SIZE + HINT_SIZE;
         }
 
         return 0;
@@ -88,12 +92,22 @@ static int check_size(FrameKind kind, size_t size, Error *error) {
                                 size, header);
         }
 
-        if (kind == FRAME_NOS && size != header) {
+        if ((kind == FRAME_NOS || kind == FRAME_HINT) && size != header) {
                 return error_setf(
                                 error, ERROR_INVALID, "frame of kind %d has %zu bytes, want %zu",
                                 (int) kind, size, header);
         }
 
+        return 0;
+}
+
+static int check_hint(const uint8_t *bytes, FrameHint *ret, Error *error) {
+        const uint8_t hint = bytes[PREFIX_SIZE];
+
+        if (hint < FRAME_HINT_VERSION || hint > FRAME_HINT_SEAL)
+                return error_setf(error, ERROR_INVALID, "unknown hint %d", hint);
+
+        *ret = (FrameHint) hint;
         return 0;
 }
 
@@ -119,6 +133,12 @@ int frame_decode(const void *data, size_t size, Frame *ret, Error *error) {
         if (header >= PREFIX_SIZE + 2 * WORD_SIZE)
                 frame.counter = read_be64(bytes + PREFIX_SIZE + WORD_SIZE);
 
+        if (frame.kind == FRAME_HINT) {
+                r = check_hint(bytes, &frame.hint, error);
+                if (r < 0)
+                        return r;
+        }
+
         frame.body = bytes + header;
         frame.body_size = size - header;
         *ret = frame;
@@ -141,6 +161,9 @@ int frame_encode(const Frame *frame, uint8_t *buffer, size_t capacity, size_t *r
 
         if (header >= PREFIX_SIZE + 2 * WORD_SIZE)
                 write_be64(buffer + PREFIX_SIZE + WORD_SIZE, frame->counter);
+
+        if (frame->kind == FRAME_HINT)
+                buffer[PREFIX_SIZE] = (uint8_t) frame->hint;
 
         if (frame->body_size > 0)
                 memcpy(buffer + header, frame->body, frame->body_size);

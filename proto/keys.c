@@ -258,6 +258,10 @@ int key_fingerprint_parse(const char *text, char ret[static KEY_FINGERPRINT_MAX]
 
 /* --- derived keys, signatures --- */
 
+void secret_wipe(void *data, size_t size) {
+        sodium_memzero(data, size);
+}
+
 void key_derive(const uint8_t key[static KEY_SIZE],
                 const char *context,
                 uint8_t ret[static KEY_SIZE]) {

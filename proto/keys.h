@@ -34,6 +34,9 @@ DEFINE_AUTO(KeyPair, key_pair_free)
 
 /* --- files --- */
 
+/* In the state directory of the coordinator, and of each node. */
+#define CHANNEL_KEY_FILE "channel.key"
+
 /* "rollpatch channel key 1\nsecret HEX\npublic HEX\n" */
 #define KEY_FILE_SIZE 168
 
@@ -62,6 +65,11 @@ void key_fingerprint(const uint8_t key[static KEY_SIZE], char ret[static KEY_FIN
 
 /* Of what somebody typed, capitals and dashes or not, the form above; -EINVAL when it is none. */
 int key_fingerprint_parse(const char *text, char ret[static KEY_FINGERPRINT_MAX]);
+
+/* --- memory --- */
+
+/* What held a secret; the compiler does not leave it out. */
+void secret_wipe(void *data, size_t size);
 
 /* --- derived keys --- */
 

@@ -298,9 +298,11 @@ bool message_kind_is_from_node(MessageKind kind);
 bool message_kind_is_from_coordinator(MessageKind kind);
 
 /* Answer to HELLO and to every HEARTBEAT: the coordinator is alive; and how often the node is to
- * speak from now on, usec. */
+ * speak from now on, usec. In HS2 it may be a refusal instead, and no session: why, and what to do
+ * about it. */
 typedef struct Welcome {
         uint64_t heartbeat;
+        char refused[REASON_MAX]; /* empty: welcome indeed */
 } Welcome;
 
 typedef struct Message {

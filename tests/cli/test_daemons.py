@@ -12,7 +12,7 @@ BUILD = pathlib.Path(os.environ["ROLLPATCH_BUILD"])
 MAN = pathlib.Path(__file__).parent.parent.parent / "man"
 GOOD = {
     "rollpatchd": "cluster: lab\nlisten: 127.0.0.1:32070\n",
-    "rollpatch-agent": "coordinator: 127.0.0.1:32070\n",
+    "rollpatch-agent": f"coordinator: 127.0.0.1:32070\ncoordinator_key: {'0f' * 32}\ncluster: lab\n",
 }
 
 

@@ -78,7 +78,7 @@ class DcosNode(product.Counted):
         for unit in ("dcos.target", "dcos-setup.service"):
             self.host.enable(unit)
         if cluster.rollpatch:
-            product.install_node_agent(self.host, BOOTSTRAP, name)
+            product.install_node_agent(self.host, BOOTSTRAP, name, cluster.name)
 
     def __repr__(self):
         return f"<node {self.name}>"
@@ -186,6 +186,7 @@ class DcosCluster(product.Client):
             "/etc/rollpatch/rollpatchd.yaml",
             f"cluster: {self.name}\nlisten: {BOOTSTRAP}:{product.PORT}\n",
         )
+        host.write(f"{product.STATE}/channel.key", product.CHANNEL_KEY, 0o600)
         host.write("/etc/systemd/system/rollpatchd.service.d/lab.conf", DAEMON_UNIT)
         host.enable("rollpatchd.service")
 

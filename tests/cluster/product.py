@@ -11,6 +11,14 @@ BUILD = os.environ.get("ROLLPATCH_BUILD", f"{TOP}/build-test")
 STATE = "/var/lib/rollpatch"
 PORT = 32070
 
+# The coordinator's channel key in all tests: nothing else was ever protected by it.
+PUBLIC_KEY = "a9d84077480e3b73bc5ea29ae5c780da6c7a5bb675643a7604555dd15803c376"
+CHANNEL_KEY = (
+    "rollpatch channel key 1\n"
+    "secret f8386d2f0a7d6047f6318265580480db30bd57602938c983d00cd599b9584c5e\n"
+    f"public {PUBLIC_KEY}\n"
+)
+
 # For one server that gives out files; {dir} is for its own ones.
 NGINX = """
 user root;
@@ -35,12 +43,18 @@ def installed_tree():
     return tree
 
 
-def install_node_agent(host, coordinator, name):
+def agent_config(coordinator, name, cluster):
+    """What config management drops as agent.yaml."""
+    return (
+        f"coordinator: {coordinator}:{PORT}\ncoordinator_key: {PUBLIC_KEY}\ncluster: {cluster}\n"
+        f"name: {name}\nspread: 0s\n"
+    )
+
+
+def install_node_agent(host, coordinator, name, cluster):
     """rollpatch-agent as an installed and enabled unit."""
     host.install_tree(installed_tree())
-    host.write(
-        "/etc/rollpatch/agent.yaml", f"coordinator: {coordinator}:{PORT}\nname: {name}\nspread: 0s\n"
-    )
+    host.write("/etc/rollpatch/agent.yaml", agent_config(coordinator, name, cluster))
     host.enable("rollpatch-agent.service")
 
 

@@ -363,6 +363,7 @@ class Host:
             "systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine={self.name}",
             "--boot", "--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off",
             "--timezone=off", "--console=pipe",
+            "--system-call-filter=@memlock",  # as on a real host: keys are locked in memory
             f"--network-namespace-path=/run/netns/{self.name}",
             *(f"--bind={outside}:{inside}" for outside, inside in self._binds.items()),
         ]

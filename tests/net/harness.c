@@ -18,9 +18,10 @@ const uint8_t sp_header_rep[8] = { 0, 'S', 'P', 0, 0, 49, 0, 0 };
 
 const EndpointLimits generous = {
         .hellos_per_second = 1000,
-        .nos_per_second = 1000,
+        .hints_per_second = 1000,
         .zombies_max = 2000,
         .zombie_check = USEC_PER_HOUR,
+        .fade = USEC_PER_HOUR,
 };
 
 const LinkTiming hasty = {
@@ -30,6 +31,9 @@ const LinkTiming hasty = {
         .heartbeat = 100 * USEC_PER_MSEC,
         .renewal = 100 * USEC_PER_MSEC,
         .poll = 10 * USEC_PER_MSEC,
+        .refused = 20 * USEC_PER_MSEC,
+        .rekey = USEC_PER_HOUR,
+        .fade = USEC_PER_HOUR,
 };
 
 /* --- the loop --- */
@@ -63,13 +67,109 @@ void loop_for(sd_event *event, usec_t span) {
         assert_false(loop_until(event, NULL, NULL, span));
 }
 
+/* --- who is who --- */
+
+#define KEYS_MAX 64
+
+typedef struct Known {
+        char name[NAME_TEXT_MAX]; /* empty: no more */
+        KeyPair *key;
+        bool is_revoked;
+} Known;
+
+static Known table[KEYS_MAX];
+static bool token_is_revoked;
+
+static Known *known(const char *name) {
+        for (size_t i = 0; i < KEYS_MAX; i++) {
+                if (!table[i].key) {
+                        assert_true(text_copy(table[i].name, sizeof(table[i].name), name));
+                        assert_int_equal(key_pair_generate(KEY_CHANNEL, &table[i].key, NULL), 0);
+                }
+
+                if (strcmp(table[i].name, name) == 0)
+                        return &table[i];
+        }
+
+        fail_msg("no room for the key of %s", name);
+        return NULL;
+}
+
+const KeyPair *key_of(const char *name) {
+        return known(name)->key;
+}
+
+void key_revoke(const char *name, bool is_revoked) {
+        known(name)->is_revoked = is_revoked;
+}
+
+const KeyPair *coordinator_key(void) {
+        static KeyPair *key;
+
+        if (!key)
+                assert_int_equal(key_pair_generate(KEY_CHANNEL, &key, NULL), 0);
+        return key;
+}
+
+const Token *the_token(void) {
+        static Token token;
+        static bool is_made;
+
+        if (!is_made)
+                token_generate(&token);
+        is_made = true;
+        return &token;
+}
+
+void token_revoke(bool is_revoked) {
+        token_is_revoked = is_revoked;
+}
+
+static bool find_psk(
+                const uint8_t token[static TOKEN_ID_SIZE],
+                uint8_t ret[static KEY_SIZE],
+                void *userdata) {
+        if (token_is_revoked || memcmp(token, the_token()->id, TOKEN_ID_SIZE) != 0)
+                return false;
+
+        token_psk(the_token(), ret);
+        return true;
+}
+
+static int identify(
+                const Introduction *guest,
+                char ret_node[static NAME_TEXT_MAX],
+                Error *refusal,
+                void *userdata) {
+        for (size_t i = 0; i < KEYS_MAX && table[i].key; i++) {
+                if (memcmp(table[i].key->public, guest->key, KEY_SIZE) != 0)
+                        continue;
+
+                if (table[i].is_revoked)
+                        return error_setf(refusal, ERROR_DENIED, "the key was revoked");
+
+                assert_true(text_copy(ret_node, NAME_TEXT_MAX, table[i].name));
+                return 0;
+        }
+
+        if (!guest->has_token)
+                return error_setf(refusal, ERROR_DENIED, "no node has this key");
+
+        assert_true(text_copy(ret_node, NAME_TEXT_MAX, guest->hello.name));
+        return 0;
+}
+
 /* --- the coordinator's end --- */
 
-static bool on_hello(const Hello *hello, void *userdata) {
+static bool on_hello(const char *node, const Introduction *guest, void *userdata) {
         Coordinator *coordinator = userdata;
 
+        if (coordinator->deaf)
+                return false;
+
         coordinator->hellos++;
-        coordinator->hello = *hello;
+        coordinator->hello = guest->hello;
+        coordinator->guest = *guest;
         return true;
 }
 
@@ -97,13 +197,20 @@ void coordinator_start(
                 sd_event *event,
                 const char *address,
                 const EndpointLimits *limits) {
-        static const EndpointHandlers handlers = { on_hello, on_node_message, get_heartbeat };
+        static const EndpointHandlers handlers = {
+                find_psk, identify, on_hello, on_node_message, get_heartbeat,
+        };
+        const EndpointOptions options = {
+                .listen = address,
+                .cluster = CLUSTER,
+                .key = coordinator_key(),
+                .limits = limits,
+        };
         Error error = {};
 
         *coordinator = (Coordinator) { .heartbeat = 50 * USEC_PER_MSEC };
-        if (endpoint_new_limited(
-                            event, address, limits, &handlers, coordinator, &coordinator->endpoint,
-                            &error) < 0)
+        if (endpoint_new(event, &options, &handlers, coordinator, &coordinator->endpoint, &error) <
+            0)
                 fail_msg("%s", error.text);
 }
 
@@ -156,19 +263,53 @@ static void on_heartbeat(void *userdata) {
         }
 }
 
-void node_start(Node *node,
+static bool get_token(Token *ret, void *userdata) {
+        const Node *node = userdata;
+
+        if (!node->token)
+                return false;
+
+        *ret = *node->token;
+        return true;
+}
+
+static void on_enrolled(void *userdata) {
+        Node *node = userdata;
+
+        node->enrolled++;
+}
+
+void node_start_as(
+                Node *node,
                 sd_event *event,
                 const char *name,
                 const char *endpoint,
                 const LinkTiming *timing) {
         static const LinkHandlers handlers = {
-                fill_hello, on_up, on_coordinator_message, on_hopeless, on_heartbeat,
+                fill_hello, on_up,       on_coordinator_message, on_hopeless, on_heartbeat,
+                get_token,  on_enrolled,
+        };
+        const LinkOptions options = {
+                .endpoint = endpoint,
+                .coordinator = coordinator_key()->public,
+                .cluster = node->cluster ? node->cluster : CLUSTER,
+                .key = node->key ? node->key : key_of(name),
+                .timing = timing,
         };
         Error error = {};
 
-        *node = (Node) { .name = name };
-        if (link_new_timed(event, endpoint, timing, &handlers, node, &node->link, &error) < 0)
+        node->name = name;
+        if (link_new(event, &options, &handlers, node, &node->link, &error) < 0)
                 fail_msg("%s", error.text);
+}
+
+void node_start(Node *node,
+                sd_event *event,
+                const char *name,
+                const char *endpoint,
+                const LinkTiming *timing) {
+        *node = (Node) {};
+        node_start_as(node, event, name, endpoint, timing);
 }
 
 static int on_beat(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -200,8 +341,16 @@ static void on_stranger_receive(const Route *route, const void *body, size_t siz
         memcpy(stranger->bytes, body, size);
         stranger->route = *route;
         stranger->frames++;
-        if (frame_decode(stranger->bytes, size, &stranger->frame, NULL) >= 0)
-                stranger->kinds[stranger->frame.kind]++;
+        if (frame_decode(stranger->bytes, size, &stranger->frame, NULL) < 0)
+                return;
+
+        stranger->kinds[stranger->frame.kind]++;
+        if (stranger->frame.kind == FRAME_JOIN || stranger->frame.kind == FRAME_HS1) {
+                memcpy(stranger->hello_bytes, body, size);
+                assert_int_equal(
+                                frame_decode(stranger->hello_bytes, size, &stranger->hello, NULL),
+                                0);
+        }
 }
 
 static bool is_connected(void *userdata) {
@@ -237,11 +386,28 @@ void stranger_hello(Stranger *stranger, const char *name) {
         Node node = { .name = name };
         Message hello = { .kind = MESSAGE_HELLO };
         uint8_t buffer[SESSION_BYTES_MAX];
+        SessionEnd end;
         size_t size;
 
         fill_hello(&hello.hello, &node);
-        assert_int_equal(session_hello(&hello, buffer, sizeof(buffer), &size, NULL), 0);
+        session_end_init(&end, CLUSTER, key_of(name), coordinator_key()->public);
+        assert_int_equal(
+                        session_hello(&end, NULL, &hello, &stranger->greeting, buffer, &size, NULL),
+                        0);
         stranger_send(stranger, buffer, size);
+}
+
+static void open_hello(const Stranger *stranger, Guest *ret) {
+        uint8_t psk[KEY_SIZE];
+        Handshake handshake;
+        SessionEnd end;
+
+        session_end_init(&end, CLUSTER, coordinator_key(), NULL);
+        token_psk(the_token(), psk);
+        assert_int_equal(handshake_decode(&end.mac1, &stranger->hello, &handshake, NULL), 0);
+        assert_int_equal(
+                        session_greet(&end, &handshake, handshake.token ? psk : NULL, ret, NULL),
+                        0);
 }
 
 void stranger_welcome(Stranger *stranger, Session *session, uint64_t id) {
@@ -250,11 +416,21 @@ void stranger_welcome(Stranger *stranger, Session *session, uint64_t id) {
                 .welcome = { .heartbeat = 50 * USEC_PER_MSEC },
         };
         uint8_t buffer[SESSION_BYTES_MAX];
+        Guest guest;
         size_t size;
 
-        assert_int_equal(
-                        session_accept(session, id, &welcome, buffer, sizeof(buffer), &size, NULL),
-                        0);
+        open_hello(stranger, &guest);
+        assert_int_equal(session_accept(&guest, id, &welcome, session, buffer, &size, NULL), 0);
+        stranger_send(stranger, buffer, size);
+}
+
+void stranger_refuse(Stranger *stranger, const char *reason) {
+        uint8_t buffer[SESSION_BYTES_MAX];
+        Guest guest;
+        size_t size;
+
+        open_hello(stranger, &guest);
+        assert_int_equal(session_refuse(&guest, reason, buffer, &size, NULL), 0);
         stranger_send(stranger, buffer, size);
 }
 
@@ -279,7 +455,11 @@ Session stranger_join(Stranger *stranger, sd_event *event, const char *name) {
         stranger->kinds[FRAME_HS2] = 0;
         stranger_hello(stranger, name);
         loop_wait(event, is_welcomed, stranger);
-        assert_int_equal(session_welcomed(&session, &stranger->frame, &welcome, NULL), 0);
+        assert_int_equal(
+                        session_welcomed(
+                                        &stranger->greeting, &session, &stranger->frame, &welcome,
+                                        NULL),
+                        0);
         return session;
 }
 

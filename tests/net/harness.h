@@ -32,6 +32,19 @@ bool loop_until(sd_event *event, Condition condition, void *userdata, usec_t lim
 void loop_wait(sd_event *event, Condition condition, void *userdata); /* fails the test */
 void loop_for(sd_event *event, usec_t span); /* to see that nothing happens */
 
+/* --- who is who --- */
+
+/* The table: a name to each key, made when it is first asked for, and kept for the whole test
+ * program. The coordinator lets in whose key is in it, under that name, and whoever joins with
+ * `the_token`. */
+const KeyPair *key_of(const char *name);
+const KeyPair *coordinator_key(void);
+const Token *the_token(void);
+void token_revoke(bool is_revoked);
+void key_revoke(const char *name, bool is_revoked);
+
+#define CLUSTER "lab"
+
 /* --- the coordinator's end --- */
 
 typedef struct Coordinator {
@@ -41,6 +54,8 @@ typedef struct Coordinator {
         unsigned messages; /* but for heartbeats */
         unsigned heartbeats;
         Hello hello;
+        Introduction guest;       /* of the last hello */
+        bool deaf;                /* takes no hello in */
         char node[NAME_TEXT_MAX]; /* who said the last message */
         Message message;          /* but for heartbeats */
 } Coordinator;
@@ -59,6 +74,10 @@ void coordinator_stop(Coordinator *coordinator);
 typedef struct Node {
         Link *link;
         const char *name;
+        const KeyPair *key;  /* NULL: that of its name */
+        const Token *token;  /* NULL: none */
+        const char *cluster; /* NULL: the right one */
+        unsigned enrolled;
         sd_event_source *beat;
         uint64_t sequence;
         unsigned ups;
@@ -70,6 +89,13 @@ typedef struct Node {
 
 extern const LinkTiming hasty; /* everything within tenths of a second */
 
+/* As `key`, `token` and `cluster` say; all zeros is a node that is known. */
+void node_start_as(
+                Node *node,
+                sd_event *event,
+                const char *name,
+                const char *endpoint,
+                const LinkTiming *timing);
 void node_start(Node *node,
                 sd_event *event,
                 const char *name,
@@ -87,6 +113,9 @@ typedef struct Stranger {
         Route route;       /* of the last frame */
         Frame frame;       /* last frame; its body is in `bytes` */
         uint8_t bytes[FRAME_BYTES_MAX];
+        Frame hello; /* last JOIN or HS1; its body is in `hello_bytes` */
+        uint8_t hello_bytes[SESSION_BYTES_MAX];
+        Greeting greeting; /* what he said himself */
 } Stranger;
 
 void stranger_dial(
@@ -95,8 +124,10 @@ void stranger_dial(
                 const char *endpoint); /* waits till connected */
 void stranger_listen(Stranger *stranger, sd_event *event, const char *endpoint);
 void stranger_send(Stranger *stranger, const void *body, size_t size); /* to the last route */
-void stranger_hello(Stranger *stranger, const char *name);
-void stranger_welcome(Stranger *stranger, Session *session, uint64_t id); /* answers the last HS1 */
+void stranger_hello(Stranger *stranger, const char *name); /* with the key of that name */
+/* Answers the last JOIN or HS1, with the coordinator's key. */
+void stranger_welcome(Stranger *stranger, Session *session, uint64_t id);
+void stranger_refuse(Stranger *stranger, const char *reason);
 void stranger_say(Stranger *stranger, Session *session, const Message *message);
 void stranger_stop(Stranger *stranger);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "proto/codec.h"
 
 #define AUTO_EVENT __attribute__((cleanup(sd_event_unrefp))) sd_event
@@ -139,7 +140,7 @@ static void test_a_thousand_messages_go_both_ways_in_order(void **state) {
 
         assert_int_equal(pair.node.messages, 1000);
         assert_int_equal(pair.coordinator.messages, 1000);
-        assert_int_equal(endpoint_get_counters(pair.coordinator.endpoint).malformed, 0);
+        assert_int_equal(endpoint_get_counters(pair.coordinator.endpoint).unreadable, 0);
         assert_int_equal(endpoint_get_counters(pair.coordinator.endpoint).replayed, 0);
         pair_stop(&pair);
 }
@@ -439,6 +440,278 @@ static void test_a_node_takes_a_message_once_and_only_what_a_coordinator_may_say
         script_stop(&script);
 }
 
+/* --- who is let in --- */
+
+/* A node as the test makes it, and a coordinator. */
+typedef struct Gate {
+        sd_event *event;
+        char address[ENDPOINT_TEXT_MAX];
+        Coordinator coordinator;
+        Node node;
+        uint64_t want;
+} Gate;
+
+static void gate_start(Gate *gate, Node node, const LinkTiming *timing) {
+        *gate = (Gate) { .event = loop_new(), .node = node };
+        pick_endpoint(gate->address);
+        coordinator_start(&gate->coordinator, gate->event, gate->address, &generous);
+        node_start_as(&gate->node, gate->event, "m1", gate->address, timing);
+        node_beat(&gate->node, gate->event);
+}
+
+static void gate_stop(Gate *gate) {
+        node_stop(&gate->node);
+        coordinator_stop(&gate->coordinator);
+        (void) sd_event_unref(TAKE(gate->event));
+}
+
+static EndpointCounters gate_counters(const Gate *gate) {
+        return endpoint_get_counters(gate->coordinator.endpoint);
+}
+
+static bool gate_has_refused(void *userdata) {
+        const Gate *gate = userdata;
+
+        return gate_counters(gate).refused >= gate->want;
+}
+
+static bool gate_has_enrolled(void *userdata) {
+        const Gate *gate = userdata;
+
+        return gate->node.enrolled > 0;
+}
+
+static KeyPair *new_key(void) {
+        KeyPair *key = NULL;
+
+        assert_int_equal(key_pair_generate(KEY_CHANNEL, &key, NULL), 0);
+        return key;
+}
+
+static void test_a_node_is_its_key_whatever_name_it_says(void **state) {
+        Gate gate;
+
+        gate_start(&gate, (Node) { .key = key_of("m9") }, &hasty);
+        loop_wait(gate.event, gate_has_enrolled, &gate);
+        assert_string_equal(gate.coordinator.node, "m9");
+        assert_string_equal(gate.coordinator.hello.name, "m1");
+        gate_stop(&gate);
+}
+
+static void test_a_stranger_is_told_why_and_asks_again_later(void **state) {
+        AUTO(KeyPair) *key = new_key();
+        Gate gate;
+
+        gate_start(&gate, (Node) { .key = key }, &hasty);
+        gate.want = 3;
+        loop_wait(gate.event, gate_has_refused, &gate);
+        assert_int_equal(gate.node.ups, 0);
+        assert_int_equal(gate.node.hopeless, 0);
+        assert_int_equal(gate.coordinator.hellos, 0);
+        assert_int_equal(gate.coordinator.heartbeats, 0);
+        gate_stop(&gate);
+}
+
+static void test_who_is_refused_again_and_again_asks_ever_more_slowly(void **state) {
+        AUTO(KeyPair) *key = new_key();
+        LinkTiming timing = hasty;
+        usec_t begin, end;
+        Gate gate;
+
+        timing.refused = 40 * USEC_PER_MSEC;
+        gate_start(&gate, (Node) { .key = key }, &timing);
+        gate.want = 1;
+        loop_wait(gate.event, gate_has_refused, &gate);
+        begin = clock_boottime();
+        gate.want = 4; /* after 40, 80 and 160 ms at least */
+        loop_wait(gate.event, gate_has_refused, &gate);
+        end = clock_boottime();
+        assert_true(end - begin >= 280 * USEC_PER_MSEC);
+        gate_stop(&gate);
+}
+
+static void test_a_node_joins_with_a_token_once(void **state) {
+        AUTO(KeyPair) *key = new_key();
+        Gate gate;
+
+        gate_start(&gate, (Node) { .key = key, .token = the_token() }, &hasty);
+        loop_wait(gate.event, gate_has_enrolled, &gate);
+        assert_true(gate.coordinator.guest.has_token);
+        assert_memory_equal(gate.coordinator.guest.token, the_token()->id, TOKEN_ID_SIZE);
+        assert_memory_equal(gate.coordinator.guest.key, key->public, KEY_SIZE);
+        assert_int_equal(gate.coordinator.hellos, 1);
+        gate_stop(&gate);
+}
+
+static void test_nobody_has_joined_before_the_coordinator_says_so(void **state) {
+        AUTO(KeyPair) *key = new_key();
+        Gate gate;
+
+        gate_start(&gate, (Node) { .key = key, .token = the_token() }, &hasty);
+        gate.coordinator.deaf = true; /* its log cannot be written, say */
+        loop_wait(gate.event, is_up, &gate.node);
+        loop_for(gate.event, 200 * USEC_PER_MSEC);
+        assert_int_equal(gate.node.enrolled, 0);
+        gate.coordinator.deaf = false;
+        loop_wait(gate.event, gate_has_enrolled, &gate);
+        gate_stop(&gate);
+}
+
+static void test_a_token_that_is_used_up_does_not_keep_out_who_is_known(void **state) {
+        Gate gate;
+
+        token_revoke(true);
+        gate_start(&gate, (Node) { .token = the_token() }, &hasty);
+        loop_wait(gate.event, gate_has_enrolled, &gate);
+        assert_true(gate_counters(&gate).unknown_token == 1);
+        assert_false(gate.coordinator.guest.has_token);
+        gate_stop(&gate);
+        token_revoke(false);
+}
+
+static bool gate_has_hinted(void *userdata) {
+        const Gate *gate = userdata;
+        EndpointCounters counters = gate_counters(gate);
+
+        return counters.unknown_token + counters.unopened >= gate->want;
+}
+
+static void test_a_wrong_token_or_cluster_is_counted_and_never_hopeless(void **state) {
+        AUTO(KeyPair) *key = new_key();
+        Token wrong = *the_token();
+        Node nodes[3];
+
+        wrong.secret[5] ^= 1;
+        nodes[0] = (Node) { .key = key, .token = &wrong };
+        token_generate(&wrong);
+        nodes[1] = (Node) { .key = key, .token = &wrong };
+        nodes[2] = (Node) { .cluster = "another" };
+        for (size_t i = 0; i < ELEMENTSOF(nodes); i++) {
+                LinkTiming timing = hasty;
+                Gate gate;
+
+                timing.handshake = 20 * USEC_PER_MSEC;
+                gate_start(&gate, nodes[i], &timing);
+                gate.want = 5;
+                loop_wait(gate.event, gate_has_hinted, &gate);
+                assert_int_equal(gate.node.ups, 0);
+                assert_int_equal(gate.node.hopeless, 0);
+                assert_int_equal(gate.coordinator.hellos, 0);
+                gate_stop(&gate);
+        }
+}
+
+static bool node_is_silent(void *userdata) {
+        const Pair *pair = userdata;
+        Message ack = ack_message(1);
+
+        return endpoint_send(pair->coordinator.endpoint, "m1", &ack) == -ENOTCONN;
+}
+
+static bool pair_has_refused(void *userdata) {
+        const Pair *pair = userdata;
+
+        return endpoint_get_counters(pair->coordinator.endpoint).refused >= pair->want;
+}
+
+static void test_a_key_that_was_revoked_has_no_session_from_then_on(void **state) {
+        unsigned heartbeats;
+        Pair pair;
+
+        pair_start(&pair);
+        key_revoke("m1", true);
+        endpoint_forget(pair.coordinator.endpoint, "m1");
+        heartbeats = pair.coordinator.heartbeats;
+        assert_true(node_is_silent(&pair));
+        pair.want = 2; /* it hears "unknown session", and asks for a new one */
+        loop_wait(pair.event, pair_has_refused, &pair);
+        assert_int_equal(pair.coordinator.heartbeats, heartbeats);
+        assert_false(link_is_up(pair.node.link));
+
+        key_revoke("m1", false);
+        pair.node.ups = 0;
+        loop_wait(pair.event, is_up, &pair.node);
+        pair_stop(&pair);
+}
+
+/* Anybody on the way can write one. */
+static void test_a_hint_does_not_keep_the_true_answer_from_being_heard(void **state) {
+        Frame hint = { .kind = FRAME_HINT, .hint = FRAME_HINT_SEAL };
+        LinkTiming timing = hasty;
+        uint8_t buffer[FRAME_HEADER_MAX];
+        Script script;
+        size_t size;
+
+        timing.handshake = USEC_PER_HOUR;
+        script_start(&script, &timing);
+
+        assert_int_equal(frame_encode(&hint, buffer, sizeof(buffer), &size), 0);
+        for (unsigned i = 0; i < 10; i++)
+                stranger_send(&script.stranger, buffer, size);
+        loop_for(script.event, 20 * USEC_PER_MSEC);
+        script_welcome(&script, STRANGE_ID);
+        assert_int_equal(script.stranger.kinds[FRAME_HS1], 1);
+
+        /* And where a session stands it says nothing. */
+        stranger_send(&script.stranger, buffer, size);
+        loop_for(script.event, 20 * USEC_PER_MSEC);
+        assert_true(link_is_up(script.node.link));
+        script_stop(&script);
+}
+
+static void test_a_refusal_is_no_session_and_no_dial_in_vain(void **state) {
+        LinkTiming timing = hasty;
+        Script script;
+
+        timing.refused = 10 * USEC_PER_MSEC;
+        script_start(&script, &timing);
+        for (script.want = 2; script.want < 10; script.want++) {
+                stranger_refuse(&script.stranger, "not now");
+                loop_wait(script.event, script_heard_hellos, &script);
+                assert_int_equal(script.node.ups, 0);
+        }
+        assert_int_equal(script.node.hopeless, 0);
+        script_welcome(&script, STRANGE_ID);
+        script_stop(&script);
+}
+
+/* --- a session that has become old --- */
+
+static bool pair_is_renewed(void *userdata) {
+        const Pair *pair = userdata;
+
+        return pair->coordinator.hellos >= pair->want;
+}
+
+static void test_an_old_session_is_replaced_while_words_go_on_both_ways(void **state) {
+        LinkTiming timing = hasty;
+        usec_t limit = clock_boottime() + WAIT_MAX;
+        unsigned acks = 0;
+        Pair pair = { .event = loop_new(), .want = 4 };
+
+        timing.rekey = 100 * USEC_PER_MSEC;
+        timing.renewal = 20 * USEC_PER_MSEC;
+        pick_endpoint(pair.address);
+        coordinator_start(&pair.coordinator, pair.event, pair.address, &generous);
+        node_start(&pair.node, pair.event, "m1", pair.address, &timing);
+        node_beat(&pair.node, pair.event);
+        loop_wait(pair.event, has_said_hello, &pair.coordinator);
+        while (!loop_until(pair.event, pair_is_renewed, &pair, 5 * USEC_PER_MSEC)) {
+                Message ack = ack_message(++acks);
+
+                assert_int_equal(endpoint_send(pair.coordinator.endpoint, "m1", &ack), 0);
+                assert_true(link_is_up(pair.node.link));
+                assert_true(clock_boottime() < limit);
+        }
+
+        pair.want = acks; /* none was lost on the way */
+        loop_wait(pair.event, node_has_messages, &pair);
+        assert_int_equal(pair.node.messages, acks);
+        assert_int_equal(pair.node.hopeless, 0);
+        assert_int_equal(endpoint_get_counters(pair.coordinator.endpoint).unknown_session, 0);
+        pair_stop(&pair);
+}
+
 /* --- sessions and routes at the coordinator --- */
 
 static bool heard(void *userdata) {
@@ -555,6 +828,17 @@ int main(void) {
                 cmocka_unit_test(test_unknown_session_of_another_session_is_not_believed),
                 cmocka_unit_test(
                                 test_a_node_takes_a_message_once_and_only_what_a_coordinator_may_say),
+                cmocka_unit_test(test_a_node_is_its_key_whatever_name_it_says),
+                cmocka_unit_test(test_a_stranger_is_told_why_and_asks_again_later),
+                cmocka_unit_test(test_who_is_refused_again_and_again_asks_ever_more_slowly),
+                cmocka_unit_test(test_a_node_joins_with_a_token_once),
+                cmocka_unit_test(test_nobody_has_joined_before_the_coordinator_says_so),
+                cmocka_unit_test(test_a_token_that_is_used_up_does_not_keep_out_who_is_known),
+                cmocka_unit_test(test_a_wrong_token_or_cluster_is_counted_and_never_hopeless),
+                cmocka_unit_test(test_a_key_that_was_revoked_has_no_session_from_then_on),
+                cmocka_unit_test(test_a_hint_does_not_keep_the_true_answer_from_being_heard),
+                cmocka_unit_test(test_a_refusal_is_no_session_and_no_dial_in_vain),
+                cmocka_unit_test(test_an_old_session_is_replaced_while_words_go_on_both_ways),
                 cmocka_unit_test(test_answers_go_where_the_newest_frame_came_from),
                 cmocka_unit_test(test_a_hello_in_another_ones_name_disturbs_nothing),
                 cmocka_unit_test(test_a_node_has_one_session_in_use_and_one_offered),

@@ -246,7 +246,7 @@ static bool has_rebound(void *userdata) {
 }
 
 typedef struct Live {
-        Coordinator *coordinator;
+        const Coordinator *coordinator;
         unsigned heartbeats; /* heard at some time */
 } Live;
 
@@ -265,9 +265,10 @@ static bool is_up(void *userdata) {
 static void test_a_storm_of_resets_makes_the_endpoint_bind_anew_and_nodes_return(void **state) {
         const EndpointLimits wary = {
                 .hellos_per_second = 1000,
-                .nos_per_second = 1000,
+                .hints_per_second = 1000,
                 .zombies_max = 0,
                 .zombie_check = 200 * USEC_PER_MSEC,
+                .fade = USEC_PER_HOUR,
         };
         AUTO_EVENT *event = loop_new();
         char endpoint[ENDPOINT_TEXT_MAX];
@@ -290,7 +291,8 @@ static void test_a_storm_of_resets_makes_the_endpoint_bind_anew_and_nodes_return
 
         live = (Live) { &coordinator, coordinator.heartbeats };
         loop_wait(event, is_heard_again, &live);
-        assert_int_equal(coordinator.hellos, node.ups);
+        /* No hello without a session; but a session may be lost before it is used. */
+        assert_in_range(coordinator.hellos, 1, node.ups);
 
         node_start(&newcomer, event, "m2", endpoint, &hasty);
         loop_wait(event, is_up, &newcomer);

@@ -89,7 +89,7 @@ class Node(product.Counted):
         host.write("/opt/mesosphere/etc/master_count", f"{len(masters)}\n")
         host.write("/opt/mesosphere/bin/detect_ip", f"#!/bin/sh\necho {address}\n", 0o755)
         self._add_services(address, role, masters)
-        product.install_node_agent(host, ADDRESS, name)
+        product.install_node_agent(host, ADDRESS, name, "lab")
 
     def _add_services(self, address, role, masters):
         unit = UNITS[role]
@@ -136,6 +136,7 @@ class Lab(product.Client):
             f"cluster: lab\nlisten: {ADDRESS}:32070\nstate_dir: {directory}/state\n"
             f"control: {self.control}\n"
         ).encode())
+        os.chmod(self._write("state/channel.key", product.CHANNEL_KEY.encode()), 0o600)
         self.nginx = rig.spawn(f"nginx-{os.path.basename(directory)}", [
             "/usr/sbin/nginx", "-c", f"{directory}/nginx.conf", "-g", "daemon off;",
         ])

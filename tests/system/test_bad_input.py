@@ -4,6 +4,7 @@
 import os
 import subprocess
 
+import product
 import pytest
 
 from lab import ADDRESS, BUILD, STATE, TO
@@ -21,25 +22,61 @@ def fixture_cluster(lab):
     return lab
 
 
+def start_rollpatchd(lab, *more):
+    """In the foreground; it is to end by itself."""
+    return subprocess.run(
+        [f"{BUILD}/coordinator/rollpatchd", "--config", f"{lab.dir}/rollpatchd.yaml", *more],
+        capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL, check=False,
+    )
+
+
 def test_rollpatchd_binds_nothing_but_what_lab_names(lab):
-    """The link is not encrypted yet: without --lab, or with another address, it is not opened."""
+    """Nodes are not enrolled yet: without --lab, or with another address, nothing is opened."""
     for more in ([], ["--lab", "10.77.0.1"]):
-        done = subprocess.run(
-            [f"{BUILD}/coordinator/rollpatchd", "--config", f"{lab.dir}/rollpatchd.yaml", *more],
-            capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL, check=False,
-        )
+        done = start_rollpatchd(lab, *more)
         assert done.returncode == 1
         assert f"--lab {ADDRESS}" in done.stderr
-        assert "neither encrypted nor authenticated" in done.stderr
+        assert "nodes are not enrolled in this version" in done.stderr
         assert not os.path.exists(f"{lab.dir}/state/log.db")
 
 
+def test_rollpatchd_without_a_key_of_its_own_does_not_start(lab):
+    """And makes none: no node would know it."""
+    key = f"{lab.dir}/state/channel.key"
+    os.chmod(key, 0o640)
+    done = start_rollpatchd(lab, "--lab", ADDRESS)
+    assert done.returncode == 1
+    assert "channel.key" in done.stderr and "0600" in done.stderr
+
+    os.unlink(key)
+    done = start_rollpatchd(lab, "--lab", ADDRESS)
+    assert done.returncode == 1
+    assert "has no channel key" in done.stderr and "rollpatch init" in done.stderr
+    assert os.listdir(f"{lab.dir}/state") == []
+
+
+def test_a_node_listens_to_the_holder_of_the_coordinators_key_alone(cluster):
+    """Another rollpatchd at the same address gets no word out of it; and a key that others can read
+    is no key any more."""
+    host = cluster.the_node.host
+    host.run(["systemctl", "stop", "rollpatch-agent.service"])
+    config = product.agent_config(ADDRESS, "m1", "lab")
+    host.write("/etc/rollpatch/agent.yaml", config.replace(product.PUBLIC_KEY, "42" * 32))
+    before = cluster.shown("m1")["seen"]
+    host.run(["systemctl", "start", "rollpatch-agent.service"])
+    wait_for(lambda: "hello was not answered" in host.journal("rollpatch-agent.service"), 30, "silence")
+    assert cluster.shown("m1")["seen"] == before
+
+    host.run(["systemctl", "stop", "rollpatch-agent.service"])
+    host.write("/etc/rollpatch/agent.yaml", config)
+    host.run(["chmod", "0644", f"{STATE}/channel.key"])
+    host.run(["systemctl", "start", "--no-block", "rollpatch-agent.service"])
+    wait_for(lambda: "without it this node is a stranger" in host.journal("rollpatch-agent.service"),
+             30, "refusal of the key")
+
+
 def test_a_second_rollpatchd_on_the_same_state_is_refused(cluster):
-    done = subprocess.run(
-        [f"{BUILD}/coordinator/rollpatchd", "--config", f"{cluster.dir}/rollpatchd.yaml",
-         "--lab", ADDRESS],
-        capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL, check=False,
-    )
+    done = start_rollpatchd(cluster, "--lab", ADDRESS)
     assert done.returncode == 1
     assert "another rollpatchd uses this state directory" in done.stderr
 

@@ -118,6 +118,10 @@ const Waiting *coordinator_get_waiting(const Coordinator *c) {
         return &c->waiting;
 }
 
+EndpointCounters coordinator_get_link(const Coordinator *c) {
+        return c->link;
+}
+
 Store *coordinator_get_store(const Coordinator *c) {
         return c->store;
 }

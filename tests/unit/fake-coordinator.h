@@ -16,6 +16,7 @@ struct Coordinator {
         Waiting waiting;
         char dir[64];
         uint64_t stored; /* events of the lab that are in the store */
+        EndpointCounters link;
         const char *log_problem;
         bool full; /* nothing can be committed */
         unsigned turns;

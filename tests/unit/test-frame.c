@@ -21,6 +21,7 @@ static const uint8_t hs2[] = { 1, 3, 0, 0, 'b', 'o', 'd', 'y' };
 static const uint8_t data[] = { 1, 4, 0, 0, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
                                 0, 0, 0, 0, 0,    0,    1,    2,    'b',  'o',  'd',  'y' };
 static const uint8_t nos[] = { 1, 5, 0, 0, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18 };
+static const uint8_t hint[] = { 1, 6, 0, 0, 2 };
 
 static const struct {
         Frame frame;
@@ -38,6 +39,7 @@ static const struct {
           data,
           sizeof(data) },
         { { .kind = FRAME_NOS, .session = UINT64_C(0x1112131415161718) }, nos, sizeof(nos) },
+        { { .kind = FRAME_HINT, .hint = FRAME_HINT_TOKEN }, hint, sizeof(hint) },
 };
 
 static void test_frames_are_the_bytes_of_the_specification(void **state) {
@@ -60,6 +62,7 @@ static void test_what_was_written_is_read_back(void **state) {
                 assert_int_equal(frame.kind, want->kind);
                 assert_true(frame.session == want->session);
                 assert_true(frame.counter == want->counter);
+                assert_int_equal(frame.hint, want->hint);
                 assert_int_equal(frame.body_size, want->body_size);
                 if (want->body_size > 0)
                         assert_memory_equal(frame.body, want->body, want->body_size);
@@ -67,7 +70,7 @@ static void test_what_was_written_is_read_back(void **state) {
 }
 
 static void test_a_cut_header_is_refused_and_the_result_untouched(void **state) {
-        static const size_t headers[] = { 4, 4, 4, 20, 12 };
+        static const size_t headers[] = { 4, 4, 4, 20, 12, 5 };
 
         for (size_t i = 0; i < ELEMENTSOF(samples); i++) {
                 for (size_t size = 0; size < headers[i]; size++) {
@@ -101,7 +104,7 @@ static void test_only_this_version_and_its_kinds_are_read(void **state) {
                 if (frame_decode(bytes, sizeof(bytes), &frame, NULL) == 0)
                         accepted++;
         }
-        assert_int_equal(accepted, 4); /* a NOS of this length is none */
+        assert_int_equal(accepted, 4); /* a NOS or HINT of this length is none */
 }
 
 static void test_a_newer_version_is_refused_in_plain_words(void **state) {
@@ -135,6 +138,19 @@ static void test_reserved_bytes_must_be_zero(void **state) {
                 bytes[i] = 1;
                 assert_int_equal(frame_decode(bytes, sizeof(bytes), &frame, NULL), -EINVAL);
         }
+}
+
+static void test_a_hint_that_says_nothing_known_is_refused(void **state) {
+        unsigned accepted = 0;
+
+        for (unsigned value = 0; value <= UINT8_MAX; value++) {
+                uint8_t bytes[] = { 1, 6, 0, 0, (uint8_t) value };
+                Frame frame;
+
+                if (frame_decode(bytes, sizeof(bytes), &frame, NULL) == 0)
+                        accepted++;
+        }
+        assert_int_equal(accepted, 3);
 }
 
 static void test_a_nos_with_anything_behind_it_is_refused(void **state) {
@@ -171,6 +187,7 @@ int main(void) {
                 cmocka_unit_test(test_only_this_version_and_its_kinds_are_read),
                 cmocka_unit_test(test_a_newer_version_is_refused_in_plain_words),
                 cmocka_unit_test(test_reserved_bytes_must_be_zero),
+                cmocka_unit_test(test_a_hint_that_says_nothing_known_is_refused),
                 cmocka_unit_test(test_a_nos_with_anything_behind_it_is_refused),
                 cmocka_unit_test(test_nothing_is_written_beyond_the_buffer),
         };

@@ -200,6 +200,44 @@ static void test_a_leftover_that_cannot_be_removed_is_an_error(void **state) {
 
 #define PLACE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void test_a_node_keeps_the_key_it_made_at_its_first_start(void **state) {
+        const Place *place = *state;
+        AUTO(KeyPair) *first = NULL;
+        AUTO(KeyPair) *second = NULL;
+        char path[PATH_MAX];
+        struct stat st;
+
+        assert_true(text_format(path, sizeof(path), "%s/state", place->root));
+        assert_int_equal(identity_load_key(path, &first, NULL), 0);
+        assert_int_equal(identity_load_key(path, &second, NULL), 0);
+        assert_memory_equal(first->secret, second->secret, KEY_SIZE);
+
+        assert_true(text_format(path, sizeof(path), "%s/state/channel.key", place->root));
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+static void test_a_key_that_others_can_read_or_that_is_damaged_is_refused_and_kept(void **state) {
+        const Place *place = *state;
+        AUTO(KeyPair) *key = NULL;
+        KeyPair *again = NULL;
+        char dir[PATH_MAX], path[PATH_MAX];
+        Error error = {};
+
+        assert_true(text_format(dir, sizeof(dir), "%s/state", place->root));
+        assert_int_equal(identity_load_key(dir, &key, NULL), 0);
+        assert_true(text_format(path, sizeof(path), "%s/channel.key", dir));
+        assert_int_equal(chmod(path, 0640), 0);
+        assert_int_equal(identity_load_key(dir, &again, &error), -EACCES);
+        assert_non_null(strstr(error.text, "has mode 0640, want 0600"));
+
+        assert_int_equal(chmod(path, 0600), 0);
+        assert_int_equal(truncate(path, 100), 0);
+        assert_int_equal(identity_load_key(dir, &again, &error), -EINVAL);
+        assert_non_null(strstr(error.text, "this node is a stranger"));
+        assert_null(again);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 PLACE_TEST(test_the_role_is_that_of_the_only_marker),
@@ -211,6 +249,12 @@ int main(void) {
                 cmocka_unit_test(test_the_name_is_fit_for_a_plan),
                 PLACE_TEST(test_a_leftover_library_is_removed_once),
                 PLACE_TEST(test_a_leftover_that_cannot_be_removed_is_an_error),
+                cmocka_unit_test_setup_teardown(
+                                test_a_node_keeps_the_key_it_made_at_its_first_start, setup,
+                                teardown),
+                cmocka_unit_test_setup_teardown(
+                                test_a_key_that_others_can_read_or_that_is_damaged_is_refused_and_kept,
+                                setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,22 +11,29 @@
 
 #include "common/text.h"
 
-static Hello hello_of(unsigned number) {
-        Hello hello = {};
+#define LATER 60
 
-        assert_true(text_format(hello.name, sizeof(hello.name), "n%u", number));
-        return hello;
+static const char *name_of(unsigned number) {
+        static char name[NAME_TEXT_MAX];
+
+        assert_true(text_format(name, sizeof(name), "n%u", number));
+        return name;
 }
 
 static Peer *offer(SessionTable *table, unsigned number) {
-        Hello hello = hello_of(number);
+        static const Introduction guest;
 
-        return session_table_offer(table, &hello);
+        return session_table_offer(table, name_of(number), &guest);
+}
+
+static Peer *find(SessionTable *table, uint64_t id) {
+        return session_table_find(table, id, 0);
 }
 
 static void use(SessionTable *table, Peer *peer) {
-        session_table_use(table, peer);
-        assert_string_equal(peer->hello->name, peer_name(peer));
+        session_table_use(table, peer, LATER);
+        assert_int_equal(peer->state, PEER_USED);
+        assert_non_null(peer->guest);
 }
 
 static void test_an_offer_is_found_by_its_id_and_not_by_its_node(void **state) {
@@ -34,7 +41,7 @@ static void test_an_offer_is_found_by_its_id_and_not_by_its_node(void **state) {
         Peer *peer = offer(table, 1);
 
         assert_non_null(peer);
-        assert_ptr_equal(session_table_find(table, peer->session.id), peer);
+        assert_ptr_equal(find(table, peer->session.id), peer);
         assert_null(session_table_find_used(table, "n1"));
         assert_string_equal(peer_name(peer), "n1");
 }
@@ -45,7 +52,7 @@ static void test_use_makes_an_offer_the_nodes_session(void **state) {
 
         use(table, peer);
         assert_ptr_equal(session_table_find_used(table, "n1"), peer);
-        assert_ptr_equal(session_table_find(table, peer->session.id), peer);
+        assert_ptr_equal(find(table, peer->session.id), peer);
         assert_null(session_table_find_used(table, "n2"));
 }
 
@@ -57,7 +64,7 @@ static void test_a_new_offer_leaves_the_session_in_use_alone(void **state) {
         use(table, used);
         offered = offer(table, 1);
         assert_ptr_equal(session_table_find_used(table, "n1"), used);
-        assert_ptr_equal(session_table_find(table, offered->session.id), offered);
+        assert_ptr_equal(find(table, offered->session.id), offered);
 }
 
 static void test_a_new_offer_replaces_the_last_one(void **state) {
@@ -65,11 +72,11 @@ static void test_a_new_offer_replaces_the_last_one(void **state) {
         uint64_t first = offer(table, 1)->session.id;
         uint64_t second = offer(table, 1)->session.id;
 
-        assert_null(session_table_find(table, first));
-        assert_non_null(session_table_find(table, second));
+        assert_null(find(table, first));
+        assert_non_null(find(table, second));
 }
 
-static void test_the_old_session_goes_when_the_new_one_is_used(void **state) {
+static void test_the_old_session_fades_when_the_new_one_is_used(void **state) {
         AUTO(SessionTable) *table = session_table_new(1);
         Peer *old = offer(table, 1);
         uint64_t old_id = old->session.id;
@@ -78,19 +85,87 @@ static void test_the_old_session_goes_when_the_new_one_is_used(void **state) {
         use(table, old);
         new = offer(table, 1);
         use(table, new);
-        assert_null(session_table_find(table, old_id));
         assert_ptr_equal(session_table_find_used(table, "n1"), new);
+        assert_ptr_equal(session_table_find(table, old_id, LATER - 1), old);
+        assert_null(session_table_find(table, old_id, LATER));
+
+        session_table_expire(table, LATER - 1);
+        assert_ptr_equal(find(table, old_id), old);
+        session_table_expire(table, LATER);
+        assert_null(find(table, old_id));
+        assert_ptr_equal(find(table, new->session.id), new);
+}
+
+static void test_one_session_fades_at_most(void **state) {
+        AUTO(SessionTable) *table = session_table_new(1);
+        uint64_t ids[3];
+
+        for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
+                Peer *peer = offer(table, 1);
+
+                ids[i] = peer->session.id;
+                use(table, peer);
+        }
+
+        assert_null(find(table, ids[0]));
+        assert_non_null(find(table, ids[1]));
+        assert_non_null(find(table, ids[2]));
+}
+
+static void test_an_offer_leaves_a_fading_session_alone(void **state) {
+        AUTO(SessionTable) *table = session_table_new(1);
+        Peer *old = offer(table, 1);
+        Peer *new;
+
+        use(table, old);
+        new = offer(table, 1);
+        use(table, new);
+        assert_non_null(offer(table, 1));
+        assert_non_null(offer(table, 1));
+        assert_ptr_equal(find(table, old->session.id), old);
+        assert_ptr_equal(session_table_find_used(table, "n1"), new);
+}
+
+static void test_an_offer_that_was_withdrawn_is_unknown(void **state) {
+        AUTO(SessionTable) *table = session_table_new(1);
+        Peer *peer = offer(table, 1);
+        uint64_t id = peer->session.id;
+
+        session_table_withdraw(table, peer);
+        assert_null(find(table, id));
+        assert_null(session_table_find_used(table, "n1"));
+}
+
+static void test_a_forgotten_node_has_no_session_of_any_kind(void **state) {
+        AUTO(SessionTable) *table = session_table_new(1);
+        uint64_t ids[4];
+
+        for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
+                Peer *peer = offer(table, i < 3 ? 1 : 2);
+
+                ids[i] = peer->session.id;
+                if (i != 2)
+                        use(table, peer);
+        }
+
+        session_table_forget(table, "n1");
+        session_table_forget(table, "n3");
+        for (size_t i = 0; i < 3; i++)
+                assert_null(find(table, ids[i]));
+        assert_null(session_table_find_used(table, "n1"));
+        assert_non_null(find(table, ids[3]));
+        assert_non_null(offer(table, 1));
 }
 
 static void test_ids_that_were_never_given_are_unknown(void **state) {
         AUTO(SessionTable) *table = session_table_new(1);
         uint64_t id = offer(table, 1)->session.id;
 
-        assert_null(session_table_find(table, 0));
-        assert_null(session_table_find(table, id + 1));
-        assert_null(session_table_find(table, id + (UINT64_C(1) << 32)));
-        assert_null(session_table_find(table, UINT64_MAX));
-        assert_null(session_table_find(table, (uint64_t) SESSIONS_MAX << 32));
+        assert_null(find(table, 0));
+        assert_null(find(table, id + 1));
+        assert_null(find(table, id + (UINT64_C(1) << 32)));
+        assert_null(find(table, UINT64_MAX));
+        assert_null(find(table, (uint64_t) SESSIONS_MAX << 32));
 }
 
 static int compare_ids(const void *a, const void *b) {
@@ -123,7 +198,7 @@ static void test_ids_of_another_process_are_unknown(void **state) {
         AUTO(SessionTable) *after = session_table_new(2);
 
         for (unsigned i = 0; i < 1000; i++)
-                assert_null(session_table_find(after, offer(before, i)->session.id));
+                assert_null(find(after, offer(before, i)->session.id));
 }
 
 static void test_a_flood_of_offers_overwrites_only_offers(void **state) {
@@ -135,11 +210,8 @@ static void test_a_flood_of_offers_overwrites_only_offers(void **state) {
         for (unsigned i = 100; i < 3 * SESSIONS_MAX; i++)
                 assert_non_null(offer(table, i));
 
-        for (unsigned i = 0; i < 100; i++) {
-                Hello hello = hello_of(i);
-
-                assert_non_null(session_table_find_used(table, hello.name));
-        }
+        for (unsigned i = 0; i < 100; i++)
+                assert_non_null(session_table_find_used(table, name_of(i)));
 }
 
 static void test_an_honest_offer_survives_a_flood_for_a_whole_round(void **state) {
@@ -150,9 +222,9 @@ static void test_an_honest_offer_survives_a_flood_for_a_whole_round(void **state
         for (unsigned i = 1; i < SESSIONS_MAX; i++)
                 assert_non_null(offer(table, i));
 
-        assert_ptr_equal(session_table_find(table, id), honest);
+        assert_ptr_equal(find(table, id), honest);
         assert_non_null(offer(table, SESSIONS_MAX));
-        assert_null(session_table_find(table, id));
+        assert_null(find(table, id));
 }
 
 static void test_a_table_full_of_sessions_in_use_offers_no_more(void **state) {
@@ -171,7 +243,11 @@ int main(void) {
                 cmocka_unit_test(test_use_makes_an_offer_the_nodes_session),
                 cmocka_unit_test(test_a_new_offer_leaves_the_session_in_use_alone),
                 cmocka_unit_test(test_a_new_offer_replaces_the_last_one),
-                cmocka_unit_test(test_the_old_session_goes_when_the_new_one_is_used),
+                cmocka_unit_test(test_the_old_session_fades_when_the_new_one_is_used),
+                cmocka_unit_test(test_one_session_fades_at_most),
+                cmocka_unit_test(test_an_offer_leaves_a_fading_session_alone),
+                cmocka_unit_test(test_an_offer_that_was_withdrawn_is_unknown),
+                cmocka_unit_test(test_a_forgotten_node_has_no_session_of_any_kind),
                 cmocka_unit_test(test_ids_that_were_never_given_are_unknown),
                 cmocka_unit_test(test_no_id_comes_twice_however_often_places_are_used_again),
                 cmocka_unit_test(test_ids_of_another_process_are_unknown),
