@@ -153,11 +153,13 @@ static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
                                         numbers->dwell_master)
                          : OUTSIDE_RUN);
 
-        for (size_t i = 0; i < state->node_count; i++) {
+        for (size_t i = 0; at_work && i < state->node_count; i++) {
                 if (agent_is_looked_at(state, i))
                         add_member(watch, state, i);
         }
-        for (size_t i = 0; i < state->node_count; i++) {
+        for (size_t i = 0; facts->wished > 0 && i < state->node_count; i++) {
+                if (watch->item_count == WATCH_MAX)
+                        return;
                 if (!agent_is_looked_at(state, i) && agent_is_wished_for(state, facts, i))
                         add_member(watch, state, i);
         }

@@ -205,7 +205,7 @@ static void send_orders(Coordinator *c) {
         for (size_t i = 0; i < c->state->node_count; i++) {
                 send_heartbeat(c, i);
                 send_watch(c, i, now);
-                facts_expire(&c->facts.nodes[i], now);
+                facts_expire(&c->facts, i, now);
                 if (order_due(c->state, &c->facts, i, now, &order))
                         send_order(c, i, &order, now);
         }

@@ -44,7 +44,7 @@ static Event make_run_event(RunEvent kind, const char *node, const char *reason)
 
 /* A node with the slot that nobody has heard for LINK_LOST: what it does is not known any more. */
 static bool decide_lost(const View *view, Event *ret) {
-        for (size_t i = 0; i < view->state->node_count; i++) {
+        for (size_t i = 0; view->state->slots > 0 && i < view->state->node_count; i++) {
                 const Node *node = &view->state->nodes[i];
                 const NodeFacts *facts = &view->facts->nodes[i];
                 usec_t heard = MAX(facts->heard, view->facts->started);
@@ -64,7 +64,8 @@ static bool decide_lost(const View *view, Event *ret) {
 }
 
 static bool decide_verified(const View *view, Event *ret, Why *why) {
-        for (size_t i = 0; i < view->state->node_count; i++) {
+        for (size_t i = 0; view->state->steps[STEP_VERIFYING] > 0 && i < view->state->node_count;
+             i++) {
                 const Node *node = &view->state->nodes[i];
                 const NodeFacts *facts = &view->facts->nodes[i];
                 const RunNumbers *numbers = &view->state->run.made.numbers;
@@ -109,7 +110,7 @@ static bool is_disturbed(
         const State *state = view->state;
         const Node *other = &state->nodes[index];
 
-        if (other == holder || other->role != ROLE_MASTER)
+        if (other == holder)
                 return false;
 
         if (other->booted_at > MAX(holder->step.slotted_at, state->run.since)) {
@@ -136,11 +137,13 @@ static bool decide_disturbed(const View *view, Event *ret) {
         const Node *holder = state_find_master_with_slot(state, NULL);
         char reason[REASON_MAX];
 
-        for (size_t i = 0; holder && i < state->node_count; i++) {
-                if (!is_disturbed(view, i, holder, reason))
+        for (size_t i = 0; holder && i < state->master_count; i++) {
+                size_t other = state->masters[i];
+
+                if (!is_disturbed(view, other, holder, reason))
                         continue;
 
-                *ret = make_run_event(RUN_EVENT_HALTED, state->nodes[i].name, reason);
+                *ret = make_run_event(RUN_EVENT_HALTED, state->nodes[other].name, reason);
                 return true;
         }
 
@@ -172,11 +175,11 @@ static bool decide_halt(const View *view, Event *ret) {
         if (!run_next(state->run.state, RUN_EVENT_HALTED))
                 return false;
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *node = &state->nodes[i];
+        for (size_t i = 0; i < state->master_count; i++) {
+                const Node *node = &state->nodes[state->masters[i]];
                 char reason[REASON_MAX];
 
-                if (node->role != ROLE_MASTER || !step_is_unsettled(&node->step))
+                if (!step_is_unsettled(&node->step))
                         continue;
 
                 (void) text_format(
@@ -201,12 +204,10 @@ static bool decide_resume(const View *view, Event *ret) {
 }
 
 static bool decide_staging(const View *view, Event *ret, Why *why) {
-        size_t busy = 0;
+        size_t busy = view->state->steps[STEP_STAGING];
 
-        for (size_t i = 0; i < view->state->node_count; i++)
-                busy += view->state->nodes[i].step.state == STEP_STAGING;
-
-        for (size_t i = 0; i < view->state->node_count; i++) {
+        for (size_t i = 0; view->state->steps[STEP_WAITING] > 0 && i < view->state->node_count;
+             i++) {
                 const Node *node = &view->state->nodes[i];
 
                 if (!node->step.id[0] || node->step.state != STEP_WAITING)
@@ -234,7 +235,8 @@ static bool is_ready(const Node *node, const NodeFacts *facts, usec_t now) {
 }
 
 static bool decide_start(const View *view, Event *ret, Why *why) {
-        for (size_t i = 0; i < view->state->node_count; i++) {
+        for (size_t i = 0; view->state->steps[STEP_SLOTTED] > 0 && i < view->state->node_count;
+             i++) {
                 const Node *node = &view->state->nodes[i];
                 const NodeFacts *facts = &view->facts->nodes[i];
                 Event event = { .kind = EVENT_ORDERED };

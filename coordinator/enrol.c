@@ -32,17 +32,22 @@ const JoinToken *enrol_find_token(const Enrol *enrol, const char *id) {
 }
 
 const NodeKey *enrol_find_key(const Enrol *enrol, const char *key) {
-        for (size_t i = 0; i < enrol->key_count; i++) {
-                if (strcmp(enrol->keys[i].key, key) == 0)
-                        return &enrol->keys[i];
-        }
+        size_t cursor = name_index_begin(&enrol->by_key, key);
+        size_t place;
 
-        return NULL;
+        do {
+                place = name_index_next(&enrol->by_key, key, &cursor);
+        } while (place != SIZE_MAX && strcmp(enrol->keys[place].key, key) != 0);
+
+        return place == SIZE_MAX ? NULL : &enrol->keys[place];
 }
 
 static const NodeKey *find_enrolled(const Enrol *enrol, const char *node, bool unused) {
-        for (size_t i = 0; i < enrol->key_count; i++) {
-                const NodeKey *key = &enrol->keys[i];
+        size_t cursor = name_index_begin(&enrol->by_node, node);
+        size_t place;
+
+        while ((place = name_index_next(&enrol->by_node, node, &cursor)) != SIZE_MAX) {
+                const NodeKey *key = &enrol->keys[place];
 
                 if (key->state == ENROLMENT_ENROLLED && key->unused == unused &&
                     strcmp(key->node, node) == 0)

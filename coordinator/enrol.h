@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "coordinator/event.h"
+#include "coordinator/name-index.h"
 
 /* Who is a node of this cluster (design 6). A node *is* its channel key; a name in a message is
  * only compared with the name that the key is bound to. Pure. */
@@ -47,6 +48,8 @@ typedef struct Enrol {
         NodeKey *keys;
         size_t key_count;
         size_t key_space;
+        NameIndex by_key;
+        NameIndex by_node;
 } Enrol;
 
 const JoinToken *enrol_find_token(const Enrol *enrol, const char *id);

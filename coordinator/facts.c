@@ -188,18 +188,22 @@ void facts_hear_refused(Facts *facts, size_t node, const Refused *refused, usec_
 }
 
 void facts_wish(Facts *facts, size_t node, uint64_t number, usec_t now) {
+        facts->wished += facts->nodes[node].refresh == 0;
         facts->nodes[node].refresh = number;
         facts->nodes[node].refresh_since = now;
 }
 
-void facts_expire(NodeFacts *facts, usec_t now) {
-        usec_t since = facts->ordered ? facts->ordered_at : facts->nonce_since;
+void facts_expire(Facts *facts, size_t node, usec_t now) {
+        NodeFacts *known = &facts->nodes[node];
+        usec_t since = known->ordered ? known->ordered_at : known->nonce_since;
 
-        if (span_sub(now, facts->refresh_since) > REFRESH_LIFE)
-                facts->refresh = 0;
+        if (known->refresh != 0 && span_sub(now, known->refresh_since) > REFRESH_LIFE) {
+                known->refresh = 0;
+                facts->wished--;
+        }
 
-        if (facts->nonce[0] && span_sub(now, since) > START_ORDER_LIFE + USEC_PER_SEC)
-                drop_nonce(facts);
+        if (known->nonce[0] && span_sub(now, since) > START_ORDER_LIFE + USEC_PER_SEC)
+                drop_nonce(known);
 }
 
 usec_t node_heartbeat(const State *state, const Node *node) {

@@ -71,6 +71,7 @@ typedef struct Facts {
         usec_t started;       /* when this process began to listen */
         uint64_t fence_heard; /* highest fence any node has named */
         uint64_t wishes;      /* of persons to have nodes asked at once, so far */
+        size_t wished;        /* nodes that have a `refresh` */
         size_t elected;       /* the leading Mesos master; SIZE_MAX: nobody can say */
         size_t zookeeper;     /* the master that leads ZooKeeper; SIZE_MAX: nobody can say */
         bool cluster_well;    /* the masters together are of one mind */
@@ -112,7 +113,7 @@ void facts_wish(Facts *facts, size_t node, uint64_t number, usec_t now);
 
 /* A nonce that is too old to start anything, and a start order that was not taken in its life, are
  * void: the node is asked for a new nonce. And a person's wish is forgotten after a while. */
-void facts_expire(NodeFacts *facts, usec_t now);
+void facts_expire(Facts *facts, size_t node, usec_t now);
 
 #define LINK_LOST (3 * USEC_PER_MINUTE)
 

@@ -30,7 +30,7 @@ static void forget(NodeFacts *facts) {
 }
 
 static void note_resumed(const State *state, Facts *facts, usec_t now) {
-        for (size_t i = 0; i < state->node_count; i++) {
+        for (size_t i = 0; state->steps[STEP_VERIFYING] > 0 && i < state->node_count; i++) {
                 if (state->nodes[i].step.state == STEP_VERIFYING)
                         facts->nodes[i].changed = now; /* its time stood while the run did */
         }
@@ -196,15 +196,13 @@ static size_t find_only(
         size_t found = SIZE_MAX;
 
         *ret_count = 0;
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Sample *sample = state->nodes[i].role == ROLE_MASTER
-                                                       ? fresh_sample(state, facts, i, check, now)
-                                                       : NULL;
+        for (size_t i = 0; i < state->master_count; i++) {
+                const Sample *sample = fresh_sample(state, facts, state->masters[i], check, now);
 
                 if (!sample || !is_leader(sample))
                         continue;
 
-                found = i;
+                found = state->masters[i];
                 (*ret_count)++;
         }
 
@@ -231,11 +229,9 @@ size_t health_leader(const State *state, const Facts *facts, usec_t now) {
         size_t count;
         size_t leader = find_only(state, facts, CHECK_MESOS_MASTER, now, is_elected, &count);
 
-        for (size_t i = 0; leader != SIZE_MAX && i < state->node_count; i++) {
-                const Sample *sample = state->nodes[i].role == ROLE_MASTER
-                                                       ? fresh_sample(state, facts, i,
-                                                                      CHECK_MESOS_MASTER, now)
-                                                       : NULL;
+        for (size_t i = 0; leader != SIZE_MAX && i < state->master_count; i++) {
+                const Sample *sample = fresh_sample(
+                                state, facts, state->masters[i], CHECK_MESOS_MASTER, now);
                 const char *named = sample ? sample_text(sample, "leader") : NULL;
 
                 /* Whoever names another leader: there is none that all agree on. */

@@ -163,25 +163,24 @@ static size_t collect_masters(
         size_t count = 0;
 
         *ret_place = SIZE_MAX;
-        for (size_t i = 0; i < state->node_count && count <= MASTERS_MAX; i++) {
-                const Node *node = &state->nodes[i];
+        for (size_t i = 0; i < state->master_count && count <= MASTERS_MAX; i++) {
+                size_t master = state->masters[i];
+                const Node *node = &state->nodes[master];
 
-                if (node->role != ROLE_MASTER)
-                        continue;
-                if (i == candidate)
+                if (master == candidate)
                         *ret_place = count;
 
                 masters[count] = (MasterFacts) {
                         .claimed = node->epoch == state->epoch,
-                        .fresh = node_link(state, facts, i, now) == LINK_FRESH,
-                        .healthy = again ? facts->nodes[i].healthy_but_one
-                                         : facts->nodes[i].healthy,
+                        .fresh = node_link(state, facts, master, now) == LINK_FRESH,
+                        .healthy = again ? facts->nodes[master].healthy_but_one
+                                         : facts->nodes[master].healthy,
                         .slot = node->step.slot,
                         .unresolved = node_is_unresolved(node) ||
-                                      has_stranger(node, &facts->nodes[i]) ||
-                                      !has_accounted(node, &facts->nodes[i]),
+                                      has_stranger(node, &facts->nodes[master]) ||
+                                      !has_accounted(node, &facts->nodes[master]),
                 };
-                names[count++] = i;
+                names[count++] = master;
         }
 
         return count;
@@ -317,10 +316,10 @@ static bool can_be_looked_at(const State *state, const Node *candidate, Why *why
         if (candidate->role != ROLE_MASTER)
                 return true;
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *other = &state->nodes[i];
+        for (size_t i = 0; i < state->master_count; i++) {
+                const Node *other = &state->nodes[state->masters[i]];
 
-                if (other == candidate || other->role != ROLE_MASTER || other->address[0])
+                if (other == candidate || other->address[0])
                         continue;
 
                 why_setf(why, "rollpatch nodes",

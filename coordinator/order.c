@@ -106,17 +106,17 @@ static OrderVerdict wait_for(const Node *node, Why *why) {
 static void explain_leaderless(const State *state, const Facts *facts, Why *why) {
         const char *whose = facts->elected == SIZE_MAX ? "Mesos" : "ZooKeeper";
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Why *unwell = &facts->nodes[i].unwell;
+        for (size_t i = 0; i < state->master_count; i++) {
+                size_t master = state->masters[i];
+                const Why *unwell = &facts->nodes[master].unwell;
 
-                if (state->nodes[i].role != ROLE_MASTER || facts->nodes[i].healthy ||
-                    !unwell->text[0])
+                if (facts->nodes[master].healthy || !unwell->text[0])
                         continue;
 
                 why_setf(why, unwell->advice,
                          "it is not known which master leads %s; master %s is not proven healthy: %s",
-                         whose, state->nodes[i].name,
-                         text_without_name(unwell->text, state->nodes[i].name));
+                         whose, state->nodes[master].name,
+                         text_without_name(unwell->text, state->nodes[master].name));
         }
 
         why_setf(why, "rollpatch status", "it is not known which master leads %s", whose);
@@ -139,15 +139,16 @@ static OrderVerdict next_master(
                 const State *state, const Facts *facts, size_t *ret_node, Why *why) {
         size_t best = SIZE_MAX;
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *node = &state->nodes[i];
+        for (size_t i = 0; i < state->master_count; i++) {
+                size_t master = state->masters[i];
+                const Node *node = &state->nodes[master];
 
-                if (node->role != ROLE_MASTER || !has_a_turn(node))
+                if (!has_a_turn(node))
                         continue;
                 if (node->step.state != STEP_STAGED)
                         return wait_for(node, why);
-                if (goes_before(state, facts, i, best))
-                        best = i;
+                if (goes_before(state, facts, master, best))
+                        best = master;
         }
 
         if (best == SIZE_MAX)
@@ -285,7 +286,7 @@ static OrderVerdict next_agent(
 size_t count_failed_agents(const State *state) {
         size_t count = 0;
 
-        for (size_t i = 0; i < state->node_count; i++) {
+        for (size_t i = 0; state_count_bad(state) > 0 && i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
 
                 count += node->role != ROLE_MASTER && step_is_unsettled(&node->step);

@@ -49,11 +49,11 @@ static void add_look_targets(const State *state, const Node *node, Start *start)
         if (node->role != ROLE_MASTER)
                 return;
 
-        for (size_t i = 0; i < state->node_count && start->look_count < MASTERS_MAX; i++) {
-                const Node *other = &state->nodes[i];
+        for (size_t i = 0; i < state->master_count && start->look_count < MASTERS_MAX; i++) {
+                const Node *other = &state->nodes[state->masters[i]];
                 LookTarget *target;
 
-                if (other == node || other->role != ROLE_MASTER)
+                if (other == node)
                         continue;
 
                 target = &start->look[start->look_count++];

@@ -41,7 +41,7 @@ void under_way_describe(const State *state, char *text, size_t size) {
         size_t used = 0;
 
         text[0] = '\0';
-        for (size_t i = 0; i < state->node_count; i++) {
+        for (size_t i = 0; state->slots > 0 && i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
 
                 if (!node->step.slot || !ends_by_itself(state, node))

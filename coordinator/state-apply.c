@@ -278,10 +278,40 @@ static Node *add_node(State *state, const char *name) {
                 state->node_space = space;
         }
 
+        if (name_index_add(&state->names, name, state->node_count) < 0)
+                return NULL;
+
         node = &state->nodes[state->node_count++];
         *node = (Node) {};
         (void) text_copy(node->name, sizeof(node->name), name);
         return node;
+}
+
+/* Whoever shows another role than before: state->masters follows, in the order of the nodes. */
+static int set_role(State *state, Node *node, Role role) {
+        size_t place = (size_t) (node - state->nodes);
+        size_t *masters = reallocarray(state->masters, state->master_count + 1, sizeof(size_t));
+        size_t count = 0;
+
+        if (!masters)
+                return -ENOMEM;
+
+        node->role = role;
+        state->masters = masters;
+        while (count < state->master_count && masters[count] < place)
+                count++;
+
+        if (count < state->master_count && masters[count] == place) {
+                memmove(&masters[count], &masters[count + 1],
+                        (--state->master_count - count) * sizeof(size_t));
+        }
+        if (role == ROLE_MASTER) {
+                memmove(&masters[count + 1], &masters[count],
+                        (state->master_count++ - count) * sizeof(size_t));
+                masters[count] = place;
+        }
+
+        return 0;
 }
 
 static int apply_node(State *state, const Event *event) {
@@ -290,13 +320,12 @@ static int apply_node(State *state, const Event *event) {
 
         if (!node)
                 node = add_node(state, said->node);
-        if (!node)
+        if (!node || set_role(state, node, said->role) < 0)
                 return -ENOMEM;
 
         if (said->unclaimed)
                 node->epoch = 0;
 
-        node->role = said->role;
         node->master_count = said->master_count;
         if (node->boot_id[0] && strcmp(node->boot_id, said->boot_id) != 0)
                 node->booted_at = event->at;
@@ -391,6 +420,7 @@ static int apply_run_made(State *state, const Event *event) {
                 .since = event->at,
         };
         state->slots = 0;
+        memset(state->steps, 0, sizeof(state->steps));
         for (size_t i = 0; i < state->node_count; i++)
                 state->nodes[i].step = (Step) {};
 
@@ -405,6 +435,7 @@ static int apply_run_node(State *state, const Event *event) {
                               .since = event->at };
         state_next_step_id(state, node, node->step.id);
         node->step.attempt = 1;
+        state->steps[STEP_WAITING]++;
         return 0;
 }
 
@@ -445,6 +476,7 @@ static int apply_step(State *state, const Event *event) {
         Node *node = state_find_node(state, said->node);
         Step *step = &node->step;
         const StepTransition *row = step_next(step->state, said->event);
+        StepState had_state = step->state;
         bool had_slot = step->slot;
 
         if (begins_anew(said)) {
@@ -463,6 +495,8 @@ static int apply_step(State *state, const Event *event) {
 
         if (said->event == STEP_EVENT_RECHECKED && step->state == STEP_STAGED)
                 step->as_found = true;
+        state->steps[had_state]--;
+        state->steps[row->to]++;
         step->state = row->to;
         step->since = event->at;
         step->slot = row->slot == SLOT_TAKE || (row->slot == SLOT_KEEP && step->slot);
@@ -536,6 +570,7 @@ int state_apply(State *state, const Event *event, Error *error) {
 
 static State *state_copy(const State *state) {
         AUTO(State) *copy = state_new();
+        int r;
 
         if (!copy)
                 return NULL;
@@ -543,11 +578,16 @@ static State *state_copy(const State *state) {
         *copy = *state;
         copy->nodes = calloc(MAX(state->node_space, (size_t) 1), sizeof(Node));
         copy->runs = calloc(state->run_count + 1, sizeof(RunName));
-        if (enrol_copy(&state->enrol, &copy->enrol) < 0 || !copy->nodes || !copy->runs)
+        copy->masters = calloc(state->master_count + 1, sizeof(size_t));
+        r = enrol_copy(&state->enrol, &copy->enrol);
+        if (name_index_copy(&state->names, &copy->names) < 0 || r < 0 || !copy->nodes ||
+            !copy->runs || !copy->masters)
                 return NULL;
 
         if (state->node_count > 0)
                 memcpy(copy->nodes, state->nodes, state->node_count * sizeof(Node));
+        if (state->master_count > 0)
+                memcpy(copy->masters, state->masters, state->master_count * sizeof(size_t));
         if (state->run_count > 0)
                 memcpy(copy->runs, state->runs, state->run_count * sizeof(RunName));
 

@@ -135,8 +135,7 @@ int apply_token_revoked(State *state, const Event *event) {
         return 0;
 }
 
-/* The key of the event, added when it is new. NULL: out of memory. */
-static NodeKey *get_key(Enrol *enrol, const char *key) {
+static NodeKey *find_or_add_key(Enrol *enrol, const char *key) {
         const NodeKey *known = enrol_find_key(enrol, key);
 
         if (known)
@@ -153,9 +152,24 @@ static NodeKey *get_key(Enrol *enrol, const char *key) {
                 enrol->key_space = space;
         }
 
+        if (name_index_add(&enrol->by_key, key, enrol->key_count) < 0)
+                return NULL;
+
         enrol->keys[enrol->key_count] = (NodeKey) {};
         (void) text_copy(enrol->keys[enrol->key_count].key, KEY_TEXT_MAX, key);
         return &enrol->keys[enrol->key_count++];
+}
+
+/* The key of the event, added when it is new, and found by the node that the event names. NULL: out
+ * of memory. */
+static NodeKey *get_key(Enrol *enrol, const EventKey *said) {
+        NodeKey *key = find_or_add_key(enrol, said->key);
+
+        if (!key || strcmp(key->node, said->node) == 0)
+                return key;
+
+        return name_index_add(&enrol->by_node, said->node, (size_t) (key - enrol->keys)) < 0 ? NULL
+                                                                                             : key;
 }
 
 static void set_state(NodeKey *key, Enrolment state, const Event *event) {
@@ -213,7 +227,7 @@ static void revoke_key(Enrol *enrol, NodeKey *key, const Event *event) {
 
 int apply_key(State *state, const Event *event) {
         const EventKey *said = &event->key;
-        NodeKey *key = get_key(&state->enrol, said->key);
+        NodeKey *key = get_key(&state->enrol, said);
 
         if (!key)
                 return -ENOMEM;
@@ -252,10 +266,13 @@ int apply_key(State *state, const Event *event) {
 
 int enrol_copy(const Enrol *enrol, Enrol *ret) {
         Enrol copy = *enrol;
+        int r;
 
         copy.tokens = calloc(enrol->token_count + 1, sizeof(JoinToken));
         copy.keys = calloc(MAX(enrol->key_space, (size_t) 1), sizeof(NodeKey));
-        if (!copy.tokens || !copy.keys) {
+        r = name_index_copy(&enrol->by_key, &copy.by_key);
+        if (name_index_copy(&enrol->by_node, &copy.by_node) < 0 || r < 0 || !copy.tokens ||
+            !copy.keys) {
                 enrol_done(&copy);
                 *ret = (Enrol) {};
                 return -ENOMEM;
@@ -271,6 +288,8 @@ int enrol_copy(const Enrol *enrol, Enrol *ret) {
 }
 
 void enrol_done(Enrol *enrol) {
+        name_index_done(&enrol->by_key);
+        name_index_done(&enrol->by_node);
         free(enrol->tokens);
         free(enrol->keys);
 }

@@ -16,38 +16,45 @@ void state_free(State *state) {
         if (!state)
                 return;
 
+        name_index_done(&state->names);
+        free(state->masters);
         free(state->nodes);
         free(state->runs);
         enrol_done(&state->enrol);
         free(state);
 }
 
-Node *state_find_node(State *state, const char *name) {
-        for (size_t i = 0; i < state->node_count; i++) {
-                if (strcmp(state->nodes[i].name, name) == 0)
-                        return &state->nodes[i];
-        }
+size_t state_find_place(const State *state, const char *name) {
+        size_t cursor = name_index_begin(&state->names, name);
+        size_t place;
 
-        return NULL;
+        do {
+                place = name_index_next(&state->names, name, &cursor);
+        } while (place != SIZE_MAX && strcmp(state->nodes[place].name, name) != 0);
+
+        return place;
+}
+
+Node *state_find_node(State *state, const char *name) {
+        size_t place = state_find_place(state, name);
+
+        return place == SIZE_MAX ? NULL : &state->nodes[place];
 }
 
 const Node *state_find_node_const(const State *state, const char *name) {
-        for (size_t i = 0; i < state->node_count; i++) {
-                if (strcmp(state->nodes[i].name, name) == 0)
-                        return &state->nodes[i];
-        }
+        size_t place = state_find_place(state, name);
 
-        return NULL;
+        return place == SIZE_MAX ? NULL : &state->nodes[place];
 }
 
 uint64_t state_master_count(const State *state, const char **ret_reason) {
         const char *reason = "no master has reported its master_count yet";
         uint64_t count = 0;
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *node = &state->nodes[i];
+        for (size_t i = 0; i < state->master_count; i++) {
+                const Node *node = &state->nodes[state->masters[i]];
 
-                if (node->role != ROLE_MASTER || node->master_count == 0)
+                if (node->master_count == 0)
                         continue;
 
                 if (count != 0 && node->master_count != count) {
@@ -70,11 +77,8 @@ uint64_t state_master_count(const State *state, const char **ret_reason) {
 static uint64_t count_claimed(const State *state, const char **waiting) {
         uint64_t count = 0;
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *node = &state->nodes[i];
-
-                if (node->role != ROLE_MASTER)
-                        continue;
+        for (size_t i = 0; i < state->master_count; i++) {
+                const Node *node = &state->nodes[state->masters[i]];
 
                 if (state->epoch != 0 && node->epoch == state->epoch) {
                         count++;
@@ -107,10 +111,10 @@ uint64_t state_next_epoch(const State *state) {
 }
 
 const Node *state_find_master_with_slot(const State *state, const Node *node) {
-        for (size_t i = 0; i < state->node_count; i++) {
-                const Node *other = &state->nodes[i];
+        for (size_t i = 0; i < state->master_count; i++) {
+                const Node *other = &state->nodes[state->masters[i]];
 
-                if (other != node && other->role == ROLE_MASTER && other->step.slot)
+                if (other != node && other->step.slot)
                         return other;
         }
 
@@ -125,8 +129,17 @@ bool state_is_at_work(const State *state) {
         return state_has_open_run(state) || state->slots > 0;
 }
 
+size_t state_count_bad(const State *state) {
+        size_t count = 0;
+
+        for (StepState i = 0; i < STEP_STATE_COUNT; i++)
+                count += step_state_is_bad(i) ? state->steps[i] : 0;
+
+        return count;
+}
+
 const Node *state_find_unsettled(const State *state) {
-        for (size_t i = 0; i < state->node_count; i++) {
+        for (size_t i = 0; state_count_bad(state) > 0 && i < state->node_count; i++) {
                 if (step_is_unsettled(&state->nodes[i].step))
                         return &state->nodes[i];
         }

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "coordinator/enrol.h"
 #include "coordinator/event.h"
+#include "coordinator/name-index.h"
 
 /* What the log says: the fold of its events, and nothing that is not in it. What is only true now
  * (who was heard when, nonces, windows) is in facts.h. Pure. */
@@ -79,6 +80,10 @@ typedef struct State {
         Node *nodes;
         size_t node_count;
         size_t node_space;
+        NameIndex names; /* of the nodes */
+        size_t *masters; /* places of the masters among the nodes, in their order */
+        size_t master_count;
+        size_t steps[STEP_STATE_COUNT]; /* how many nodes have a step in that state */
         char waiver[REASON_MAX]; /* why the next run may pass gate-floor; empty: it may not */
         RunName *runs;           /* all runs ever, oldest first */
         size_t run_count;
@@ -103,6 +108,9 @@ int state_apply(State *state, const Event *event, Error *error);
 Node *state_find_node(State *state, const char *name); /* NULL: never heard of */
 const Node *state_find_node_const(const State *state, const char *name);
 
+/* Among `nodes`. SIZE_MAX: never heard of. */
+size_t state_find_place(const State *state, const char *name);
+
 /* N of the promises: what the masters themselves say (/opt/mesosphere/etc/master_count). 0: no
  * master has said it, or they disagree; `ret_reason` (may be NULL) says which. */
 uint64_t state_master_count(const State *state, const char **ret_reason);
@@ -121,6 +129,9 @@ bool state_has_open_run(const State *state);
 
 /* A run is open, or of one that was aborted a step goes on: nodes are looked at as in a run. */
 bool state_is_at_work(const State *state);
+
+/* Nodes whose step ended badly, whoever answers for it by now. */
+size_t state_count_bad(const State *state);
 
 /* The first node whose step ended badly, with nobody having settled it; NULL: none. */
 const Node *state_find_unsettled(const State *state);

@@ -45,6 +45,37 @@ static Event through_disk(const Event *event, const Lab *lab) {
         return back;
 }
 
+/* What the state keeps beside its nodes is what a look at each of them says. */
+static void check_state(const State *state) {
+        size_t steps[STEP_STATE_COUNT] = {};
+        size_t masters = 0;
+        size_t slots = 0;
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                assert_int_equal(state_find_place(state, node->name), i);
+                slots += node->step.slot;
+                if (node->step.id[0])
+                        steps[node->step.state]++;
+                if (node->role == ROLE_MASTER)
+                        assert_int_equal(state->masters[masters++], i);
+        }
+
+        assert_int_equal(state->master_count, masters);
+        assert_int_equal(state->slots, slots);
+        assert_memory_equal(state->steps, steps, sizeof(steps));
+}
+
+static void check_wishes(const Facts *facts) {
+        size_t wished = 0;
+
+        for (size_t i = 0; i < facts->count; i++)
+                wished += facts->nodes[i].refresh != 0;
+
+        assert_int_equal(facts->wished, wished);
+}
+
 bool lab_try(Lab *lab, const Event *event) {
         Event back;
         Error error = {};
@@ -65,6 +96,8 @@ bool lab_try(Lab *lab, const Event *event) {
         assert_int_equal(facts_note(&lab->facts, lab->state, &back, lab->now), 0);
         health_note(lab->state, &lab->facts, &back, lab->now);
         assert_int_equal(lab->facts.count, lab->state->node_count);
+        check_state(lab->state);
+        check_wishes(&lab->facts);
         return true;
 }
 
@@ -110,7 +143,7 @@ unsigned lab_turn(Lab *lab) {
                 if (run_decide(lab->state, &lab->facts, lab->now, lab->wall, &event, &lab->why) ==
                     0) {
                         for (size_t i = 0; i < lab->facts.count; i++)
-                                facts_expire(&lab->facts.nodes[i], lab->now);
+                                facts_expire(&lab->facts, i, lab->now);
                         return decided;
                 }
 

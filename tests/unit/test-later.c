@@ -175,7 +175,7 @@ static void test_a_wished_agent_is_asked_also_outside_a_run_and_not_for_ever(voi
         assert_int_not_equal(watch.refresh, 0);
 
         lab_pass(c->lab, REFRESH_LIFE + USEC_PER_SEC);
-        facts_expire(&c->lab->facts.nodes[a1], c->lab->now);
+        facts_expire(&c->lab->facts, a1, c->lab->now);
         checks_watch(c->lab->state, &c->lab->facts, a1, c->lab->now, &watch);
         assert_int_equal(watch.item_count, 0);
         assert_int_equal(watch.refresh, 0);
