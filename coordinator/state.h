@@ -11,28 +11,6 @@
 
 #define FOREIGN_MAX 8
 
-/* The newest attempt of a node in the newest run. */
-typedef struct Step {
-        char id[STEP_ID_MAX]; /* empty: the node is in no run */
-        StepState state;
-        uint64_t order; /* place in the plan, from 1 */
-        uint64_t attempt;
-        uint64_t fence;             /* highest given or reported */
-        uint64_t registered_before; /* agents: on the leading master before, ms of its clock */
-        bool slot;                  /* this node may be down */
-        bool released;              /* a person answers for how it ended */
-        bool as_found;              /* it had the version already: the script was not run */
-        uint64_t declines;
-        uint64_t exit_status;
-        uint64_t exit_signal;
-        usec_t since;      /* wall clock of the newest transition */
-        usec_t slotted_at; /* wall clock; 0: never */
-        usec_t started_at; /* wall clock of the node */
-        usec_t ended_at;
-        char unit[UNIT_MAX];
-        char reason[REASON_MAX]; /* of the newest transition */
-} Step;
-
 typedef struct Node {
         char name[NAME_TEXT_MAX];
         Role role;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/enum-names.h"
+#include "proto/message.h"
 
 /* One node's part of a run, as the coordinator's log tells it. The table in step.c is all there is
  * to know about what follows what; docs/states.md is printed from it. Pure. */
@@ -70,3 +71,25 @@ const StepTransition *step_next(StepState state, StepEvent event);
 static inline bool step_state_is_bad(StepState state) {
         return state == STEP_FAILED || state == STEP_INTERRUPTED || state == STEP_UNKNOWN;
 }
+
+/* The newest attempt of a node in the newest run. */
+typedef struct Step {
+        char id[STEP_ID_MAX]; /* empty: the node is in no run */
+        StepState state;
+        uint64_t order; /* place in the plan, from 1 */
+        uint64_t attempt;
+        uint64_t fence;             /* highest given or reported */
+        uint64_t registered_before; /* agents: on the leading master before, ms of its clock */
+        bool slot;                  /* this node may be down */
+        bool released;              /* a person answers for how it ended */
+        bool as_found;              /* it had the version already: the script was not run */
+        uint64_t declines;
+        uint64_t exit_status;
+        uint64_t exit_signal;
+        usec_t since;      /* wall clock of the newest transition */
+        usec_t slotted_at; /* wall clock; 0: never */
+        usec_t started_at; /* wall clock of the node */
+        usec_t ended_at;
+        char unit[UNIT_MAX];
+        char reason[REASON_MAX]; /* of the newest transition */
+} Step;
