@@ -20,6 +20,10 @@ usec_t clock_boottime(void) {
         return now_of(CLOCK_BOOTTIME);
 }
 
+usec_t clock_cpu(void) {
+        return now_of(CLOCK_THREAD_CPUTIME_ID);
+}
+
 usec_t clock_wall(void) {
         return now_of(CLOCK_REALTIME);
 }

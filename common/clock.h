@@ -7,4 +7,5 @@
  * code gets the time as an argument. */
 
 usec_t clock_boottime(void); /* goes on during suspend, never set by anybody */
+usec_t clock_cpu(void);      /* of this thread: what something has cost, not how long it took */
 usec_t clock_wall(void);     /* for records that people read, never for decisions */

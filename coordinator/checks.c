@@ -181,14 +181,36 @@ static bool may_have_run(const Step *step) {
                (step_state_is_bad(step->state) && step->fence > 0);
 }
 
-/* FNV-1a over the whole struct, whose unused bytes are all zero; 53 bits, as whole numbers in JSON
- * are. */
+/* FNV-1a, of a number or of a text with its end. */
+static uint64_t add_bytes(uint64_t hash, const void *bytes, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ ((const unsigned char *) bytes)[i]) * UINT64_C(0x100000001b3);
+
+        return hash;
+}
+
+static uint64_t add_number(uint64_t hash, uint64_t number) {
+        return add_bytes(hash, &number, sizeof(number));
+}
+
+static uint64_t add_text(uint64_t hash, const char *text) {
+        return add_bytes(hash, text, strlen(text) + 1);
+}
+
+/* Over all that is said; 53 bits, as whole numbers in JSON are. */
 static uint64_t serial_of(const Watch *watch) {
-        const unsigned char *bytes = (const unsigned char *) watch;
         uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-        for (size_t i = 0; i < sizeof(*watch); i++)
-                hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+        hash = add_number(hash, watch->epoch);
+        hash = add_number(hash, watch->masters);
+        hash = add_number(hash, watch->refresh);
+        hash = add_text(hash, watch->step);
+        hash = add_text(hash, watch->version);
+        for (size_t i = 0; i < watch->item_count; i++) {
+                hash = add_text(hash, watch->items[i].check);
+                hash = add_text(hash, watch->items[i].subject);
+                hash = add_number(hash, watch->items[i].period);
+        }
 
         return (hash & JSON_NUMBER_MAX) | 1;
 }
@@ -203,9 +225,8 @@ static bool may_have_it(const State *state, const Step *step) {
 
 void checks_watch(const State *state, const Facts *facts, size_t index, usec_t now, Watch *ret) {
         const Node *node = &state->nodes[index];
-        Watch watch;
+        Watch watch = {};
 
-        memset(&watch, 0, sizeof(watch)); /* its padding too: see serial_of */
         watch.epoch = state->epoch;
         watch.masters = state_master_count(state, NULL);
         if (watch.masters > MASTERS_MAX)
@@ -226,5 +247,5 @@ void checks_watch(const State *state, const Facts *facts, size_t index, usec_t n
         }
 
         watch.serial = serial_of(&watch);
-        memcpy(ret, &watch, sizeof(watch));
+        *ret = watch;
 }

@@ -16,12 +16,15 @@
 #include "coordinator/intake.h"
 #include "coordinator/later.h"
 #include "coordinator/operator.h"
-#include "coordinator/orders.h"
 #include "coordinator/store.h"
+#include "coordinator/tell.h"
 
 /* Time passes without messages too: deadlines are looked at this often. */
-#define WATCH_REPEAT (2 * USEC_PER_SEC)
-#define TICK         (250 * USEC_PER_MSEC)
+#define TICK (250 * USEC_PER_MSEC)
+
+/* What messages have changed is decided on together: at once where that costs nothing, and where
+ * there are many nodes so that deciding takes one part of all time in so many. */
+#define TURN_SHARE 10
 
 /* More events than this in one turn is no run, it is a loop. */
 #define TURN_MAX 100000
@@ -29,6 +32,9 @@
 struct Coordinator {
         sd_event *event;
         sd_event_source *tick;
+        sd_event_source *turn;
+        usec_t turn_from; /* boot time: no turn that a message wants before this */
+        bool turn_wanted;
         DaemonConfig config;
         Store *store;
         State *state;
@@ -152,63 +158,12 @@ static int commit_heard(Coordinator *c, Event *event) {
 
 /* --- deciding and ordering --- */
 
-static void send_order(Coordinator *c, size_t index, const Message *order, usec_t now) {
-        const Node *node = &c->state->nodes[index];
+static void send_to_node(size_t node, const Message *message, void *userdata) {
+        Coordinator *c = ASSERT_PTR(userdata);
 
-        /* Whether it got there is known when it is answered; until then it is repeated. */
-        (void) endpoint_send(c->endpoint, node->name, order);
-        order_sent(&c->facts.nodes[index], order, now);
-        if (order->kind == MESSAGE_START)
+        (void) endpoint_send(c->endpoint, c->state->nodes[node].name, message);
+        if (message->kind == MESSAGE_START)
                 CRASH_POINT("start-sent");
-}
-
-/* Told at once when it changes; otherwise it comes with the answer to each heartbeat. */
-static void send_heartbeat(Coordinator *c, size_t index) {
-        const Node *node = &c->state->nodes[index];
-        NodeFacts *facts = &c->facts.nodes[index];
-        Message message = { .kind = MESSAGE_WELCOME };
-
-        message.welcome.heartbeat = node_heartbeat(c->state, node);
-        if (facts->greeted == 0 || facts->heartbeat == message.welcome.heartbeat)
-                return;
-
-        facts->heartbeat = message.welcome.heartbeat;
-        facts->told_at = clock_boottime();
-        (void) endpoint_send(c->endpoint, node->name, &message);
-}
-
-/* Repeated until the node's heartbeat names it. */
-static void send_watch(Coordinator *c, size_t index, usec_t now) {
-        const Node *node = &c->state->nodes[index];
-        NodeFacts *facts = &c->facts.nodes[index];
-        Message message = { .kind = MESSAGE_WATCH };
-        bool is_new;
-
-        if (facts->greeted == 0 || node->epoch != c->state->epoch || c->state->deposed_by)
-                return;
-
-        checks_watch(c->state, &c->facts, index, now, &message.watch);
-        is_new = message.watch.serial != facts->watch;
-        facts->watch = message.watch.serial;
-        if (facts->watching == facts->watch ||
-            (!is_new && span_sub(now, facts->watch_at) < WATCH_REPEAT))
-                return;
-
-        facts->watch_at = now;
-        (void) endpoint_send(c->endpoint, node->name, &message);
-}
-
-static void send_orders(Coordinator *c) {
-        usec_t now = clock_boottime();
-        Message order;
-
-        for (size_t i = 0; i < c->state->node_count; i++) {
-                send_heartbeat(c, i);
-                send_watch(c, i, now);
-                facts_expire(&c->facts, i, now);
-                if (order_due(c->state, &c->facts, i, now, &order))
-                        send_order(c, i, &order, now);
-        }
 }
 
 /* Decided, and not in the log: nothing moves, and `status` says why. */
@@ -225,7 +180,7 @@ static void note_stuck(Coordinator *c, const Error *problem) {
                         c->log_problem.code ? "; " : "");
 }
 
-void coordinator_turn(Coordinator *c) {
+static void decide(Coordinator *c) {
         Error problem = {};
         Event event;
         Why why;
@@ -247,8 +202,35 @@ void coordinator_turn(Coordinator *c) {
                         CRASH_POINT("slot-committed");
         }
 
-        send_orders(c);
+        tell_nodes(c->state, &c->facts, clock_boottime(), send_to_node, c);
         later_turn(c, clock_boottime());
+}
+
+void coordinator_turn(Coordinator *c) {
+        usec_t begin = clock_cpu();
+
+        c->turn_wanted = false;
+        decide(c);
+        c->turn_from = clock_boottime() + MIN((TURN_SHARE - 1) * (clock_cpu() - begin), TICK);
+}
+
+static void want_turn(Coordinator *c) {
+        if (c->turn_wanted)
+                return;
+
+        c->turn_wanted = true;
+        if (sd_event_source_set_time(c->turn, c->turn_from) < 0 ||
+            sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT) < 0)
+                coordinator_turn(c);
+}
+
+static int on_turn(sd_event_source *source, uint64_t usec, void *userdata) {
+        Coordinator *c = ASSERT_PTR(userdata);
+
+        if (c->turn_wanted)
+                coordinator_turn(c);
+
+        return 0;
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -303,7 +285,7 @@ static bool on_hello(const char *node, const Introduction *guest, void *userdata
         facts_greet(&c->facts, c->state, hello, clock_boottime());
         if (intake_hello_epoch(c->state, hello, VERSION, &event) > 0)
                 (void) commit_heard(c, &event);
-        coordinator_turn(c);
+        want_turn(c);
         return true;
 }
 
@@ -378,19 +360,23 @@ static void on_message(const char *name, const Message *message, void *userdata)
         Coordinator *c = ASSERT_PTR(userdata);
         const Node *node = state_find_node_const(c->state, name);
         usec_t now = clock_boottime();
+        bool news = true;
+        bool was_heard;
+        uint64_t seq = c->state->seq;
         size_t index;
 
         if (!node)
                 return;
 
         index = (size_t) (node - c->state->nodes);
+        was_heard = node_link(c->state, &c->facts, index, now) == LINK_FRESH;
         c->facts.nodes[index].heard = now;
         switch (message->kind) {
         case MESSAGE_CLAIMED:
                 hear_claimed(c, name, &message->claimed);
                 break;
         case MESSAGE_HEARTBEAT:
-                facts_hear_heartbeat(&c->facts, c->state, index, &message->heartbeat, now);
+                news = facts_hear_heartbeat(&c->facts, c->state, index, &message->heartbeat, now);
                 hear_heartbeat(c, name, &message->heartbeat);
                 break;
         case MESSAGE_READY:
@@ -424,7 +410,9 @@ static void on_message(const char *name, const Message *message, void *userdata)
                 return;
         }
 
-        coordinator_turn(c);
+        /* A heartbeat that brings nothing new must cost nothing: there are many of them. */
+        if (news || !was_heard || c->state->seq != seq)
+                want_turn(c);
 }
 
 static usec_t get_heartbeat(const char *name, void *userdata) {
@@ -499,7 +487,7 @@ static int open_log(Coordinator *c, Error *error) {
         return claim_epoch(c, error);
 }
 
-static int start_tick(Coordinator *c, Error *error) {
+static int start_timers(Coordinator *c, Error *error) {
         int r;
 
         r = sd_event_add_time_relative(
@@ -509,6 +497,15 @@ static int start_tick(Coordinator *c, Error *error) {
 
         (void) sd_event_source_set_description(c->tick, "tick");
         r = sd_event_source_set_exit_on_failure(c->tick, true);
+        if (r < 0)
+                return error_errnof(error, r, "timer");
+
+        r = sd_event_add_time(c->event, &c->turn, CLOCK_BOOTTIME, 0, 1, on_turn, c);
+        if (r < 0)
+                return error_errnof(error, r, "timer");
+
+        (void) sd_event_source_set_description(c->turn, "turn");
+        r = sd_event_source_set_enabled(c->turn, SD_EVENT_OFF);
         return r < 0 ? error_errnof(error, r, "timer") : 0;
 }
 
@@ -546,7 +543,7 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         if (r < 0)
                 return r;
 
-        r = start_tick(c, error);
+        r = start_timers(c, error);
         if (r < 0)
                 return r;
 
@@ -621,6 +618,7 @@ void coordinator_free(Coordinator *c) {
         endpoint_free(c->endpoint);
         key_pair_free(c->key);
         (void) sd_event_source_disable_unref(c->tick);
+        (void) sd_event_source_disable_unref(c->turn);
         store_free(c->store);
         state_free(c->state);
         facts_done(&c->facts);

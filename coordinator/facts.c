@@ -20,21 +20,41 @@ static const char *const link_names[] = {
 DEFINE_ENUM_NAMES(link_state, link_names, LINK_STATE_COUNT);
 
 int facts_grow(Facts *facts, const State *state, usec_t now) {
-        NodeFacts *nodes;
+        size_t space = state->node_space;
 
         if (facts->count >= state->node_count)
                 return 0;
 
-        nodes = reallocarray(facts->nodes, state->node_count, sizeof(NodeFacts));
-        if (!nodes)
-                return -ENOMEM;
+        if (space > facts->space) {
+                NodeFacts *nodes = reallocarray(facts->nodes, space, sizeof(NodeFacts));
+                bool *quiet = reallocarray(facts->quiet, space, sizeof(bool));
+                size_t *asked = reallocarray(facts->asked, space, sizeof(size_t));
 
-        for (size_t i = facts->count; i < state->node_count; i++)
-                nodes[i] = (NodeFacts) { .changed = now };
+                facts->nodes = nodes ? nodes : facts->nodes;
+                facts->quiet = quiet ? quiet : facts->quiet;
+                facts->asked = asked ? asked : facts->asked;
+                if (!nodes || !quiet || !asked)
+                        return -ENOMEM;
 
-        facts->nodes = nodes;
+                facts->space = space;
+        }
+
+        for (size_t i = facts->count; i < state->node_count; i++) {
+                facts->nodes[i] = (NodeFacts) { .changed = now };
+                facts->quiet[i] = false;
+        }
+
         facts->count = state->node_count;
         return 0;
+}
+
+void facts_touch(Facts *facts, size_t node) {
+        facts->quiet[node] = false;
+}
+
+void facts_touch_all(Facts *facts) {
+        for (size_t i = 0; i < facts->count; i++)
+                facts->quiet[i] = false;
 }
 
 void facts_done(Facts *facts) {
@@ -42,6 +62,8 @@ void facts_done(Facts *facts) {
                 free(facts->nodes[i].health);
 
         free(facts->nodes);
+        free(facts->quiet);
+        free(facts->asked);
         *facts = (Facts) {};
 }
 
@@ -71,6 +93,46 @@ static void note_node(NodeFacts *facts, const Event *event, usec_t now) {
         }
 }
 
+/* Of whom an event speaks that does not matter for what the others are told. */
+static bool is_of_one(const Event *event, const State *state, const Node *node) {
+        switch (event->kind) {
+        case EVENT_NODE:
+                return node && node->role != ROLE_MASTER;
+        case EVENT_CLAIMED:
+        case EVENT_FOREIGN:
+        case EVENT_CLEARED:
+        case EVENT_ORDERED:
+                return node;
+        case EVENT_STARTED:
+        case EVENT_EPOCH:
+        case EVENT_DEPOSED:
+        case EVENT_RUN_MADE:
+        case EVENT_RUN_NODE:
+        case EVENT_RUN:
+        case EVENT_STEP: /* whose turn is soon depends on the others' turns */
+                return false;
+        case EVENT_WAIVED:
+        case EVENT_CHECK:
+        case EVENT_OPERATOR:
+        case EVENT_TOKEN_MADE:
+        case EVENT_TOKEN_REVOKED:
+        case EVENT_KEY:
+        case EVENT_TURNED_AWAY:
+                return true;
+        }
+
+        return false;
+}
+
+static void touch(Facts *facts, const State *state, const Event *event, const Node *node) {
+        if (facts->masters != state->master_count || !is_of_one(event, state, node)) {
+                facts->masters = state->master_count;
+                facts_touch_all(facts);
+        } else if (node) {
+                facts_touch(facts, (size_t) (node - state->nodes));
+        }
+}
+
 int facts_note(Facts *facts, const State *state, const Event *event, usec_t now) {
         const Node *node = state_find_node_const(state, event_node(event));
         int r;
@@ -79,6 +141,7 @@ int facts_note(Facts *facts, const State *state, const Event *event, usec_t now)
         if (r < 0)
                 return r;
 
+        touch(facts, state, event, node);
         if (event->kind == EVENT_STARTED || event->kind == EVENT_EPOCH) {
                 for (size_t i = 0; i < facts->count; i++)
                         drop_nonce(&facts->nodes[i]);
@@ -96,6 +159,7 @@ void facts_greet(Facts *facts, const State *state, const Hello *hello, usec_t no
         if (!known)
                 return;
 
+        facts_touch(facts, (size_t) (node - state->nodes));
         known->greeted = now;
         known->heard = now;
         known->sent_at = 0;
@@ -117,36 +181,48 @@ static bool state_is_in_hand(NodeStep state) {
         return brief_is_in_hand(&(StepBrief) { .state = state });
 }
 
-static void hear_state(
+/* Whether it is news. */
+static bool hear_state(
                 NodeFacts *facts, const Node *node, const char *step, NodeStep state, usec_t now) {
+        bool news = facts->reported_at == 0 || facts->reported != state;
+
         if (strcmp(step, node->step.id) != 0)
-                return;
+                return false;
 
         facts->reported = state;
         facts->reported_at = now;
+        return news;
 }
 
-void facts_hear_heartbeat(
+bool facts_hear_heartbeat(
                 Facts *facts,
                 const State *state,
                 size_t node,
                 const Heartbeat *heartbeat,
                 usec_t now) {
         NodeFacts *known = &facts->nodes[node];
+        const char *in_hand = state_is_in_hand(heartbeat->state) ? heartbeat->step : "";
+        bool news = known->watching != heartbeat->watch ||
+                    known->refreshed != heartbeat->refreshed ||
+                    strcmp(known->in_hand, in_hand) != 0;
 
-        hear_state(known, &state->nodes[node], heartbeat->step, heartbeat->state, now);
+        if (hear_state(known, &state->nodes[node], heartbeat->step, heartbeat->state, now))
+                news = true;
+
         known->watching = heartbeat->watch;
         known->refreshed = heartbeat->refreshed;
-        (void) text_copy(
-                        known->in_hand, sizeof(known->in_hand),
-                        state_is_in_hand(heartbeat->state) ? heartbeat->step : "");
+        (void) text_copy(known->in_hand, sizeof(known->in_hand), in_hand);
+        if (news)
+                facts_touch(facts, node);
+
+        return news;
 }
 
 void facts_hear_report(
                 Facts *facts, const State *state, size_t node, const Report *report, usec_t now) {
         NodeFacts *known = &facts->nodes[node];
 
-        hear_state(known, &state->nodes[node], report->step, report->state, now);
+        (void) hear_state(known, &state->nodes[node], report->step, report->state, now);
         if (strcmp(report->step, known->in_hand) == 0 && !state_is_in_hand(report->state))
                 known->in_hand[0] = '\0';
         facts->fence_heard = MAX(facts->fence_heard, report->fence);
@@ -166,6 +242,7 @@ void facts_hear_ready(
         if (strcmp(known->nonce, ready->nonce) == 0 || strcmp(known->sent_nonce, ready->nonce) == 0)
                 return;
 
+        facts_touch(facts, node);
         (void) text_copy(known->nonce, sizeof(known->nonce), ready->nonce);
         known->nonce_since = now;
         known->nonce_fence = ready->fence;
@@ -176,6 +253,7 @@ void facts_hear_ready(
 void facts_hear_refused(Facts *facts, size_t node, const Refused *refused, usec_t now) {
         NodeFacts *known = &facts->nodes[node];
 
+        facts_touch(facts, node);
         drop_nonce(known);
         known->sent_at = 0;
         facts->fence_heard = MAX(facts->fence_heard, refused->fence);
@@ -188,6 +266,7 @@ void facts_hear_refused(Facts *facts, size_t node, const Refused *refused, usec_
 }
 
 void facts_wish(Facts *facts, size_t node, uint64_t number, usec_t now) {
+        facts_touch(facts, node);
         facts->wished += facts->nodes[node].refresh == 0;
         facts->nodes[node].refresh = number;
         facts->nodes[node].refresh_since = now;

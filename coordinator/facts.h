@@ -25,6 +25,7 @@ typedef struct NodeFacts {
         /* What the samples say, as judged at the newest turn (health.h). As long as nobody looks:
          * no. */
         struct Health *health;  /* owned; NULL: nothing was ever asked */
+        bool judged;            /* what follows may say something else than no */
         bool healthy;           /* a master that is good for the others' sake */
         bool healthy_but_one;   /* the same, as far as it can be while one other is bad: for a retry
                                    of that one */
@@ -67,7 +68,12 @@ typedef struct NodeFacts {
 
 typedef struct Facts {
         NodeFacts *nodes; /* index as in State.nodes */
+        bool *quiet;      /* the same: it has nothing to be told until it is touched, see tell.h */
+        size_t *asked;    /* nodes that have a `health`, `asked_count` of them */
+        size_t asked_count;
         size_t count;
+        size_t space;         /* of all three */
+        size_t masters;       /* as many as there were when all nodes were last touched */
         usec_t started;       /* when this process began to listen */
         uint64_t fence_heard; /* highest fence any node has named */
         uint64_t wishes;      /* of persons to have nodes asked at once, so far */
@@ -89,9 +95,10 @@ int facts_note(Facts *facts, const State *state, const Event *event, usec_t now)
 /* A node that the state knows has begun a new session: what was said in the old one is void. */
 void facts_greet(Facts *facts, const State *state, const Hello *hello, usec_t now);
 
-/* What a node that the state knows says besides facts for the log. */
+/* What a node that the state knows says besides facts for the log. Of a heartbeat: whether it says
+ * anything new. */
 void facts_hear_claimed(Facts *facts, const Claimed *claimed);
-void facts_hear_heartbeat(
+bool facts_hear_heartbeat(
                 Facts *facts,
                 const State *state,
                 size_t node,
@@ -102,6 +109,10 @@ void facts_hear_ready(
 void facts_hear_report(
                 Facts *facts, const State *state, size_t node, const Report *report, usec_t now);
 void facts_hear_refused(Facts *facts, size_t node, const Refused *refused, usec_t now);
+
+/* Something has happened to it that may matter for what it is to be told. */
+void facts_touch(Facts *facts, size_t node);
+void facts_touch_all(Facts *facts);
 
 #define START_ORDER_LIFE (5 * USEC_PER_SEC) /* on the node's own clock, from its nonce on */
 #define REFUSED_PAUSE    (2 * USEC_PER_SEC) /* so that a full disk is not asked at full speed */

@@ -13,11 +13,17 @@
 
 /* --- taking in --- */
 
-static Health *make_health(NodeFacts *facts) {
-        if (!facts->health)
-                facts->health = calloc(1, sizeof(Health));
+static Health *make_health(Facts *facts, size_t node) {
+        NodeFacts *known = &facts->nodes[node];
 
-        return facts->health;
+        if (known->health)
+                return known->health;
+
+        known->health = calloc(1, sizeof(Health));
+        if (known->health)
+                facts->asked[facts->asked_count++] = node;
+
+        return known->health;
 }
 
 const Health *health_of(const Facts *facts, size_t node) {
@@ -145,7 +151,7 @@ bool health_hear(
         if (subject == SIZE_MAX || is_outdated(state, facts, subject, sample, now))
                 return false;
 
-        health = make_health(&facts->nodes[subject]);
+        health = make_health(facts, subject);
         *ret_subject = subject;
         return health &&
                window_add(&health->windows[row->id], sample, is_enough(state, row->id, sample), now,
@@ -490,34 +496,54 @@ static void judge_agent(const State *state, Facts *facts, size_t index, usec_t n
                         state, facts, index, now, &known->registered_ms, &known->unwell);
 }
 
+/* Nobody looks at what the others are: not before their turn, nor after it. */
+static bool is_to_be_judged(const State *state, const Node *node) {
+        return node->role == ROLE_MASTER ||
+               (state_is_at_work(state) && (node->step.state == STEP_STAGED || node->step.slot));
+}
+
+static void judge_node(const State *state, Facts *facts, size_t index, usec_t now) {
+        NodeFacts *known = &facts->nodes[index];
+        const Node *node = &state->nodes[index];
+        Why gate = {};
+        Why unused = {};
+
+        if (node->role == ROLE_MASTER) {
+                judge_master(state, facts, index, now);
+        } else {
+                judge_agent(state, facts, index, now);
+        }
+
+        known->choice = turn_choose(state, facts, index, now, &unused);
+        if (node->step.state == STEP_VERIFYING) {
+                known->proven = gate_holds(state, facts, index, now, &gate);
+                known->unwell = gate;
+        }
+}
+
+static void unjudge(NodeFacts *known) {
+        known->healthy = known->healthy_but_one = known->member = known->proven = false;
+        known->unwell = (Why) {};
+        known->choice = RETRY_BLOCKED;
+        known->judged = false;
+}
+
 void health_judge(const State *state, Facts *facts, usec_t now) {
         facts->elected = health_leader(state, facts, now);
         facts->zookeeper = health_zookeeper_leader(state, facts, now);
         facts->cluster_unwell = (Why) {};
         facts->cluster_well = cluster_is_well(state, facts, SIZE_MAX, now, &facts->cluster_unwell);
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                NodeFacts *known = &facts->nodes[i];
-                Why gate = {};
-                Why unused = {};
+        for (size_t i = 0; i < state->master_count; i++)
+                unjudge(&facts->nodes[state->masters[i]]);
+        for (size_t i = 0; i < facts->asked_count; i++) {
+                size_t node = facts->asked[i];
 
-                known->healthy = known->healthy_but_one = known->member = known->proven = false;
-                known->unwell = (Why) {};
-                known->choice = RETRY_BLOCKED;
-                if (!known->health)
-                        continue;
-
-                known->choice = turn_choose(state, facts, i, now, &unused);
-
-                if (state->nodes[i].role == ROLE_MASTER) {
-                        judge_master(state, facts, i, now);
-                } else {
-                        judge_agent(state, facts, i, now);
-                }
-
-                if (state->nodes[i].step.state == STEP_VERIFYING) {
-                        known->proven = gate_holds(state, facts, i, now, &gate);
-                        known->unwell = gate;
+                if (facts->nodes[node].judged)
+                        unjudge(&facts->nodes[node]);
+                if (is_to_be_judged(state, &state->nodes[node])) {
+                        judge_node(state, facts, node, now);
+                        facts->nodes[node].judged = true;
                 }
         }
 }

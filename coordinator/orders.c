@@ -113,6 +113,12 @@ static bool order_wanted(
         return false;
 }
 
+bool order_is_wanted(const State *state, const Facts *facts, size_t node) {
+        Message unused;
+
+        return order_wanted(state, &facts->nodes[node], &state->nodes[node], &unused);
+}
+
 static const char *order_step(const Message *message, uint64_t *ret_fence) {
         *ret_fence = 0;
         if (message->kind == MESSAGE_CLAIM) {

@@ -12,5 +12,8 @@
  * START is due once per nonce and only when it has been committed (facts.ordered). False: none. */
 bool order_due(const State *state, const Facts *facts, size_t node, usec_t now, Message *ret);
 
+/* Whether there is an order that it should have, whenever it was sent last. */
+bool order_is_wanted(const State *state, const Facts *facts, size_t node);
+
 /* Notes that `message` has been sent. */
 void order_sent(NodeFacts *facts, const Message *message, usec_t now);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/tell.h"
+
+#include "coordinator/checks.h"
+#include "coordinator/orders.h"
+
+#define WATCH_REPEAT (2 * USEC_PER_SEC)
+
+typedef struct Telling {
+        const State *state;
+        Facts *facts;
+        usec_t now;
+        TellSend send;
+        void *userdata;
+} Telling;
+
+static void say(const Telling *telling, size_t node, const Message *message) {
+        telling->send(node, message, telling->userdata);
+}
+
+/* Told at once when it changes; otherwise it comes with the answer to each heartbeat. */
+static void tell_heartbeat(const Telling *telling, size_t node) {
+        NodeFacts *known = &telling->facts->nodes[node];
+        Message message = { .kind = MESSAGE_WELCOME };
+
+        message.welcome.heartbeat = node_heartbeat(telling->state, &telling->state->nodes[node]);
+        if (known->heartbeat == message.welcome.heartbeat)
+                return;
+
+        known->heartbeat = message.welcome.heartbeat;
+        known->told_at = telling->now;
+        say(telling, node, &message);
+}
+
+static bool may_be_watched(const State *state, size_t node) {
+        return state->nodes[node].epoch == state->epoch && !state->deposed_by;
+}
+
+/* Repeated until the node's heartbeat names it. */
+static void tell_watch(const Telling *telling, size_t node) {
+        NodeFacts *known = &telling->facts->nodes[node];
+        Message message = { .kind = MESSAGE_WATCH };
+        bool is_new;
+
+        if (!may_be_watched(telling->state, node))
+                return;
+
+        checks_watch(telling->state, telling->facts, node, telling->now, &message.watch);
+        is_new = message.watch.serial != known->watch;
+        known->watch = message.watch.serial;
+        if (known->watching == known->watch ||
+            (!is_new && span_sub(telling->now, known->watch_at) < WATCH_REPEAT))
+                return;
+
+        known->watch_at = telling->now;
+        say(telling, node, &message);
+}
+
+static void tell_order(const Telling *telling, size_t node) {
+        Message order;
+
+        if (!order_due(telling->state, telling->facts, node, telling->now, &order))
+                return;
+
+        say(telling, node, &order);
+
+        /* Whether it got there is known when it is answered; until then it is repeated. */
+        order_sent(&telling->facts->nodes[node], &order, telling->now);
+}
+
+/* Nothing to repeat, nothing that comes to its end by itself. What a master is to watch depends on
+ * who leads at the moment. */
+static bool is_quiet(const State *state, const Facts *facts, size_t node) {
+        const NodeFacts *known = &facts->nodes[node];
+
+        if (known->nonce[0] || known->refresh)
+                return false;
+        if (known->greeted == 0 || state->deposed_by)
+                return true;
+
+        return state->nodes[node].role != ROLE_MASTER && may_be_watched(state, node) &&
+               known->watching == known->watch && !order_is_wanted(state, facts, node);
+}
+
+void tell_nodes(const State *state, Facts *facts, usec_t now, TellSend send, void *userdata) {
+        const Telling telling = { state, facts, now, send, userdata };
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                if (facts->quiet[i])
+                        continue;
+
+                facts_expire(facts, i, now);
+                if (facts->nodes[i].greeted != 0) {
+                        tell_heartbeat(&telling, i);
+                        tell_watch(&telling, i);
+                }
+
+                tell_order(&telling, i);
+                facts->quiet[i] = is_quiet(state, facts, i);
+        }
+}
