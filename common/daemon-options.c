@@ -13,8 +13,7 @@
 
 typedef struct Options {
         const char *config;
-        const char *own; /* value of the program's own one; NULL: not given */
-        int check;       /* int as getopt wants it, like the next two */
+        int check; /* int as getopt wants it, like the next two */
         int print;
         int verbose;
 } Options;
@@ -27,14 +26,11 @@ static void print_option(FILE *to, const char *name, const char *value, const ch
 }
 
 static int usage(const DaemonProgram *program, FILE *to) {
-        const DaemonOption *own = program->own;
         char standard[128];
 
         (void) fprintf(to, "%s [OPTION...]\n\n%s\n\n", program->name, program->summary);
         (void) text_format(standard, sizeof(standard), "default %s", program->config);
         print_option(to, "config", "FILE", standard);
-        if (own)
-                print_option(to, own->name, own->value, own->help);
         print_option(to, "check-config", "", "say what is wrong with the configuration, and stop");
         print_option(to, "print-config", "", "show the configuration in force, and stop");
         print_option(to, "verbose", "", "log more");
@@ -48,9 +44,6 @@ static int take_option(const DaemonProgram *program, int c, Options *options) {
                 return GO_ON;
         case 'c':
                 options->config = optarg;
-                return GO_ON;
-        case 'o':
-                options->own = optarg;
                 return GO_ON;
         case 'V':
                 return printf("%s " VERSION "\n", program->name) < 0 ? 1 : 0;
@@ -67,7 +60,6 @@ static int parse_options(const DaemonProgram *program, int argc, char *argv[], O
                 { "verbose", no_argument, &options->verbose, true },
                 { "version", no_argument, NULL, 'V' },
                 { "help", no_argument, NULL, 'h' },
-                { program->own ? program->own->name : NULL, required_argument, NULL, 'o' },
                 {},
         };
         int c, r = GO_ON;
@@ -94,8 +86,6 @@ int daemon_begin(const DaemonProgram *program, int argc, char *argv[], void *con
         r = parse_options(program, argc, argv, &options);
         if (r != GO_ON)
                 return r;
-        if (options.own)
-                *program->own->place = options.own;
 
         log_open(program->name, options.verbose ? LOG_DEBUG : LOG_INFO);
         if (config_load(program->fields, options.config, config, size, &errors) < 0) {

@@ -7,19 +7,11 @@
 
 /* The command line of a daemon: which configuration, read and checked, or shown, or help. */
 
-typedef struct DaemonOption {
-        const char *name; /* without dashes */
-        const char *value;
-        const char *help;
-        const char **place; /* borrowed from argv; untouched when it is not given */
-} DaemonOption;
-
 typedef struct DaemonProgram {
         const char *name;
         const char *summary; /* one sentence */
         const char *config;  /* where the file is unless --config says so */
         const ConfigField *fields;
-        const DaemonOption *own; /* the one that only this program has; NULL: none */
 } DaemonProgram;
 
 /* Opens the log and fills `config`. Negative: go on; otherwise all is done and said, and this is

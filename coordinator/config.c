@@ -6,7 +6,7 @@
 
 const ConfigField daemon_config_fields[] = {
         { "cluster",   CONFIG_NAME,     PLACE(cluster),   .help = "name of the cluster; the first run asks for it" },
-        { "masters",   CONFIG_NAMES,    PLACE(masters),   .max = MASTERS_MAX, .standard = "[]",
+        { "masters",   CONFIG_NAMES,    PLACE(masters),   .max = MASTERS_MAX,
           .count_offset = offsetof(DaemonConfig, master_count),
           .help = "all masters of the cluster: no other node is ever taken for one" },
         { "listen",    CONFIG_ENDPOINT, PLACE(listen),    .help = "ADDRESS:PORT on which node agents are heard" },

@@ -16,7 +16,4 @@ typedef struct DaemonConfig {
         char control[108]; /* a socket's path is at most 107 bytes */
 } DaemonConfig;
 
-/* In the state directory, beside CHANNEL_KEY_FILE: what plans are signed with. */
-#define SIGNING_KEY_FILE "signing.key"
-
 extern const ConfigField daemon_config_fields[];

@@ -2,22 +2,23 @@
 #include "coordinator/coordinator.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/crash.h"
-#include "common/file.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "coordinator/admission.h"
 #include "coordinator/control.h"
 #include "coordinator/health.h"
 #include "coordinator/intake.h"
 #include "coordinator/later.h"
 #include "coordinator/operator.h"
+#include "coordinator/own-keys.h"
 #include "coordinator/store.h"
 #include "coordinator/tell.h"
+#include "proto/signed-plan.h"
 
 /* Time passes without messages too: deadlines are looked at this often. */
 #define TICK (250 * USEC_PER_MSEC)
@@ -40,7 +41,7 @@ struct Coordinator {
         State *state;
         Facts facts;
         Waiting waiting;
-        KeyPair *key;
+        OwnKeys keys;
         Endpoint *endpoint;
         Control *control;
         Later *later;
@@ -120,6 +121,8 @@ static void follow(Coordinator *c, const Event *event) {
         }
 
         log_event(c, event);
+        if (event->kind == EVENT_KEY && event->key.change == KEY_REVOKED)
+                endpoint_forget(c->endpoint, event->key.node);
 }
 
 int coordinator_commit(Coordinator *c, Event *events, size_t count, Error *error) {
@@ -158,8 +161,26 @@ static int commit_heard(Coordinator *c, Event *event) {
 
 /* --- deciding and ordering --- */
 
+/* What a node is to run carries our signature, and the cluster it is for. */
+static void send_stage(Coordinator *c, const char *node, const Message *order) {
+        Message message = *order;
+        Error error = {};
+
+        (void) text_copy(message.stage.cluster, NAME_TEXT_MAX, c->config.cluster);
+        if (signed_plan_sign(&message.stage, c->keys.signing, &error) < 0) {
+                log_error("%s: the plan cannot be signed: %s.", node, error.text);
+        } else {
+                (void) endpoint_send(c->endpoint, node, &message);
+        }
+}
+
 static void send_to_node(size_t node, const Message *message, void *userdata) {
         Coordinator *c = ASSERT_PTR(userdata);
+
+        if (message->kind == MESSAGE_STAGE) {
+                send_stage(c, c->state->nodes[node].name, message);
+                return;
+        }
 
         (void) endpoint_send(c->endpoint, c->state->nodes[node].name, message);
         if (message->kind == MESSAGE_START)
@@ -256,22 +277,23 @@ static void hear_epoch(Coordinator *c, const char *node, uint64_t epoch) {
                 (void) commit_heard(c, &event);
 }
 
-/* Nodes are not enrolled in this version, and there are no tokens: whoever was given our public key
- * is let in as who it says it is. Therefore rollpatchd starts with --lab only. */
 static bool find_psk(
                 const uint8_t token[static TOKEN_ID_SIZE],
                 uint8_t ret[static KEY_SIZE],
                 void *userdata) {
-        return false;
+        return admission_find_psk(userdata, token, ret);
 }
 
-static int identify(
+static void on_false_token(const uint8_t token[static TOKEN_ID_SIZE], bool known, void *userdata) {
+        admission_note_false_token(userdata, token, known);
+}
+
+static bool identify(
                 const Introduction *guest,
                 char ret_node[static NAME_TEXT_MAX],
-                Error *refusal,
+                TurnedAway *ret,
                 void *userdata) {
-        (void) text_copy(ret_node, NAME_TEXT_MAX, guest->hello.name);
-        return 0;
+        return admission_identify(userdata, guest, ret_node, ret);
 }
 
 static bool on_hello(const char *node, const Introduction *guest, void *userdata) {
@@ -279,6 +301,8 @@ static bool on_hello(const char *node, const Introduction *guest, void *userdata
         const Hello *hello = &guest->hello;
         Event event;
 
+        if (!admission_take_in(c, node, guest))
+                return false;
         if (intake_hello(c->state, hello, &event) > 0 && commit_heard(c, &event) < 0)
                 return false;
 
@@ -326,6 +350,22 @@ static void hear_report(Coordinator *c, const char *node, const Report *report) 
                 (void) text_copy(ack.ack.op, sizeof(ack.ack.op), report->op);
                 (void) endpoint_send(c->endpoint, node, &ack);
         }
+}
+
+/* Answered also when it is not taken: then the node keeps the key it has. */
+static void hear_announce(Coordinator *c, const char *node, const Announce *announce) {
+        Message ack = { .kind = MESSAGE_ACK };
+        Error error = {};
+        int r;
+
+        r = admission_hear_announce(c, node, announce, &error);
+        if (r < 0 && error.code != ERROR_DENIED)
+                return;
+        if (r < 0)
+                (void) text_copy(ack.ack.refused, sizeof(ack.ack.refused), error.text);
+
+        (void) text_copy(ack.ack.op, sizeof(ack.ack.op), announce->op);
+        (void) endpoint_send(c->endpoint, node, &ack);
 }
 
 static void hear_refused(Coordinator *c, const char *node, const Refused *refused) {
@@ -393,6 +433,9 @@ static void on_message(const char *name, const Message *message, void *userdata)
         case MESSAGE_SAMPLE:
                 hear_sample(c, index, &message->sample, now);
                 break;
+        case MESSAGE_ANNOUNCE:
+                hear_announce(c, name, &message->announce);
+                return; /* nothing to decide */
         case MESSAGE_CHUNK:
                 later_hear(c, index, &message->chunk);
                 return; /* nothing to decide */
@@ -415,11 +458,12 @@ static void on_message(const char *name, const Message *message, void *userdata)
                 want_turn(c);
 }
 
-static usec_t get_heartbeat(const char *name, void *userdata) {
+static void fill_welcome(const char *name, Welcome *ret, void *userdata) {
         Coordinator *c = ASSERT_PTR(userdata);
         const Node *node = state_find_node_const(c->state, name);
 
-        return node ? node_heartbeat(c->state, node) : USEC_PER_SEC;
+        ret->heartbeat = node ? node_heartbeat(c->state, node) : USEC_PER_SEC;
+        ret->rekey = node && admission_wants_rekey(c, node);
 }
 
 /* --- life --- */
@@ -435,36 +479,14 @@ static int claim_epoch(Coordinator *c, Error *error) {
         return coordinator_commit(c, &event, 1, error);
 }
 
-/* Never made here: a coordinator with another key is a stranger to every node. */
-static int load_key(Coordinator *c, Error *error) {
-        auto_close int dir = -EBADF;
-        int r;
-
-        r = dir_open(AT_FDCWD, c->config.state_dir, 0700, &dir, error);
-        if (r < 0)
-                return r;
-
-        r = key_pair_load(KEY_CHANNEL, dir, CHANNEL_KEY_FILE, &c->key, error);
-        if (r == -ENOENT) {
-                return error_setf(
-                                error, ERROR_NOT_FOUND,
-                                "%s has no channel key (" CHANNEL_KEY_FILE
-                                "); for a new cluster, 'rollpatch init' makes one; for this one, "
-                                "restore it from a backup",
-                                c->config.state_dir);
-        }
-
-        return r < 0 ? error_prefixf(error, "%s", c->config.state_dir) : 0;
-}
-
 static int listen_for_nodes(Coordinator *c, Error *error) {
         static const EndpointHandlers handlers = {
-                find_psk, identify, on_hello, on_message, get_heartbeat,
+                find_psk, on_false_token, identify, on_hello, on_message, fill_welcome,
         };
         const EndpointOptions options = {
                 .listen = c->config.listen,
                 .cluster = c->config.cluster,
-                .key = c->key,
+                .key = c->keys.channel,
         };
 
         return endpoint_new(c->event, &options, &handlers, c, &c->endpoint, error);
@@ -523,7 +545,7 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         if (!c->state)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
-        r = load_key(c, error);
+        r = own_keys_load(config->state_dir, &c->keys, error);
         if (r < 0)
                 return r;
 
@@ -572,6 +594,18 @@ const Waiting *coordinator_get_waiting(const Coordinator *c) {
         return &c->waiting;
 }
 
+Waiting *coordinator_edit_waiting(Coordinator *c) {
+        return &c->waiting;
+}
+
+void coordinator_get_public_keys(
+                const Coordinator *c,
+                uint8_t ret_channel[static KEY_SIZE],
+                uint8_t ret_signing[static KEY_SIZE]) {
+        memcpy(ret_channel, c->keys.channel->public, KEY_SIZE);
+        memcpy(ret_signing, c->keys.signing->public, KEY_SIZE);
+}
+
 Store *coordinator_get_store(const Coordinator *c) {
         return c->store;
 }
@@ -616,7 +650,7 @@ void coordinator_free(Coordinator *c) {
         control_free(c->control);
         later_free(c->later);
         endpoint_free(c->endpoint);
-        key_pair_free(c->key);
+        own_keys_done(&c->keys);
         (void) sd_event_source_disable_unref(c->tick);
         (void) sd_event_source_disable_unref(c->turn);
         store_free(c->store);

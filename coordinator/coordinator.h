@@ -28,7 +28,12 @@ const State *coordinator_get_state(const Coordinator *coordinator);
 const Facts *coordinator_get_facts(const Coordinator *coordinator);
 const Why *coordinator_get_why(const Coordinator *coordinator);
 const Waiting *coordinator_get_waiting(const Coordinator *coordinator);
+Waiting *coordinator_edit_waiting(Coordinator *coordinator);
 EndpointCounters coordinator_get_link(const Coordinator *coordinator);
+void coordinator_get_public_keys(
+                const Coordinator *coordinator,
+                uint8_t ret_channel[static KEY_SIZE],
+                uint8_t ret_signing[static KEY_SIZE]);
 struct Store *coordinator_get_store(const Coordinator *coordinator);
 
 /* For requests that only nodes can answer (later.h). A wish: these nodes are asked at once; its

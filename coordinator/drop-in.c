@@ -14,25 +14,29 @@ static bool is_every_address(const char *listen, uint16_t *ret_port) {
 }
 
 void drop_in_agent_yaml(
-                const char *listen,
-                const uint8_t coordinator[static KEY_SIZE],
+                const DaemonConfig *config,
+                const uint8_t channel[static KEY_SIZE],
+                const uint8_t signing[static KEY_SIZE],
                 char ret[static AGENT_YAML_MAX]) {
         char endpoint[ADDRESS_TEXT_MAX + 32];
-        char key[KEY_TEXT_MAX];
+        char channel_text[KEY_TEXT_MAX];
+        char signing_text[KEY_TEXT_MAX];
         uint16_t port = 0;
 
-        if (is_every_address(listen, &port)) {
+        if (is_every_address(config->listen, &port)) {
                 (void) text_format(
                                 endpoint, sizeof(endpoint), "<address of the bootstrap node>:%u",
                                 port);
         } else {
-                (void) text_copy(endpoint, sizeof(endpoint), listen);
+                (void) text_copy(endpoint, sizeof(endpoint), config->listen);
         }
 
-        key_to_text(coordinator, key);
+        key_to_text(channel, channel_text);
+        key_to_text(signing, signing_text);
         (void) text_format(
-                        ret, AGENT_YAML_MAX, "coordinator: %s\ncoordinator_key: %s\n", endpoint,
-                        key);
+                        ret, AGENT_YAML_MAX,
+                        "cluster: %s\ncoordinator: %s\ncoordinator_key: %s\nsigning_key: %s\n",
+                        config->cluster, endpoint, channel_text, signing_text);
 }
 
 void drop_in_join(const Token *token, char ret[static JOIN_MAX]) {

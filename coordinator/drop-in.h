@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "coordinator/config.h"
 #include "proto/keys.h"
 #include "proto/token.h"
 
@@ -8,14 +9,15 @@
 
 #define AGENT_YAML_PATH "/etc/rollpatch/agent.yaml"
 #define JOIN_PATH       "/etc/rollpatch/join"
-#define AGENT_YAML_MAX  512
+#define AGENT_YAML_MAX  1024
 #define JOIN_MAX        (TOKEN_TEXT_MAX + 1)
 
-/* `listen` is where the coordinator listens. When that is every address of the bootstrap node, only
- * people know the right one: the file says so, in a line that rollpatch-agent will not take. */
+/* The keys are the public halves. When `listen` is every address of the bootstrap node, only people
+ * know the right one: the file says so, in a line that rollpatch-agent will not take. */
 void drop_in_agent_yaml(
-                const char *listen,
-                const uint8_t coordinator[static KEY_SIZE],
+                const DaemonConfig *config,
+                const uint8_t channel[static KEY_SIZE],
+                const uint8_t signing[static KEY_SIZE],
                 char ret[static AGENT_YAML_MAX]);
 
 /* The caller wipes it. */

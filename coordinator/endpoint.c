@@ -115,23 +115,30 @@ static void turn_away(Endpoint *endpoint, const Route *route, FrameHint hint) {
         send_hint(endpoint, route, &(Frame) { .kind = FRAME_HINT, .hint = hint });
 }
 
+static void note_false_token(Endpoint *endpoint, const uint8_t *token, bool known) {
+        if (endpoint->handlers.on_false_token)
+                endpoint->handlers.on_false_token(token, known, endpoint->userdata);
+}
+
 /* --- handshakes --- */
 
 static Message make_welcome(const Endpoint *endpoint, const char *node) {
-        return (Message) {
-                .kind = MESSAGE_WELCOME,
-                .welcome.heartbeat = endpoint->handlers.get_heartbeat(node, endpoint->userdata),
-        };
+        Message message = { .kind = MESSAGE_WELCOME };
+
+        endpoint->handlers.fill_welcome(node, &message.welcome, endpoint->userdata);
+        return message;
 }
 
-static void refuse(Endpoint *endpoint, const Route *route, Guest *guest, const Error *refusal) {
+static void refuse(
+                Endpoint *endpoint, const Route *route, Guest *guest, const TurnedAway *refusal) {
         uint8_t buffer[SESSION_BYTES_MAX];
         Error error = {};
         size_t size;
 
         endpoint->counters.refused++;
-        log_debug("A node that calls itself %s was refused: %s.", guest->hello.name, refusal->text);
-        if (session_refuse(guest, refusal->text, buffer, &size, &error) < 0) {
+        log_debug("A node that calls itself %s was refused: %s.", guest->hello.name,
+                  refusal->reason);
+        if (session_refuse(guest, refusal->reason, refusal->again, buffer, &size, &error) < 0) {
                 log_error("A refusal could not be sent: %s.", error.text);
         } else {
                 (void) nn_socket_send(endpoint->socket, route, buffer, size);
@@ -172,16 +179,16 @@ static void on_guest(
                 .hello = guest->hello,
         };
         char node[NAME_TEXT_MAX] = "";
-        Error refusal = {};
+        TurnedAway refusal = {};
 
         memcpy(introduction.key, guest->noise.peer, KEY_SIZE);
         if (handshake->token)
                 memcpy(introduction.token, handshake->token, TOKEN_ID_SIZE);
 
-        if (endpoint->handlers.identify(&introduction, node, &refusal, endpoint->userdata) < 0) {
-                refuse(endpoint, route, guest, &refusal);
-        } else {
+        if (endpoint->handlers.identify(&introduction, node, &refusal, endpoint->userdata)) {
                 accept_guest(endpoint, route, guest, node, &introduction);
+        } else {
+                refuse(endpoint, route, guest, &refusal);
         }
 }
 
@@ -196,6 +203,8 @@ static void open_first_words(
         if (session_greet(&endpoint->end, handshake, psk, &guest, &error) < 0) {
                 endpoint->counters.unopened++;
                 log_debug("First words cannot be read: %s.", error.text);
+                if (psk)
+                        note_false_token(endpoint, handshake->token, true);
                 turn_away(endpoint, route, FRAME_HINT_SEAL);
                 return;
         }
@@ -214,6 +223,7 @@ static void on_first_words(Endpoint *endpoint, const Route *route, const Handsha
 
         if (!endpoint->handlers.find_psk(handshake->token, psk, endpoint->userdata)) {
                 endpoint->counters.unknown_token++;
+                note_false_token(endpoint, handshake->token, false);
                 turn_away(endpoint, route, FRAME_HINT_TOKEN);
                 return;
         }

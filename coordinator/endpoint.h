@@ -15,6 +15,12 @@
 
 typedef struct Endpoint Endpoint;
 
+/* What somebody hears who is not let in. */
+typedef struct TurnedAway {
+        char reason[REASON_MAX]; /* why, and what to do about it: the node agent shows it there */
+        usec_t again;            /* it need not ask again before that */
+} TurnedAway;
+
 /* None of them may free the endpoint or forget a node. */
 typedef struct EndpointHandlers {
         /* The psk of a join token (token.h), to be wiped by the endpoint. False: there is no such
@@ -25,12 +31,17 @@ typedef struct EndpointHandlers {
                         uint8_t ret[static KEY_SIZE],
                         void *userdata);
 
-        /* Whose key it is: 0 and the node's name, or why it may not come in and what to do about
-         * it, one sentence that the node agent shows there. The hello may be a recorded one, so
-         * nothing may follow from it yet. */
-        int (*identify)(const Introduction *guest,
+        /* First words that named this token and were not believed: `known` tells whether there is
+         * such a token, and only its secret was not the right one. May be NULL. */
+        void (*on_false_token)(
+                        const uint8_t token[static TOKEN_ID_SIZE], bool known, void *userdata);
+
+        /* Whose key it is: true and the node's name, or what it is told. The hello may be a
+         * recorded one, so nothing may follow from it for any node. */
+        bool (*identify)(
+                        const Introduction *guest,
                         char ret_node[static NAME_TEXT_MAX],
-                        Error *refusal,
+                        TurnedAway *ret_turned_away,
                         void *userdata);
 
         /* The node's first valid DATA in a new session: now, and not before, its hello is known to
@@ -43,9 +54,8 @@ typedef struct EndpointHandlers {
          */
         void (*on_message)(const char *node, const Message *message, void *userdata);
 
-        /* How often this node is to speak, usec; put into every WELCOME. Also asked for nodes that
-         * nobody has heard of. */
-        usec_t (*get_heartbeat)(const char *node, void *userdata);
+        /* What every WELCOME says to this node. Also asked for nodes that nobody has heard of. */
+        void (*fill_welcome)(const char *node, Welcome *ret, void *userdata);
 } EndpointHandlers;
 
 typedef struct EndpointLimits {

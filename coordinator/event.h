@@ -171,7 +171,6 @@ typedef struct EventOperator {
 } EventOperator;
 
 #define TOKEN_USES_MAX 100000
-#define CLUSTER_ID_MAX 64 /* /var/lib/dcos/cluster-id: a UUID */
 
 /* The secret itself is in no event; what stands here lets nobody make the token (proto/token.h). */
 typedef struct EventTokenMade {

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/file.h"
 #include "common/span.h"
 #include "common/text.h"
 #include "coordinator/answers.h"
@@ -16,30 +13,6 @@
 #define TTL_MAX     (365 * USEC_PER_DAY)
 
 /* --- token create --- */
-
-static int get_public_key(const Request *request, uint8_t ret[static KEY_SIZE]) {
-        const char *state_dir = coordinator_get_config(request->coordinator)->state_dir;
-        AUTO(KeyPair) *pair = NULL;
-        auto_close int dir = -EBADF;
-        int r;
-
-        r = dir_open(AT_FDCWD, state_dir, 0700, &dir, request->error);
-        if (r < 0)
-                return r;
-
-        r = key_pair_load(KEY_CHANNEL, dir, CHANNEL_KEY_FILE, &pair, request->error);
-        if (r == -ENOENT) {
-                return error_setf(
-                                request->error, ERROR_BLOCKED,
-                                "this coordinator has no key yet, so no node could know it; try: rollpatch init --cluster %s",
-                                coordinator_get_config(request->coordinator)->cluster);
-        }
-        if (r < 0)
-                return error_prefixf(request->error, "%s", state_dir);
-
-        memcpy(ret, pair->public, KEY_SIZE);
-        return 0;
-}
 
 static int get_pattern(Request *request, char ret[static NAME_TEXT_MAX]) {
         int r;
@@ -97,16 +70,14 @@ static Json *describe_file(const char *path, const char *mode, const char *conte
 
 /* The only time that the secret leaves us. */
 static void describe_new_token(
-                const Request *request,
-                const EventTokenMade *made,
-                const Token *token,
-                const uint8_t coordinator[static KEY_SIZE]) {
-        const char *listen = coordinator_get_config(request->coordinator)->listen;
+                const Request *request, const EventTokenMade *made, const Token *token) {
+        uint8_t channel[KEY_SIZE], signing[KEY_SIZE];
         Json *files = json_new_array();
         char yaml[AGENT_YAML_MAX];
         char join[JOIN_MAX];
 
-        drop_in_agent_yaml(listen, coordinator, yaml);
+        coordinator_get_public_keys(request->coordinator, channel, signing);
+        drop_in_agent_yaml(coordinator_get_config(request->coordinator), channel, signing, yaml);
         drop_in_join(token, join);
         (void) json_append(files, describe_file(AGENT_YAML_PATH, "0644", yaml));
         (void) json_append(files, describe_file(JOIN_PATH, "0600", join));
@@ -133,7 +104,6 @@ static void fill_token(const Token *token, EventTokenMade *made) {
 int operator_token_create(Request *request) {
         Event event = { .kind = EVENT_TOKEN_MADE };
         EventTokenMade *made = &event.token_made;
-        uint8_t coordinator[KEY_SIZE];
         char until[TIMESTAMP_TEXT_MAX];
         char outcome[REASON_MAX];
         Token token;
@@ -141,8 +111,6 @@ int operator_token_create(Request *request) {
 
         if (get_token_terms(request, made) < 0)
                 return EXIT_USAGE;
-        if (get_public_key(request, coordinator) < 0)
-                return request_exit(request->error->code);
 
         token_generate(&token);
         fill_token(&token, made);
@@ -155,7 +123,7 @@ int operator_token_create(Request *request) {
                         timestamp_format(made->expires, until));
         r = act(request, "", "", outcome, &event);
         if (r == EXIT_OK)
-                describe_new_token(request, made, &token, coordinator);
+                describe_new_token(request, made, &token);
 
         token_wipe(&token);
         explicit_bzero(&event, sizeof(event));

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -14,6 +15,7 @@
 #include "node-agent/helper.h"
 #include "node-agent/identity.h"
 #include "node-agent/link.h"
+#include "node-agent/rekey.h"
 #include "node-agent/runner.h"
 #include "node-agent/sampler.h"
 #include "proto/random.h"
@@ -42,7 +44,12 @@ struct Agent {
         sd_event_source *address_timer;
         KeyPair *key;
         uint8_t coordinator_key[KEY_SIZE];
+        uint8_t signing_key[KEY_SIZE];
         bool said_no_token;
+        sd_event_source *join_watch;
+        sd_event_source *redial; /* on: the link is to be made anew */
+        Rekey *rekey;
+        KeyPair *new_key; /* to be used from the next dial on; NULL: the same */
         StepJournal *journal;
         SystemdBus *bus;
         Runner *runner;
@@ -54,6 +61,13 @@ struct Agent {
 };
 
 /* --- heartbeats --- */
+
+static void announce_key(Agent *agent) {
+        Message message;
+
+        if (rekey_get_announcement(agent->rekey, &message))
+                (void) link_send(agent->link, &message); /* said again with the next heartbeat */
+}
 
 static usec_t next_interval(const Agent *agent) {
         usec_t interval = link_get_heartbeat(agent->link);
@@ -77,6 +91,7 @@ static void send_heartbeat(Agent *agent, usec_t now) {
 
         agent->sequence++;
         agent->next_heartbeat = now + next_interval(agent);
+        announce_key(agent);
 }
 
 /* How often to speak is part of every answer, so it is looked at more often than we speak. */
@@ -106,6 +121,7 @@ static void fill_hello(Hello *hello, void *userdata) {
         hello->fence = runner_get_fence(agent->runner);
         hello->master_count = identity_read_master_count(agent->config.root);
         identity_read_version(agent->config.root, hello->dcos_version);
+        identity_read_cluster_id(agent->config.root, hello->cluster_id);
         (void) text_copy(hello->name, sizeof(hello->name), agent->name);
         (void) text_copy(hello->boot_id, sizeof(hello->boot_id), agent->boot_id);
         (void) text_copy(
@@ -123,8 +139,31 @@ static void on_up(void *userdata) {
         runner_on_up(agent->runner);
 }
 
+static void on_rekey(void *userdata) {
+        Agent *agent = ASSERT_PTR(userdata);
+
+        rekey_want(agent->rekey);
+        announce_key(agent);
+}
+
+/* The link cannot be made anew from within itself. */
+static bool take_new_key(Agent *agent, const Ack *ack) {
+        KeyPair *key;
+
+        if (!rekey_acknowledge(agent->rekey, ack, &key))
+                return false;
+
+        key_pair_free(agent->new_key);
+        agent->new_key = key;
+        (void) sd_event_source_set_enabled(agent->redial, SD_EVENT_ONESHOT);
+        return true;
+}
+
 static void on_message(const Message *message, void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
+
+        if (message->kind == MESSAGE_ACK && take_new_key(agent, &message->ack))
+                return;
 
         if (message->kind != MESSAGE_WATCH) {
                 runner_handle(agent->runner, message);
@@ -190,7 +229,7 @@ static void dial(Agent *agent, usec_t spread) {
                 .endpoint = agent->config.coordinator,
                 .coordinator = agent->coordinator_key,
                 .cluster = agent->config.cluster,
-                .key = agent->key,
+                .key = agent->new_key ? agent->new_key : agent->key,
                 .timing = &timing,
         };
         static const LinkHandlers handlers = {
@@ -200,14 +239,36 @@ static void dial(Agent *agent, usec_t spread) {
                 .on_hopeless = on_hopeless,
                 .get_token = get_token,
                 .on_enrolled = on_enrolled,
+                .on_rekey = on_rekey,
         };
         Error error = {};
 
         link_free(TAKE(agent->link));
+        if (agent->new_key) {
+                key_pair_free(agent->key);
+                agent->key = TAKE(agent->new_key);
+        }
         if (link_new(agent->event, &options, &handlers, agent, &agent->link, &error) < 0) {
                 log_error("No link: %s.", error.text);
                 (void) sd_event_exit(agent->event, -EIO);
         }
+}
+
+static int on_redial(sd_event_source *source, void *userdata) {
+        dial(userdata, 0);
+        return 0;
+}
+
+/* Whoever drops a token need not restart us, nor wait until we ask again. */
+static int on_join_dropped(
+                sd_event_source *source, const struct inotify_event *event, void *userdata) {
+        Agent *agent = ASSERT_PTR(userdata);
+        const char *name = strrchr(agent->config.join, '/') + 1;
+
+        if (agent->link && event->len > 0 && strcmp(event->name, name) == 0)
+                link_hurry(agent->link);
+
+        return 0;
 }
 
 /* --- the address --- */
@@ -304,6 +365,12 @@ static int read_keys(Agent *agent, Error *error) {
                                 agent->config.coordinator_key);
         }
 
+        if (key_parse(agent->config.signing_key, agent->signing_key) < 0) {
+                return error_setf(
+                                error, ERROR_INVALID, "signing_key '%s' is no public key",
+                                agent->config.signing_key);
+        }
+
         r = identity_load_key(agent->config.state_dir, &agent->key, error);
         if (r < 0)
                 return r;
@@ -318,6 +385,8 @@ static int make_parts(Agent *agent, Error *error) {
                 .send = send_message,
                 .userdata = agent,
                 .name = agent->name,
+                .cluster = agent->config.cluster,
+                .signing = agent->signing_key,
                 .role = agent->role,
                 .root = agent->config.root,
                 .probe = agent->config.probe,
@@ -337,6 +406,10 @@ static int make_parts(Agent *agent, Error *error) {
                 return r;
 
         r = read_keys(agent, error);
+        if (r < 0)
+                return r;
+
+        r = rekey_new(agent->config.state_dir, &agent->rekey, error);
         if (r < 0)
                 return r;
 
@@ -381,6 +454,30 @@ static int add_timers(Agent *agent) {
         return 0;
 }
 
+static int add_redial(Agent *agent) {
+        int r;
+
+        r = sd_event_add_defer(agent->event, &agent->redial, on_redial, agent);
+        if (r < 0)
+                return r;
+
+        (void) sd_event_source_set_description(agent->redial, "redial");
+        return sd_event_source_set_enabled(agent->redial, SD_EVENT_OFF);
+}
+
+/* Without the directory there is nothing to be dropped; then a token is found when we ask again. */
+static int watch_join(Agent *agent) {
+        char directory[sizeof(agent->config.join)];
+        int r;
+
+        (void) text_copy(directory, sizeof(directory), agent->config.join);
+        *(strrchr(directory, '/') + 1) = '\0';
+        r = sd_event_add_inotify(
+                        agent->event, &agent->join_watch, directory, IN_CLOSE_WRITE | IN_MOVED_TO,
+                        on_join_dropped, agent);
+        return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+}
+
 int agent_new(sd_event *event, const AgentConfig *config, Agent **ret, Error *error) {
         AUTO(Agent) *agent = calloc(1, sizeof(*agent));
         int r;
@@ -400,8 +497,12 @@ int agent_new(sd_event *event, const AgentConfig *config, Agent **ret, Error *er
                 return r;
 
         r = add_timers(agent);
+        if (r >= 0)
+                r = add_redial(agent);
+        if (r >= 0)
+                r = watch_join(agent);
         if (r < 0)
-                return error_errnof(error, r, "cannot make timers");
+                return error_errnof(error, r, "cannot make timers and watches");
 
         *ret = TAKE(agent);
         return 0;
@@ -417,13 +518,17 @@ void agent_free(Agent *agent) {
 
         (void) sd_event_source_disable_unref(agent->tick);
         (void) sd_event_source_disable_unref(agent->address_timer);
+        (void) sd_event_source_disable_unref(agent->join_watch);
+        (void) sd_event_source_disable_unref(agent->redial);
         helper_free(agent->detect_ip);
         link_free(agent->link);
         sampler_free(agent->sampler);
         runner_free(agent->runner);
         systemd_bus_free(agent->bus);
         step_journal_free(agent->journal);
+        rekey_free(agent->rekey);
         key_pair_free(agent->key);
+        key_pair_free(agent->new_key);
         (void) sd_event_unref(agent->event);
         free(agent);
 }

@@ -8,6 +8,8 @@ const ConfigField agent_config_fields[] = {
         { "coordinator", CONFIG_ENDPOINT, PLACE(coordinator), .help = "ADDRESS:PORT of rollpatchd" },
         { "coordinator_key", CONFIG_SHA256, PLACE(coordinator_key),
           .help = "public key of rollpatchd: who does not hold it is not listened to" },
+        { "signing_key", CONFIG_SHA256, PLACE(signing_key),
+          .help = "public key that plans are signed with: what is not is never run" },
         { "cluster",     CONFIG_NAME,     PLACE(cluster),     .help = "its name, as in rollpatchd.yaml" },
         { "name",        CONFIG_NAME,     PLACE(name),        .standard = "",
           .help = "of this node in plans; not set: the host name in lower case" },

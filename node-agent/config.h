@@ -10,6 +10,7 @@
 typedef struct AgentConfig {
         char coordinator[ADDRESS_TEXT_MAX + 8];
         char coordinator_key[KEY_TEXT_MAX];
+        char signing_key[KEY_TEXT_MAX];
         char cluster[NAME_TEXT_MAX];
         char name[NAME_TEXT_MAX]; /* empty: the host's */
         char state_dir[1024];

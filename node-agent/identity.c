@@ -15,6 +15,7 @@
 #include "common/text.h"
 
 #define VERSION_FILE      "opt/mesosphere/etc/dcos-version.json"
+#define CLUSTER_ID_FILE   "var/lib/dcos/cluster-id"
 #define MASTER_COUNT_FILE "opt/mesosphere/etc/master_count"
 #define MASTER_COUNT_MAX  999
 
@@ -151,6 +152,19 @@ void identity_read_version(const char *root, char ret[static VERSION_MAX]) {
 
         /* A version that is too long, or no text, is not readable. */
         if (json_get_string(object, "version", ret, VERSION_MAX, NULL) < 0 || !text_is_plain(ret))
+                ret[0] = '\0';
+}
+
+/* Somebody else's file: what is no name in it is not readable. */
+void identity_read_cluster_id(const char *root, char ret[static CLUSTER_ID_MAX]) {
+        auto_free char *text = read_through_links(root, CLUSTER_ID_FILE);
+
+        ret[0] = '\0';
+        if (!text)
+                return;
+
+        text[strcspn(text, "\n")] = '\0';
+        if (!name_is_valid(text) || !text_copy(ret, CLUSTER_ID_MAX, text))
                 ret[0] = '\0';
 }
 

@@ -23,6 +23,7 @@ int identity_read_name(char ret[static NAME_TEXT_MAX], Error *error);
 /* What they read is absent while DC/OS is being activated: empty, or 0, then. */
 void identity_read_version(const char *root, char ret[static VERSION_MAX]);
 uint64_t identity_read_master_count(const char *root);
+void identity_read_cluster_id(const char *root, char ret[static CLUSTER_ID_MAX]);
 
 /* What `detect_ip` has printed: one literal IPv4 or IPv6 address and a line end. */
 #define DETECT_IP "opt/mesosphere/bin/detect_ip"

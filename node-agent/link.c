@@ -161,8 +161,9 @@ static void give_up(Link *link, usec_t now, const char *reason) {
 }
 
 /* After a refusal: no dial in vain, but there is no hurry either. */
-static void rest(Link *link, usec_t now) {
-        usec_t wait = link->timing.refused << MIN(link->refusals, REFUSALS_MAX);
+static void rest(Link *link, usec_t now, usec_t longest) {
+        unsigned doublings = MIN(link->refusals, REFUSALS_MAX);
+        usec_t wait = MIN(link->timing.refused << doublings, longest);
 
         link->is_lost = true;
         link->is_denied = link->is_joining;
@@ -173,7 +174,7 @@ static void on_no_answer(Link *link, usec_t now) {
         if (link->hint == 0) {
                 give_up(link, now, "hello was not answered");
         } else {
-                rest(link, now);
+                rest(link, now, USEC_INFINITY);
         }
 }
 
@@ -220,7 +221,8 @@ static void follow_heartbeat(Link *link, const Welcome *welcome) {
                 link->handlers.on_heartbeat(link->userdata);
 }
 
-static void on_refused(Link *link, const char *reason) {
+static void on_refused(Link *link, const Welcome *welcome) {
+        const char *reason = welcome->refused;
         usec_t now = clock_boottime();
 
         if (link->refusals == 0) {
@@ -230,7 +232,8 @@ static void on_refused(Link *link, const char *reason) {
                 log_debug("Refused for the %u. time: %s.", link->refusals + 1, reason);
         }
 
-        rest(link, now);
+        rest(link, now, welcome->heartbeat);
+        link->is_known = false;
         link->refusals++;
 }
 
@@ -246,7 +249,7 @@ static void on_welcome(Link *link, const Frame *frame) {
         if (session_welcomed(&link->greeting, &link->session, frame, &welcome, &error) < 0) {
                 log_warning("The coordinator's welcome cannot be read: %s.", error.text);
         } else if (welcome.welcome.refused[0]) {
-                on_refused(link, welcome.welcome.refused);
+                on_refused(link, &welcome.welcome);
         } else {
                 link->faded = old;
                 link->faded_until = now + link->timing.fade;
@@ -326,6 +329,8 @@ static void on_data(Link *link, const Frame *frame) {
         link->failures = 0;
         if (message.kind == MESSAGE_WELCOME) {
                 follow_heartbeat(link, &message.welcome);
+                if (message.welcome.rekey && link->handlers.on_rekey)
+                        link->handlers.on_rekey(link->userdata);
         } else {
                 link->handlers.on_message(&message, link->userdata);
         }
@@ -541,6 +546,16 @@ int link_send(Link *link, const Message *message) {
 
 usec_t link_get_heartbeat(const Link *link) {
         return link->heartbeat;
+}
+
+void link_hurry(Link *link) {
+        if (link->state != LINK_RESTING)
+                return;
+
+        link->is_denied = false;
+        link->refusals = 0;
+        link->deadline = clock_boottime();
+        (void) arm(link);
 }
 
 bool link_is_up(const Link *link) {

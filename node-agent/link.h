@@ -31,9 +31,12 @@ typedef struct LinkHandlers {
         /* A token to join with, if there is one: asked before each handshake until the coordinator
          * has taken this node in, and wiped by the link. May be NULL. */
         bool (*get_token)(Token *ret, void *userdata);
-        /* It has taken this node in; whatever token there was is of no more use. Once in the link's
-         * life. May be NULL. */
+        /* It has taken this node in; whatever token there was is of no more use. Said again after a
+         * refusal. May be NULL. */
         void (*on_enrolled)(void *userdata);
+        /* The coordinator wants another channel key; asked with every answer until it has one. May
+         * be NULL. */
+        void (*on_rekey)(void *userdata);
 } LinkHandlers;
 
 /* Waiting times; others than the default ones are for tests. */
@@ -45,9 +48,10 @@ typedef struct LinkTiming {
         usec_t heartbeat; /* until the coordinator says otherwise */
         usec_t renewal;   /* between two hellos because of "unknown session"; up to half more */
         usec_t poll;      /* how often a connection is looked for after a dial */
-        usec_t refused; /* after a refusal; twice as long after each further one, up to 16 times */
-        usec_t rekey;   /* how old a session may become */
-        usec_t fade;    /* how long a session takes late words after it was replaced */
+        usec_t refused;   /* after a refusal; twice as long after each further one, up to 16 times,
+                           * and at   most as long as the coordinator says */
+        usec_t rekey;     /* how old a session may become */
+        usec_t fade;      /* how long a session takes late words after it was replaced */
 } LinkTiming;
 
 extern const LinkTiming link_timing_default; /* with a spread of 10 s */
@@ -75,6 +79,9 @@ int link_send(Link *link, const Message *message);
 /* How often the coordinator wants to hear from us; 10 s until it says otherwise. The caller sends
  * the heartbeats; the link counts the answers. */
 usec_t link_get_heartbeat(const Link *link);
+
+/* Something has changed that may end a refusal: asks again at once instead of resting. */
+void link_hurry(Link *link);
 
 /* A session stands, and no heartbeat in it has waited three heartbeats for an answer. */
 bool link_is_up(const Link *link);

@@ -6,7 +6,9 @@
 #include "common/crash.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "node-agent/identity.h"
 #include "node-agent/runner-internal.h"
+#include "proto/signed-plan.h"
 
 /* What a coordinator may order. First whether it may order at all (epoch), then whether the order
  * is about this node and about a step that is known; the rest is the machine's. */
@@ -205,15 +207,38 @@ static void stage_anew(Runner *runner, const Stage *stage) {
                 runner_drop_entry(runner, entry);
 }
 
+/* A plan that was made for another state of this node would not end where it says. */
+static int check_versions(const char *root, const Stage *stage, Error *error) {
+        char version[VERSION_MAX];
+
+        identity_read_version(root, version);
+        if (version[0] && strcmp(version, stage->from) != 0 && strcmp(version, stage->to) != 0) {
+                return error_setf(
+                                error, ERROR_INVALID,
+                                "the plan leads from %s to %s, this node has %s", stage->from,
+                                stage->to, version);
+        }
+
+        return 0;
+}
+
+static int check_plan(const Runner *runner, const Stage *stage, bool is_new, Error *error) {
+        const RunnerOptions *options = &runner->options;
+        int r;
+
+        r = signed_plan_check(stage, options->cluster, options->name, options->signing, error);
+        if (r < 0)
+                return r;
+
+        return is_new ? check_versions(options->root, stage, error) : 0;
+}
+
 static void handle_stage(Runner *runner, const Stage *stage) {
         Entry *entry = runner_find_entry(runner, stage->step);
-        char reason[REASON_MAX];
+        Error error = {};
 
-        if (strcmp(stage->node, runner->options.name) != 0) {
-                (void) text_format(
-                                reason, sizeof(reason), "the order is for node '%s', this is '%s'",
-                                stage->node, runner->options.name);
-                runner_refuse(runner, MESSAGE_STAGE, stage->step, 0, REFUSAL_INVALID, reason);
+        if (check_plan(runner, stage, !entry, &error) < 0) {
+                runner_refuse(runner, MESSAGE_STAGE, stage->step, 0, REFUSAL_INVALID, error.text);
         } else if (!entry) {
                 stage_anew(runner, stage);
         } else if (!entry->job.unknown && !job_stage_is_same(&entry->record.stage, stage)) {
@@ -402,6 +427,7 @@ void runner_handle(Runner *runner, const Message *order) {
         case MESSAGE_WATCH: /* about checks, not about a step */
         case MESSAGE_SAMPLE:
         case MESSAGE_CHUNK:
+        case MESSAGE_ANNOUNCE:
                 return; /* not an order */
         }
 }

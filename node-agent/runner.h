@@ -25,6 +25,8 @@ typedef struct RunnerOptions {
         RunnerSend send;
         void *userdata;   /* of `send` */
         const char *name; /* of this node */
+        const char *cluster;
+        const uint8_t *signing; /* public key of the coordinator, KEY_SIZE bytes */
         Role role;
         const char *root;  /* "/" but in tests */
         const char *probe; /* path of rollpatch-probe */

@@ -35,12 +35,14 @@ static const Field hello_fields[] = {
         F_TEXT(Hello, dcos_version, .optional = true),
         F_U64(Hello, master_count, 0, MASTER_COUNT_MAX, .optional = true),
         F_TEXT(Hello, address, .optional = true),
+        F_TEXT(Hello, cluster_id, .optional = true),
         F_END
 };
 
 static const Field welcome_fields[] = {
         F_U64(Welcome, heartbeat, HEARTBEAT_MIN, HEARTBEAT_MAX),
         F_TEXT(Welcome, refused, .optional = true),
+        F_BOOL(Welcome, rekey, .optional = true),
         F_END
 };
 
@@ -51,6 +53,7 @@ static const Field claim_fields[] = {
 
 static const Field stage_fields[] = {
         F_U64(Stage, epoch, 1, EPOCH_MAX),
+        F_NAME(Stage, cluster),
         F_TEXT(Stage, step),
         F_ID(Stage, run),
         F_NAME(Stage, node),
@@ -60,6 +63,7 @@ static const Field stage_fields[] = {
         F_ID(Stage, sha256),
         F_U64(Stage, size, 1, JSON_NUMBER_MAX),
         F_U64(Stage, timeout, 1, STEP_TIMEOUT_MAX),
+        F_ID(Stage, signature),
         F_END
 };
 
@@ -94,6 +98,7 @@ static const Field ask_fields[] = {
 
 static const Field ack_fields[] = {
         F_ID(Ack, op),
+        F_TEXT(Ack, refused, .optional = true),
         F_END
 };
 
@@ -146,6 +151,12 @@ const Field report_fields[] = {
         F_TEXT(Report, reason, .optional = true),
         F_TEXT(Report, tail, .optional = true),
         F_TEXT(Report, dcos_version, .optional = true),
+        F_END
+};
+
+static const Field announce_fields[] = {
+        F_ID(Announce, op),
+        F_ID(Announce, key),
         F_END
 };
 
@@ -241,6 +252,7 @@ static const struct {
         [MESSAGE_SAMPLE]    = { sample_fields,    sizeof(Sample)    },
         [MESSAGE_READ]      = { read_fields,      sizeof(Read)      },
         [MESSAGE_CHUNK]     = { chunk_fields,     sizeof(Chunk)     },
+        [MESSAGE_ANNOUNCE]  = { announce_fields,  sizeof(Announce)  },
 };
 // clang-format on
 static_assert(ELEMENTSOF(kinds) == MESSAGE_KIND_COUNT, "a kind of message has no members");

@@ -199,6 +199,20 @@ int key_parse(const char *text, uint8_t ret[static KEY_SIZE]) {
         return 0;
 }
 
+void signature_to_text(
+                const uint8_t signature[static SIGNATURE_SIZE],
+                char ret[static SIGNATURE_TEXT_MAX]) {
+        (void) sodium_bin2hex(ret, SIGNATURE_TEXT_MAX, signature, SIGNATURE_SIZE);
+}
+
+int signature_parse(const char *text, uint8_t ret[static SIGNATURE_SIZE]) {
+        if (!hex_is_valid(text, SIGNATURE_TEXT_MAX - 1))
+                return -EINVAL;
+
+        (void) sodium_hex2bin(ret, SIGNATURE_SIZE, text, SIGNATURE_TEXT_MAX - 1, NULL, NULL, NULL);
+        return 0;
+}
+
 /* RFC 4648 */
 static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 

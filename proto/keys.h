@@ -34,8 +34,9 @@ DEFINE_AUTO(KeyPair, key_pair_free)
 
 /* --- files --- */
 
-/* In the state directory of the coordinator, and of each node. */
+/* In the state directory: of the coordinator both, of each node the first. */
 #define CHANNEL_KEY_FILE "channel.key"
+#define SIGNING_KEY_FILE "signing.key"
 
 /* "rollpatch channel key 1\nsecret HEX\npublic HEX\n" */
 #define KEY_FILE_SIZE 168
@@ -50,9 +51,7 @@ int key_pair_load(KeyKind kind, int dir_fd, const char *name, KeyPair **ret, Err
 /* On disk when this returns 0. Never replaces a file: ERROR_CONFLICT. */
 int key_pair_save(const KeyPair *pair, int dir_fd, const char *name, Error *error);
 
-/* --- public keys as text: 64 lower-case hexadecimal digits, everywhere --- */
-
-#define KEY_TEXT_MAX 65
+/* --- public keys as text: 64 lower-case hexadecimal digits (KEY_TEXT_MAX), everywhere --- */
 
 void key_to_text(const uint8_t key[static KEY_SIZE], char ret[static KEY_TEXT_MAX]);
 int key_parse(const char *text, uint8_t ret[static KEY_SIZE]); /* -EINVAL */
@@ -81,6 +80,12 @@ void key_derive(const uint8_t key[static KEY_SIZE],
 /* --- signatures: Ed25519ph of the context with its NUL, then the data --- */
 
 #define SIGNATURE_SIZE 64
+
+/* 128 lower-case hexadecimal digits. */
+void signature_to_text(
+                const uint8_t signature[static SIGNATURE_SIZE],
+                char ret[static SIGNATURE_TEXT_MAX]);
+int signature_parse(const char *text, uint8_t ret[static SIGNATURE_SIZE]); /* -EINVAL */
 
 /* `context` says what the data is, "rollpatch plan 1", so that a signature for one purpose is none
  * for another. `pair` is a signing key. */

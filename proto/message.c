@@ -56,6 +56,7 @@ static const char *const message_kind_table[] = {
         [MESSAGE_SAMPLE]    = "sample",
         [MESSAGE_READ]      = "read",
         [MESSAGE_CHUNK]     = "chunk",
+        [MESSAGE_ANNOUNCE]  = "announce",
 };
 
 static const char *const verdict_table[] = {
@@ -103,6 +104,7 @@ static Speaker speaker(MessageKind kind) {
         case MESSAGE_REFUSED:
         case MESSAGE_SAMPLE:
         case MESSAGE_CHUNK:
+        case MESSAGE_ANNOUNCE:
                 return SPEAKER_NODE;
         }
 

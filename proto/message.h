@@ -70,10 +70,11 @@ typedef struct Hello {
                                        */
         uint64_t epoch;
         uint64_t fence;
-        char software[VERSION_MAX];     /* of rollpatch-agent */
-        char dcos_version[VERSION_MAX]; /* empty: not readable now */
-        uint64_t master_count;          /* /opt/mesosphere/etc/master_count; 0: not readable now */
-        char address[ADDRESS_TEXT_MAX]; /* what detect_ip says; empty: not known */
+        char software[VERSION_MAX];      /* of rollpatch-agent */
+        char dcos_version[VERSION_MAX];  /* empty: not readable now */
+        uint64_t master_count;           /* /opt/mesosphere/etc/master_count; 0: not readable now */
+        char address[ADDRESS_TEXT_MAX];  /* what detect_ip says; empty: not known */
+        char cluster_id[CLUSTER_ID_MAX]; /* of DC/OS, empty: not readable now */
 } Hello;
 
 typedef struct StepBrief {
@@ -89,8 +90,10 @@ typedef struct Claim {
         uint64_t epoch;
 } Claim;
 
+/* Signed, all of it: see signed-plan.h. */
 typedef struct Stage {
         uint64_t epoch;
+        char cluster[NAME_TEXT_MAX]; /* must be the node's own */
         char step[STEP_ID_MAX];
         char run[ID_TEXT_MAX];
         char node[NAME_TEXT_MAX]; /* must be the node's own name */
@@ -100,6 +103,7 @@ typedef struct Stage {
         char sha256[DIGEST_TEXT_MAX];
         uint64_t size;
         uint64_t timeout; /* of the whole step, usec; the node reports, it never kills */
+        char signature[SIGNATURE_TEXT_MAX];
 } Stage;
 
 typedef struct LookTarget {
@@ -129,6 +133,7 @@ typedef struct Ask {
 
 typedef struct Ack {
         char op[OP_MAX];
+        char refused[REASON_MAX]; /* ANNOUNCE only: why it is not taken; empty: it is */
 } Ack;
 
 /* node -> coordinator */
@@ -172,6 +177,13 @@ typedef struct Report {
         char tail[TAIL_MAX];            /* last lines of the step's unit in the journal */
         char dcos_version[VERSION_MAX]; /* read when this was written */
 } Report;
+
+/* The channel key that this node is going to use from its next session on, if it is taken: then it
+ * is in the coordinator's log. */
+typedef struct Announce {
+        char op[OP_MAX];
+        char key[KEY_TEXT_MAX];
+} Announce;
 
 typedef struct Refused {
         char order[32]; /* kind of the order that is refused */
@@ -289,8 +301,9 @@ typedef enum MessageKind {
         MESSAGE_SAMPLE,
         MESSAGE_READ,
         MESSAGE_CHUNK,
+        MESSAGE_ANNOUNCE,
 } MessageKind;
-#define MESSAGE_KIND_COUNT (MESSAGE_CHUNK + 1)
+#define MESSAGE_KIND_COUNT (MESSAGE_ANNOUNCE + 1)
 extern const EnumNames message_kind_names; /* "hello", ... */
 
 /* What a node may say in a session; all else is the coordinator's, and HELLO is neither's. */
@@ -299,10 +312,11 @@ bool message_kind_is_from_coordinator(MessageKind kind);
 
 /* Answer to HELLO and to every HEARTBEAT: the coordinator is alive; and how often the node is to
  * speak from now on, usec. In HS2 it may be a refusal instead, and no session: why, and what to do
- * about it. */
+ * about it; `heartbeat` is then how long the node is to wait before it asks again. */
 typedef struct Welcome {
         uint64_t heartbeat;
         char refused[REASON_MAX]; /* empty: welcome indeed */
+        bool rekey;               /* the node is to announce another channel key */
 } Welcome;
 
 typedef struct Message {
@@ -325,6 +339,7 @@ typedef struct Message {
                 Sample sample;
                 Read read;
                 Chunk chunk;
+                Announce announce;
         };
 } Message;
 

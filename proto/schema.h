@@ -23,6 +23,9 @@
 #define TAIL_MAX           2048 /* journal lines in a report */
 #define OP_MAX             33   /* an operation id: 32 hex digits */
 #define KEY_SIZE           32   /* every key of the channel, in bytes */
+#define KEY_TEXT_MAX       65   /* the same as text: 64 hex digits */
+#define SIGNATURE_TEXT_MAX 129  /* of an Ed25519 signature: 128 hex digits */
+#define CLUSTER_ID_MAX     64   /* /var/lib/dcos/cluster-id: a UUID */
 #define TOKEN_ID_SIZE      8    /* the public part of a join token, in bytes */
 #define FENCE_MAX          ((UINT64_C(1) << 53) - 1)
 #define EPOCH_MAX          FENCE_MAX

@@ -9,9 +9,6 @@
 
 #define SESSION_ID_SIZE 8
 
-/* Where nothing else is known; a refused node does not speak this often anyway. */
-#define REFUSED_HEARTBEAT (10 * USEC_PER_SEC)
-
 void session_end_init(
                 SessionEnd *end,
                 const char *cluster,
@@ -360,12 +357,13 @@ int session_accept(
 int session_refuse(
                 Guest *guest,
                 const char *reason,
+                usec_t again,
                 uint8_t buffer[static SESSION_BYTES_MAX],
                 size_t *ret_size,
                 Error *error) {
         Message welcome = {
                 .kind = MESSAGE_WELCOME,
-                .welcome.heartbeat = REFUSED_HEARTBEAT,
+                .welcome.heartbeat = again,
         };
         int r;
 

@@ -118,10 +118,11 @@ int session_accept(
                 size_t *ret_size,
                 Error *error);
 
-/* HS2 without a session: `reason` says why, and what to do. */
+/* HS2 without a session: `reason` says why, and what to do; `again`, when to ask again. */
 int session_refuse(
                 Guest *guest,
                 const char *reason,
+                usec_t again,
                 uint8_t buffer[static SESSION_BYTES_MAX],
                 size_t *ret_size,
                 Error *error);

@@ -86,13 +86,15 @@ static Json *describe(const InitWish *wish, const InitResult *result) {
         char yaml[AGENT_YAML_MAX];
         char key[KEY_TEXT_MAX];
 
-        drop_in_agent_yaml(result->config.listen, result->channel, yaml);
+        drop_in_agent_yaml(&result->config, result->channel, result->signing, yaml);
         (void) json_add_string(file, "path", AGENT_YAML_PATH);
         (void) json_add_string(file, "mode", "0644");
         (void) json_add_string(file, "content", yaml);
         (void) json_append(files, file);
         key_to_text(result->channel, key);
         (void) json_add_string(answer, "coordinator_key", key);
+        key_to_text(result->signing, key);
+        (void) json_add_string(answer, "signing_key", key);
         (void) json_add_bool(
                         answer, "changed",
                         result->made_config || result->made_channel_key ||

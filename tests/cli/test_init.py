@@ -48,11 +48,15 @@ def test_it_makes_keys_that_only_we_can_read_and_a_configuration(cli, place, tmp
 
 def test_it_prints_what_config_management_drops(cli, place, tmp_path):
     _, out, _ = init(cli, place, "--listen", "10.0.0.5:32070")
-    public = re.search(r"public ([0-9a-f]{64})", (tmp_path / "lib" / "channel.key").read_text())[1]
+    channel, signing = (
+        re.search(r"public ([0-9a-f]{64})", (tmp_path / "lib" / name).read_text())[1] for name in KEYS
+    )
     assert out.endswith(
         "# /etc/rollpatch/agent.yaml, mode 0644\n"
+        "cluster: prod\n"
         "coordinator: 10.0.0.5:32070\n"
-        f"coordinator_key: {public}\n"
+        f"coordinator_key: {channel}\n"
+        f"signing_key: {signing}\n"
     )
 
 

@@ -37,12 +37,9 @@ URL = f"http://{BOOTSTRAP}"
 SCENARIO = "/var/lib/standin/scenario.json"
 FIRST = {"m": 11, "a": 21, "p": 31}  # last part of the first address
 ROLES = {"m": "master", "a": "agent", "p": "public"}
+TOKEN_ROLES = {"public": "public-agent"}
 QUICK = {"exhibitor_cache": 1, "exhibitor_restart": 8}  # in every scenario that does not say otherwise
 
-DAEMON_UNIT = f"""[Service]
-ExecStart=
-ExecStart=/usr/sbin/rollpatchd --lab {BOOTSTRAP}
-"""
 NGINX_UNIT = """[Unit]
 Description=nginx of the bootstrap host
 
@@ -184,10 +181,11 @@ class DcosCluster(product.Client):
         host.install_tree(product.installed_tree())
         host.write(
             "/etc/rollpatch/rollpatchd.yaml",
-            f"cluster: {self.name}\nlisten: {BOOTSTRAP}:{product.PORT}\n",
+            f"cluster: {self.name}\nlisten: {BOOTSTRAP}:{product.PORT}\n"
+            f"masters: [{', '.join(f'm{number + 1}' for number in range(masters))}]\n",
         )
-        host.write(f"{product.STATE}/channel.key", product.CHANNEL_KEY, 0o600)
-        host.write("/etc/systemd/system/rollpatchd.service.d/lab.conf", DAEMON_UNIT)
+        for name, text in product.KEYS.items():
+            host.write(f"{product.STATE}/{name}", text, 0o600)
         host.enable("rollpatchd.service")
 
     # ------------------------------------------------------------ life
@@ -200,6 +198,16 @@ class DcosCluster(product.Client):
         if wait:
             for host in hosts:
                 host.wait_up(timeout)
+            if self.rollpatch:
+                self.enrol()
+
+    def enrol(self):
+        """Every node gets what config management drops: a join token of its role."""
+        wait_for(self.status, 10, "rollpatchd's answer")
+        self.give_tokens({
+            TOKEN_ROLES.get(role, role): [node.host for node in self.of_role(role)]
+            for role in ROLES.values()
+        })
 
     def turn_round(self):
         """All nodes have the target: from here on the other way, as if nothing had been."""

@@ -11,13 +11,21 @@ BUILD = os.environ.get("ROLLPATCH_BUILD", f"{TOP}/build-test")
 STATE = "/var/lib/rollpatch"
 PORT = 32070
 
-# The coordinator's channel key in all tests: nothing else was ever protected by it.
+# The coordinator's keys in all tests: nothing else was ever protected by them.
 PUBLIC_KEY = "a9d84077480e3b73bc5ea29ae5c780da6c7a5bb675643a7604555dd15803c376"
 CHANNEL_KEY = (
     "rollpatch channel key 1\n"
     "secret f8386d2f0a7d6047f6318265580480db30bd57602938c983d00cd599b9584c5e\n"
     f"public {PUBLIC_KEY}\n"
 )
+SIGNING_PUBLIC_KEY = "8106e33faaabe1c148b5d2145989322b3d6ee0d7423ec53792b475d2080c2070"
+SIGNING_KEY = (
+    "rollpatch signing key 1\n"
+    "secret 0a951c9018a3a12cdef7e8fd198a2bd72cb2cbb5f0304f9e2d4f27f1f82cd9ba\n"
+    f"public {SIGNING_PUBLIC_KEY}\n"
+)
+KEYS = {"channel.key": CHANNEL_KEY, "signing.key": SIGNING_KEY}
+JOIN = "/etc/rollpatch/join"
 
 # For one server that gives out files; {dir} is for its own ones.
 NGINX = """
@@ -46,8 +54,8 @@ def installed_tree():
 def agent_config(coordinator, name, cluster):
     """What config management drops as agent.yaml."""
     return (
-        f"coordinator: {coordinator}:{PORT}\ncoordinator_key: {PUBLIC_KEY}\ncluster: {cluster}\n"
-        f"name: {name}\nspread: 0s\n"
+        f"coordinator: {coordinator}:{PORT}\ncoordinator_key: {PUBLIC_KEY}\n"
+        f"signing_key: {SIGNING_PUBLIC_KEY}\ncluster: {cluster}\nname: {name}\nspread: 0s\n"
     )
 
 
@@ -111,6 +119,14 @@ class Client:
             raise RigError(f"rollpatch {' '.join(arguments)}: status {done.returncode}: {done.stderr}")
         document = json.loads(done.stdout)
         return document.get("answer", document)
+
+    def give_tokens(self, hosts):
+        """Drop a join token into every one of these hosts: {role: [host]}."""
+        for role, some in hosts.items():
+            if some:
+                made = self.ask("token", "create", "--role", role, "--uses", str(len(some)))
+            for host in some:
+                host.write(JOIN, made["token"] + "\n", 0o600)
 
     def status(self):
         """All of it."""

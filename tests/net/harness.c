@@ -136,27 +136,39 @@ static bool find_psk(
         return true;
 }
 
-static int identify(
+static void on_false_token(const uint8_t token[static TOKEN_ID_SIZE], bool known, void *userdata) {
+        Coordinator *coordinator = userdata;
+
+        coordinator->false_tokens[known]++;
+}
+
+static bool turn_away(TurnedAway *turned_away, const char *reason) {
+        turned_away->again = USEC_PER_HOUR;
+        assert_true(text_copy(turned_away->reason, sizeof(turned_away->reason), reason));
+        return false;
+}
+
+static bool identify(
                 const Introduction *guest,
                 char ret_node[static NAME_TEXT_MAX],
-                Error *refusal,
+                TurnedAway *turned_away,
                 void *userdata) {
         for (size_t i = 0; i < KEYS_MAX && table[i].key; i++) {
                 if (memcmp(table[i].key->public, guest->key, KEY_SIZE) != 0)
                         continue;
 
                 if (table[i].is_revoked)
-                        return error_setf(refusal, ERROR_DENIED, "the key was revoked");
+                        return turn_away(turned_away, "the key was revoked");
 
                 assert_true(text_copy(ret_node, NAME_TEXT_MAX, table[i].name));
-                return 0;
+                return true;
         }
 
         if (!guest->has_token)
-                return error_setf(refusal, ERROR_DENIED, "no node has this key");
+                return turn_away(turned_away, "no node has this key");
 
         assert_true(text_copy(ret_node, NAME_TEXT_MAX, guest->hello.name));
-        return 0;
+        return true;
 }
 
 /* --- the coordinator's end --- */
@@ -186,10 +198,11 @@ static void on_node_message(const char *node, const Message *message, void *user
         coordinator->message = *message;
 }
 
-static usec_t get_heartbeat(const char *node, void *userdata) {
+static void fill_welcome(const char *node, Welcome *welcome, void *userdata) {
         const Coordinator *coordinator = userdata;
 
-        return coordinator->heartbeat;
+        welcome->heartbeat = coordinator->heartbeat;
+        welcome->rekey = coordinator->wants_rekey;
 }
 
 void coordinator_start(
@@ -198,7 +211,7 @@ void coordinator_start(
                 const char *address,
                 const EndpointLimits *limits) {
         static const EndpointHandlers handlers = {
-                find_psk, identify, on_hello, on_node_message, get_heartbeat,
+                find_psk, on_false_token, identify, on_hello, on_node_message, fill_welcome,
         };
         const EndpointOptions options = {
                 .listen = address,
@@ -430,7 +443,7 @@ void stranger_refuse(Stranger *stranger, const char *reason) {
         size_t size;
 
         open_hello(stranger, &guest);
-        assert_int_equal(session_refuse(&guest, reason, buffer, &size, NULL), 0);
+        assert_int_equal(session_refuse(&guest, reason, USEC_PER_SEC, buffer, &size, NULL), 0);
         stranger_send(stranger, buffer, size);
 }
 

@@ -56,6 +56,8 @@ typedef struct Coordinator {
         Hello hello;
         Introduction guest;       /* of the last hello */
         bool deaf;                /* takes no hello in */
+        bool wants_rekey;         /* says so in every welcome */
+        unsigned false_tokens[2]; /* unknown ones, and those whose secret was wrong */
         char node[NAME_TEXT_MAX]; /* who said the last message */
         Message message;          /* but for heartbeats */
 } Coordinator;

@@ -79,6 +79,7 @@ class Node(product.Counted):
         masters = masters or [address]
         self.lab = lab
         self.name = name
+        self.role = {"slave": "agent", "slave_public": "public-agent"}.get(role, role)
         self.crash_dir = product.make_count_dir(f"{lab.dir}/crash-{name}")
         self.host = lab.rig.add_host(
             name, address, disk={"path": STATE, "size": "32M"}, binds={self.crash_dir: "/crash"}
@@ -124,6 +125,7 @@ class Lab(product.Client):
         self.nodes = {}
         self.daemon = None
         self._starts = 0
+        self._with_token = set()
         self.crash_dir = f"{directory}/crash-coordinator"
         self.control = f"{directory}/control"
         for part in ("serve", "crash-coordinator", "state"):
@@ -132,11 +134,8 @@ class Lab(product.Client):
         self._write("serve/dcos_node_upgrade.sh", self.script)
         self._write("nginx.conf", product.NGINX.format(
             dir=directory, address=ADDRESS, root=f"{directory}/serve").encode())
-        self._write("rollpatchd.yaml", (
-            f"cluster: lab\nlisten: {ADDRESS}:32070\nstate_dir: {directory}/state\n"
-            f"control: {self.control}\n"
-        ).encode())
-        os.chmod(self._write("state/channel.key", product.CHANNEL_KEY.encode()), 0o600)
+        self._write_config()
+        self._write_keys()
         self.nginx = rig.spawn(f"nginx-{os.path.basename(directory)}", [
             "/usr/sbin/nginx", "-c", f"{directory}/nginx.conf", "-g", "daemon off;",
         ])
@@ -145,6 +144,17 @@ class Lab(product.Client):
         with open(f"{self.dir}/{name}", "wb") as file:
             file.write(data)
         return f"{self.dir}/{name}"
+
+    def _write_config(self):
+        masters = [name for name in self.nodes if name.startswith("m")] or ["m1"]
+        self._write("rollpatchd.yaml", (
+            f"cluster: lab\nmasters: [{', '.join(masters)}]\nlisten: {ADDRESS}:32070\n"
+            f"state_dir: {self.dir}/state\ncontrol: {self.control}\n"
+        ).encode())
+
+    def _write_keys(self):
+        for name, text in product.KEYS.items():
+            os.chmod(self._write(f"state/{name}", text.encode()), 0o600)
 
     def close(self):
         """End what this test has started, so that the next one finds the addresses free."""
@@ -158,6 +168,7 @@ class Lab(product.Client):
     def add_node(self, name, address, role="master", masters=None):
         node = Node(self, name, address, role, masters)
         self.nodes[name] = node
+        self._write_config()
         return node
 
     @property
@@ -178,19 +189,30 @@ class Lab(product.Client):
         self._starts += 1
         self.daemon = self.rig.spawn(
             f"rollpatchd-{os.path.basename(self.dir)}-{self._starts}",
-            [f"{BUILD}/coordinator/rollpatchd", "--config", f"{self.dir}/rollpatchd.yaml",
-             "--lab", ADDRESS],
+            [f"{BUILD}/coordinator/rollpatchd", "--config", f"{self.dir}/rollpatchd.yaml"],
             env=env,
         )
         wait_for(lambda: os.path.exists(self.control) and self.status(), 10, "answer of rollpatchd")
+        self._enrol()
+
+    def _enrol(self):
+        """Whoever has not been given a token since the log was begun."""
+        hosts = {}
+        for node in self.nodes.values():
+            if node.name not in self._with_token:
+                hosts.setdefault(node.role, []).append(node.host)
+                self._with_token.add(node.name)
+        self.give_tokens(hosts)
 
     def kill_coordinator(self):
         self.daemon.kill()
 
     def wipe_state(self):
-        """While rollpatchd is down: its log is lost, and all else that it had."""
+        """While rollpatchd is down: its log is lost. The keys were in a safe."""
         shutil.rmtree(f"{self.dir}/state")
         os.makedirs(f"{self.dir}/state")
+        self._write_keys()
+        self._with_token.clear()
 
     def cli(self, *arguments, timeout=20):
         """One command line; CompletedProcess."""

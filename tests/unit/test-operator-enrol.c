@@ -61,18 +61,13 @@ static void expect(
         answer_done(&answer);
 }
 
-static Coordinator *coordinator_with_key(void) {
+static Coordinator *coordinator_with_masters(void) {
         Coordinator *c = fake_coordinator_new(lab_new());
-        AUTO(KeyPair) *pair = NULL;
-        auto_close int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-        (void) text_copy(c->config.state_dir, sizeof(c->config.state_dir), c->dir);
         (void) text_copy(c->config.listen, sizeof(c->config.listen), "10.0.0.5:32070");
         for (size_t i = 0; i < 3; i++)
                 (void) text_format(c->config.masters[i], NAME_TEXT_MAX, "m%zu", i + 1);
         c->config.master_count = 3;
-        assert_int_equal(key_pair_generate(KEY_CHANNEL, &pair, NULL), 0);
-        assert_int_equal(key_pair_save(pair, dir, CHANNEL_KEY_FILE, NULL), 0);
         return c;
 }
 
@@ -108,7 +103,7 @@ static const char *with_fingerprint(const char *fingerprint, const char *reason)
 /* --- tokens --- */
 
 static void test_a_token_is_shown_once_with_the_files_it_belongs_into(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
         Answer answer = ask(c, "token-create", "{\"role\":\"agent\",\"uses\":3,\"name\":\"a*\"}");
         const char *said = answer.json ? answer.json : "";
         AUTO(Json) *json = NULL;
@@ -155,23 +150,15 @@ static void test_a_token_on_bad_terms_is_not_made(void **state) {
                 { "{\"role\":\"agent\",\"name\":\"[a]\"}", "may have * and ? in it" },
                 { "{\"role\":\"agent\",\"name\":\"\"}", "may have * and ? in it" },
         };
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 expect(c, "token-create", bad[i][0], EXIT_USAGE, bad[i][1]);
         assert_int_equal(enrol_of(c)->token_count, 0);
 }
 
-static void test_without_a_key_of_its_own_a_coordinator_makes_no_token(void **state) {
-        AUTO(Coordinator) *c = fake_coordinator_new(lab_new());
-
-        expect(c, "token-create", "{\"role\":\"agent\"}", EXIT_BLOCKED,
-               "rollpatch init --cluster prod");
-        assert_int_equal(enrol_of(c)->token_count, 0);
-}
-
 static void test_an_address_that_only_people_know_is_left_to_them(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
 
         (void) text_copy(c->config.listen, sizeof(c->config.listen), "0.0.0.0:32070");
         expect(c, "token-create", "{\"role\":\"agent\"}", EXIT_OK,
@@ -179,7 +166,7 @@ static void test_an_address_that_only_people_know_is_left_to_them(void **state) 
 }
 
 static void test_a_token_is_revoked_once_and_says_so_again(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
         Answer answer = ask(c, "token-create", "{\"role\":\"agent\"}");
         char arguments[64];
 
@@ -197,7 +184,7 @@ static void test_a_token_is_revoked_once_and_says_so_again(void **state) {
 /* --- approving --- */
 
 static void test_who_asks_is_listed_and_let_in_by_its_fingerprint(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
         const char *fingerprint = turn_away(c, KEY(a), "a1", ROLE_AGENT, DENIAL_KEY_PENDING);
 
         expect(c, "nodes", "{}", EXIT_OK, fingerprint);
@@ -215,7 +202,7 @@ static void test_who_asks_is_listed_and_let_in_by_its_fingerprint(void **state) 
 }
 
 static void test_nobody_is_let_in_whom_the_rules_keep_out(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
         const char *fingerprint;
 
         fingerprint = turn_away(c, KEY(a), "a1", ROLE_MASTER, DENIAL_MASTER_UNLISTED);
@@ -237,7 +224,7 @@ static void test_nobody_is_let_in_whom_the_rules_keep_out(void **state) {
 }
 
 static void test_a_fingerprint_must_be_whole_and_known(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
 
         (void) turn_away(c, KEY(a), "a1", ROLE_AGENT, DENIAL_KEY_PENDING);
         expect(c, "node-approve", "{}", EXIT_USAGE, "'fingerprint' is missing");
@@ -249,7 +236,7 @@ static void test_a_fingerprint_must_be_whole_and_known(void **state) {
 }
 
 static void test_a_rejected_key_is_let_in_when_a_person_thinks_better_of_it(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
         const char *fingerprint = turn_away(c, KEY(a), "a1", ROLE_AGENT, DENIAL_KEY_PENDING);
 
         expect(c, "node-reject", with_fingerprint(fingerprint, NULL), EXIT_USAGE, "reason");
@@ -269,7 +256,7 @@ static void test_a_rejected_key_is_let_in_when_a_person_thinks_better_of_it(void
 /* --- nodes --- */
 
 static void test_a_node_is_revoked_once_and_for_good(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
         const char *fingerprint = turn_away(c, KEY(a), "a1", ROLE_AGENT, DENIAL_KEY_PENDING);
 
         expect(c, "node-revoke", "{\"node\":\"a1\",\"reason\":\"x\"}", EXIT_FAILED,
@@ -287,7 +274,7 @@ static void test_a_node_is_revoked_once_and_for_good(void **state) {
 }
 
 static void test_a_revoked_node_keeps_the_slot_it_has(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
 
         expect(c, "node-import",
                "{\"nodes\":[{\"name\":\"m1\",\"role\":\"master\",\"key\":\"" KEY(a) "\"}]}",
@@ -302,7 +289,7 @@ static void test_a_revoked_node_keeps_the_slot_it_has(void **state) {
 }
 
 static void test_another_key_may_be_announced_for_an_hour(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
         const char *fingerprint = turn_away(c, KEY(a), "a1", ROLE_AGENT, DENIAL_KEY_PENDING);
 
         expect(c, "node-rekey", "{\"node\":\"a1\"}", EXIT_FAILED, "no node 'a1' is enrolled");
@@ -317,7 +304,7 @@ static void test_another_key_may_be_announced_for_an_hour(void **state) {
 #define ROW(name, role, key) "{\"name\":\"" name "\",\"role\":\"" role "\",\"key\":\"" key "\"}"
 
 static void test_a_list_is_let_in_whole_or_not_at_all(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
         size_t before = c->lab->count;
 
         expect(c, "node-import", "{}", EXIT_USAGE, "want 1 to 1000");
@@ -345,7 +332,7 @@ static void test_a_list_is_let_in_whole_or_not_at_all(void **state) {
 }
 
 static void test_a_node_that_has_reported_is_listed_whatever_became_of_its_key(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
 
         lab_join_masters(c->lab, 1);
         expect(c, "nodes", "{}", EXIT_OK, "\"name\":\"m1\"");
@@ -356,7 +343,7 @@ static void test_a_node_that_has_reported_is_listed_whatever_became_of_its_key(v
 }
 
 static void test_the_audit_tells_who_joined_and_who_was_turned_away(void **state) {
-        AUTO(Coordinator) *c = coordinator_with_key();
+        AUTO(Coordinator) *c = coordinator_with_masters();
         EnrolRequest request = { .key = KEY(b), .name = "a2", .role = ROLE_AGENT };
         Answer answer = ask(c, "token-create", "{\"role\":\"agent\"}");
         Event joined = { .kind = EVENT_KEY,
@@ -381,7 +368,6 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_token_is_shown_once_with_the_files_it_belongs_into),
                 cmocka_unit_test(test_a_token_on_bad_terms_is_not_made),
-                cmocka_unit_test(test_without_a_key_of_its_own_a_coordinator_makes_no_token),
                 cmocka_unit_test(test_an_address_that_only_people_know_is_left_to_them),
                 cmocka_unit_test(test_a_token_is_revoked_once_and_says_so_again),
                 cmocka_unit_test(test_who_asks_is_listed_and_let_in_by_its_fingerprint),

@@ -78,6 +78,8 @@ static void stage(const Lab *lab, const char *script) {
 
         (void) text_copy(order.step, sizeof(order.step), STEP);
         (void) text_copy(order.node, sizeof(order.node), "m1");
+        (void) text_copy(order.cluster, sizeof(order.cluster), "prod");
+        memset(order.signature, '5', SIGNATURE_TEXT_MAX - 1);
         (void) text_copy(order.from, sizeof(order.from), "2.1.0");
         (void) text_copy(order.to, sizeof(order.to), "2.1.0");
         (void) text_copy(order.url, sizeof(order.url), "http://b/x");

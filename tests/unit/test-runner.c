@@ -27,6 +27,7 @@
 #include "common/text.h"
 #include "node-agent/identity.h"
 #include "node-agent/runner-internal.h"
+#include "proto/signed-plan.h"
 #include "tests/unit/fake-systemd.h"
 
 /* The whole node agent but for the link: orders go in, messages come out, systemd is a fake, and
@@ -68,11 +69,21 @@ static int send_message(const Message *message, void *userdata) {
         return 0;
 }
 
+static const KeyPair *signing_key(void) {
+        static KeyPair *key;
+
+        if (!key)
+                assert_int_equal(key_pair_generate(KEY_SIGNING, &key, NULL), 0);
+        return key;
+}
+
 static void start_agent(Lab *lab) {
         RunnerOptions options = {
                 .send = send_message,
                 .userdata = lab,
                 .name = "m1",
+                .cluster = "prod",
+                .signing = signing_key()->public,
                 .role = lab->role,
                 .root = lab->top,
                 .probe = lab->probe,
@@ -119,6 +130,16 @@ static void run_program(const char *program, const char *a, const char *b) {
 
 static void put_file(const char *path, const char *text, mode_t mode) {
         assert_int_equal(file_replace(AT_FDCWD, path, text, strlen(text), mode, NULL), 0);
+}
+
+static void put_version(const Lab *lab, const char *version) {
+        char path[PATH_MAX], text[128];
+
+        assert_true(text_format(path, sizeof(path), "%s/opt/mesosphere/etc", lab->top));
+        run_program("mkdir", "-p", path);
+        assert_true(text_format(path + strlen(path), 32, "/dcos-version.json"));
+        assert_true(text_format(text, sizeof(text), "{\"version\":\"%s\"}", version));
+        put_file(path, text, 0644);
 }
 
 static int setup(void **state) {
@@ -265,6 +286,18 @@ static void assert_refused(const Lab *lab, const char *order, Refusal refusal, c
 
 /* --- orders --- */
 
+static void sign(Message *message) {
+        assert_int_equal(signed_plan_sign(&message->stage, signing_key(), NULL), 0);
+}
+
+/* As the coordinator gives it: a plan is signed. */
+static void give(Lab *lab, Message *message) {
+        if (message->kind == MESSAGE_STAGE)
+                sign(message);
+
+        runner_handle(lab->runner, message);
+}
+
 /* And obeys or refuses it: what it is to be about is asked of systemd first. */
 static void order(Lab *lab, const Message *message) {
         usec_t end = clock_boottime() + 2 * PATIENCE;
@@ -284,6 +317,7 @@ static Message make_stage(const char *step) {
         Message message = { .kind = MESSAGE_STAGE,
                             .stage = { .epoch = 1,
                                        .run = RUN,
+                                       .cluster = "prod",
                                        .node = "m1",
                                        .from = "2.1.0",
                                        .to = "2.1.1",
@@ -299,7 +333,7 @@ static Message make_stage(const char *step) {
 static void stage(Lab *lab, const char *step) {
         Message message = make_stage(step);
 
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         wait_report_of(lab, step, NODE_STEP_STAGED);
 }
 
@@ -329,14 +363,14 @@ static void ask(Lab *lab, const char *step) {
         Message message = { .kind = MESSAGE_ASK, .ask = { .epoch = 1 } };
 
         (void) text_copy(message.ask.step, STEP_ID_MAX, step);
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
 }
 
 static void acknowledge(Lab *lab, const char *op) {
         Message message = { .kind = MESSAGE_ACK };
 
         (void) text_copy(message.ack.op, OP_MAX, op);
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
 }
 
 /* --- playing rollpatch-step --- */
@@ -414,15 +448,10 @@ static void prepare_running(Lab *lab) {
 
 static void test_a_step_goes_from_stage_to_end(void **state) {
         Lab *lab = *state;
-        char version[PATH_MAX], boot[ID_TEXT_MAX], wanted[512];
+        char boot[ID_TEXT_MAX], wanted[512];
         const Report *report;
 
-        assert_true(text_format(version, sizeof(version), "%s/opt/mesosphere/etc", lab->top));
-        run_program("mkdir", "-p", version);
-        assert_true(
-                        text_format(version, sizeof(version),
-                                    "%s/opt/mesosphere/etc/dcos-version.json", lab->top));
-        put_file(version, "{\"version\":\"2.1.1\"}", 0644);
+        put_version(lab, "2.1.1");
         assert_int_equal(id_boot(boot), 0);
 
         prepare_running(lab);
@@ -511,12 +540,12 @@ static void test_nobody_orders_who_has_not_claimed(void **state) {
         Lab *lab = *state;
         Message message = make_stage(STEP);
 
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         assert_refused(lab, "stage", REFUSAL_UNCLAIMED, "epoch 1 has not claimed");
 
         claim(lab, 5);
         assert_int_equal(last_sent(lab, MESSAGE_CLAIMED)->claimed.epoch, 5);
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         assert_refused(lab, "stage", REFUSAL_EPOCH, "of epoch 5");
         assert_int_equal(last_sent(lab, MESSAGE_REFUSED)->refused.epoch, 5);
         claim(lab, 4);
@@ -589,14 +618,50 @@ static void test_an_order_for_another_node_or_of_another_content_is_refused(void
         prepare(lab);
         message = make_stage("r2-m2");
         (void) text_copy(message.stage.node, NAME_TEXT_MAX, "m2");
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         assert_refused(lab, "stage", REFUSAL_INVALID, "for node 'm2', this is 'm1'");
 
         message = make_stage(STEP);
         message.stage.size++;
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         assert_refused(lab, "stage", REFUSAL_INVALID, "another content");
         assert_int_equal(count_sent(lab, MESSAGE_REFUSED), 2);
+}
+
+/* Who speaks in the session is not enough: what is run as root is what the signing key ordered. */
+static void test_a_plan_that_the_coordinator_has_not_signed_is_refused(void **state) {
+        AUTO(KeyPair) *another = NULL;
+        Lab *lab = *state;
+        Message message = make_stage(STEP);
+
+        prepare(lab);
+        assert_int_equal(key_pair_generate(KEY_SIGNING, &another, NULL), 0);
+        assert_int_equal(signed_plan_sign(&message.stage, another, NULL), 0);
+        runner_handle(lab->runner, &message);
+        assert_refused(lab, "stage", REFUSAL_INVALID, "not signed with the signing_key");
+
+        assert_int_equal(signed_plan_sign(&message.stage, signing_key(), NULL), 0);
+        message.stage.sha256[0] = message.stage.sha256[0] == '0' ? '1' : '0';
+        runner_handle(lab->runner, &message);
+        assert_refused(lab, "stage", REFUSAL_INVALID, "not signed with the signing_key");
+
+        message = make_stage(STEP);
+        (void) text_copy(message.stage.cluster, NAME_TEXT_MAX, "test");
+        give(lab, &message);
+        assert_refused(lab, "stage", REFUSAL_INVALID, "for cluster 'test', this is 'prod'");
+        assert_int_equal(count_sent(lab, MESSAGE_REFUSED), 3);
+}
+
+static void test_a_plan_from_another_version_than_the_nodes_is_refused(void **state) {
+        Lab *lab = *state;
+        Message message = make_stage("r2-m1");
+
+        prepare(lab);
+        put_version(lab, "2.1.0");
+        (void) text_copy(message.stage.from, VERSION_MAX, "1.13.0");
+        (void) text_copy(message.stage.to, VERSION_MAX, "1.13.1");
+        give(lab, &message);
+        assert_refused(lab, "stage", REFUSAL_INVALID, "from 1.13.0 to 1.13.1, this node has 2.1.0");
 }
 
 static void test_a_step_that_is_not_here_is_absent(void **state) {
@@ -824,7 +889,7 @@ static void test_a_journal_wiped_while_the_script_runs_does_not_hide_it(void **s
 
         /* nobody else gets ready meanwhile, nor does the same one start again */
         message.stage.epoch = 9;
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         wait_report_of(lab, "r2-other", NODE_STEP_STAGED);
         order(lab, &(Message) { .kind = MESSAGE_SLOT,
                                 .slot = { .epoch = 9, .step = "r2-other", .fence = 9 } });
@@ -1002,9 +1067,9 @@ static void test_more_orders_than_can_wait_are_refused(void **state) {
 
         wait_bus(lab);
         for (size_t i = 0; i < HELD_MAX; i++)
-                runner_handle(lab->runner, &message);
+                give(lab, &message);
         assert_int_equal(count_sent(lab, MESSAGE_REFUSED), 0);
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         assert_refused(lab, "claim", REFUSAL_FAILED, "4 orders wait");
         while (lab->runner->held_count > 0)
                 turn(lab);
@@ -1087,7 +1152,7 @@ static void test_a_stage_that_fails_says_why_and_may_be_tried_again(void **state
         claim(lab, 1);
         put_file(lab->probe, "#!/bin/sh\necho '{\"ok\":false,\"error\":\"got 404\"}'; exit 1\n",
                  0755);
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         wait_report(lab, NODE_STEP_STAGE_FAILED);
         assert_string_equal(last_report(lab)->reason, "got 404");
 
@@ -1270,7 +1335,7 @@ static void test_a_step_that_takes_too_long_is_reported_and_goes_on(void **state
         wait_bus(lab);
         claim(lab, 1);
         message.stage.timeout = 1;
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         wait_report(lab, NODE_STEP_STAGED);
         prepare_intent(lab, 1);
         assert_int_equal(take_order(lab, 1), 0);
@@ -1294,6 +1359,7 @@ static void stage_many(Lab *lab, unsigned count) {
 
                 (void) text_format(step, sizeof(step), "r%02u-many", i);
                 message = make_stage(step);
+                sign(&message);
                 assert_int_equal(step_journal_put_stage(lab->journal, &message.stage, NULL), 0);
                 assert_int_equal(
                                 step_journal_put_script(
@@ -1330,13 +1396,13 @@ static void test_steps_that_nobody_has_settled_are_never_forgotten(void **state)
         for (size_t i = 0; i < STEPS_MAX; i++)
                 lab->runner->entries[i]->job.state = NODE_STEP_INTERRUPTED;
 
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         assert_refused(lab, "stage", REFUSAL_FAILED, "64 steps are unresolved");
 
         /* an end that was acknowledged may go, one that was not may not */
         lab->runner->entries[7]->job.state = NODE_STEP_ENDED;
         (void) text_copy(lab->runner->entries[7]->op, OP_MAX, RUN);
-        runner_handle(lab->runner, &message);
+        give(lab, &message);
         assert_int_equal(count_sent(lab, MESSAGE_REFUSED), 2);
         acknowledge(lab, RUN);
         stage(lab, "r99-new");
@@ -1355,6 +1421,8 @@ int main(void) {
                 LAB_TEST(test_a_claim_voids_what_was_promised_before),
                 LAB_TEST(test_a_claim_stops_a_look),
                 LAB_TEST(test_an_order_for_another_node_or_of_another_content_is_refused),
+                LAB_TEST(test_a_plan_that_the_coordinator_has_not_signed_is_refused),
+                LAB_TEST(test_a_plan_from_another_version_than_the_nodes_is_refused),
                 LAB_TEST(test_a_step_that_is_not_here_is_absent),
                 LAB_TEST(test_a_start_order_is_valid_for_five_seconds),
                 LAB_TEST(test_a_failed_look_declines_and_names_who_was_down),

@@ -227,7 +227,9 @@ static void test_the_longest_hello_and_the_longest_refusal_fit(void **state) {
                         0);
         assert_int_equal(hear_hello(&lab, &wire, &guest, NULL), 0);
         assert_memory_equal(&guest.hello, &longest.hello, sizeof(Hello));
-        assert_int_equal(session_refuse(&guest, reason, wire.bytes, &wire.size, NULL), 0);
+        assert_int_equal(
+                        session_refuse(&guest, reason, USEC_PER_SEC, wire.bytes, &wire.size, NULL),
+                        0);
         assert_int_equal(hear_welcome(&lab, &wire, &heard, NULL), 0);
         assert_int_equal(strlen(heard.welcome.refused), REASON_MAX - 1);
         lab_stop(&lab);
@@ -245,7 +247,10 @@ static void test_a_refusal_is_heard_and_leaves_the_session_alone(void **state) {
         before = lab.at_node;
         wire = say_hello(&lab, NULL);
         assert_int_equal(hear_hello(&lab, &wire, &guest, NULL), 0);
-        assert_int_equal(session_refuse(&guest, "m1 was revoked", wire.bytes, &wire.size, NULL), 0);
+        assert_int_equal(
+                        session_refuse(&guest, "m1 was revoked", USEC_PER_SEC, wire.bytes,
+                                       &wire.size, NULL),
+                        0);
         assert_true(lab_is_zero(&guest, sizeof(guest)));
         assert_int_equal(hear_welcome(&lab, &wire, &heard, NULL), 0);
         assert_string_equal(heard.welcome.refused, "m1 was revoked");

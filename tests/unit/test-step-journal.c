@@ -86,6 +86,7 @@ static int teardown(void **state) {
 static Stage make_stage(const char *step) {
         Stage stage = { .epoch = 1,
                         .run = BOOT,
+                        .cluster = "prod",
                         .node = "m1",
                         .from = "2.1.0",
                         .to = "2.1.1",
@@ -95,6 +96,7 @@ static Stage make_stage(const char *step) {
 
         (void) text_copy(stage.step, sizeof(stage.step), step);
         digest_bytes(SCRIPT, strlen(SCRIPT), stage.sha256);
+        memset(stage.signature, '5', SIGNATURE_TEXT_MAX - 1);
         return stage;
 }
 
