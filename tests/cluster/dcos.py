@@ -125,7 +125,7 @@ class DcosCluster(product.Client):
         self.rollpatch = rollpatch
         self.from_version, self.to_version = from_version, to_version
         os.makedirs(f"{self.dir}/serve")
-        counts = {"m": masters, "a": agents, "p": public_agents}
+        self.counts = {"m": masters, "a": agents, "p": public_agents}
         ips = [f"10.77.0.{FIRST['m'] + number}" for number in range(masters)]
         resolver = "8.8.4.4" if to_version == from_version else "8.8.8.8"
         self.installed = Generation(from_version, ips, URL)
@@ -139,7 +139,7 @@ class DcosCluster(product.Client):
         )
         self._prepare_bootstrap()
         self.nodes = {}
-        for letter, count in counts.items():
+        for letter, count in self.counts.items():
             for number in range(count):
                 name = f"{letter}{number + 1}"
                 self.nodes[name] = DcosNode(self, name, number)
@@ -182,7 +182,7 @@ class DcosCluster(product.Client):
         host.write(
             "/etc/rollpatch/rollpatchd.yaml",
             f"cluster: {self.name}\nlisten: {BOOTSTRAP}:{product.PORT}\n"
-            f"masters: [{', '.join(f'm{number + 1}' for number in range(masters))}]\n",
+            f"masters: [{', '.join(f'm{number + 1}' for number in range(self.counts['m']))}]\n",
         )
         for name, text in product.KEYS.items():
             host.write(f"{product.STATE}/{name}", text, 0o600)
