@@ -207,6 +207,7 @@ static bool get_token(Token *ret, void *userdata) {
 static void on_enrolled(void *userdata) {
         const Agent *agent = ASSERT_PTR(userdata);
 
+        identity_note_enrolled(agent->config.state_dir, agent->config.coordinator_key);
         if (unlink(agent->config.join) >= 0) {
                 log_notice("The coordinator has taken this node in; removed %s.",
                            agent->config.join);
@@ -214,6 +215,12 @@ static void on_enrolled(void *userdata) {
                 log_warning("The coordinator has taken this node in, but %s cannot be removed: %m.",
                             agent->config.join);
         }
+}
+
+static void on_refused(void *userdata) {
+        const Agent *agent = ASSERT_PTR(userdata);
+
+        identity_note_enrolled(agent->config.state_dir, NULL);
 }
 
 static LinkTiming with_spread(usec_t spread) {
@@ -239,6 +246,7 @@ static void dial(Agent *agent, usec_t spread) {
                 .on_hopeless = on_hopeless,
                 .get_token = get_token,
                 .on_enrolled = on_enrolled,
+                .on_refused = on_refused,
                 .on_rekey = on_rekey,
         };
         Error error = {};

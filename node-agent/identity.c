@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/text.h"
 
 #define VERSION_FILE      "opt/mesosphere/etc/dcos-version.json"
@@ -103,6 +104,33 @@ int identity_load_key(const char *state_dir, KeyPair **ret, Error *error) {
         }
 
         return r;
+}
+
+static int write_enrolled(int dir, const char *coordinator_key, Error *error) {
+        auto_free char *old = NULL;
+        char text[KEY_TEXT_MAX + 1];
+
+        (void) text_format(text, sizeof(text), "%s\n", coordinator_key);
+        if (file_read(dir, ENROLLED_FILE, sizeof(text), &old, NULL, NULL) >= 0 &&
+            strcmp(old, text) == 0)
+                return 0;
+
+        return file_replace(dir, ENROLLED_FILE, text, strlen(text), 0644, error);
+}
+
+void identity_note_enrolled(const char *state_dir, const char *coordinator_key) {
+        auto_close int dir = -EBADF;
+        Error error = {};
+        int r;
+
+        r = dir_open(AT_FDCWD, state_dir, 0700, &dir, &error);
+        if (r >= 0 && coordinator_key) {
+                r = write_enrolled(dir, coordinator_key, &error);
+        } else if (r >= 0 && unlinkat(dir, ENROLLED_FILE, 0) < 0 && errno != ENOENT) {
+                r = error_errnof(&error, errno, "removing " ENROLLED_FILE);
+        }
+        if (r < 0)
+                log_warning("%s: %s.", state_dir, error.text);
 }
 
 int identity_read_name(char ret[static NAME_TEXT_MAX], Error *error) {

@@ -17,6 +17,12 @@ int identity_read_role(const char *root, Role *ret, Error *error);
 /* This node's channel key, in its state directory; made there when there is none. */
 int identity_load_key(const char *state_dir, KeyPair **ret, Error *error);
 
+/* Whose node this is, for config management, which drops a join token where it is nobody's:
+ * ENROLLED_FILE in the state directory holds the coordinator's public key. NULL: nobody's. What
+ * cannot be written is logged, and changes nothing here. */
+#define ENROLLED_FILE "enrolled"
+void identity_note_enrolled(const char *state_dir, const char *coordinator_key);
+
 /* The host name in lower case; it must be fit as a node name. */
 int identity_read_name(char ret[static NAME_TEXT_MAX], Error *error);
 

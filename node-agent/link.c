@@ -235,6 +235,8 @@ static void on_refused(Link *link, const Welcome *welcome) {
         rest(link, now, welcome->heartbeat);
         link->is_known = false;
         link->refusals++;
+        if (link->handlers.on_refused)
+                link->handlers.on_refused(link->userdata);
 }
 
 static void on_welcome(Link *link, const Frame *frame) {

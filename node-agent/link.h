@@ -34,6 +34,8 @@ typedef struct LinkHandlers {
         /* It has taken this node in; whatever token there was is of no more use. Said again after a
          * refusal. May be NULL. */
         void (*on_enrolled)(void *userdata);
+        /* It has refused this node, for sure: nobody else can say so. May be NULL. */
+        void (*on_refused)(void *userdata);
         /* The coordinator wants another channel key; asked with every answer until it has one. May
          * be NULL. */
         void (*on_rekey)(void *userdata);

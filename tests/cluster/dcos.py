@@ -74,7 +74,7 @@ class DcosNode(product.Counted):
         self.host.install_tree(cluster.tree(self.role))
         for unit in ("dcos.target", "dcos-setup.service"):
             self.host.enable(unit)
-        if cluster.rollpatch:
+        if cluster.configured:
             product.install_node_agent(self.host, BOOTSTRAP, name, cluster.name)
 
     def __repr__(self):
@@ -112,17 +112,19 @@ class DcosCluster(product.Client):
     script_seconds  how long the script takes between fetch and activation
     disks           nodes and coordinator have rollpatch's state on a disk that can lose power, or be full
     rollpatch       False: the cluster alone, which then needs no build
+    configured      False: b0 has rollpatch's programs and no configuration, the nodes have nothing of it
     """
 
     name = "demo"
 
     def __init__(self, rig, directory, masters=3, agents=2, public_agents=1, scenarios=None,
                  from_version="2.1.0", to_version="2.1.1", script_seconds=0, disks=False,
-                 rollpatch=True):
+                 rollpatch=True, configured=True):
         self.rig = rig
         self.dir = str(directory)
         self.disks = disks
         self.rollpatch = rollpatch
+        self.configured = rollpatch and configured
         self.from_version, self.to_version = from_version, to_version
         os.makedirs(f"{self.dir}/serve")
         self.counts = {"m": masters, "a": agents, "p": public_agents}
@@ -179,6 +181,8 @@ class DcosCluster(product.Client):
         if not self.rollpatch:
             return
         host.install_tree(product.installed_tree())
+        if not self.configured:
+            return
         host.write(
             "/etc/rollpatch/rollpatchd.yaml",
             f"cluster: {self.name}\nlisten: {BOOTSTRAP}:{product.PORT}\n"
@@ -198,7 +202,7 @@ class DcosCluster(product.Client):
         if wait:
             for host in hosts:
                 host.wait_up(timeout)
-            if self.rollpatch:
+            if self.configured:
                 self.enrol()
 
     def enrol(self):

@@ -7,6 +7,7 @@
     ssh.playbook(rig, "play.yml")
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -52,7 +53,7 @@ class Ssh:
 
     def playbook(self, path, variables=None, timeout=180):
         """Run it; what it printed. RigError when anything failed."""
-        extra = [word for pair in (variables or {}).items() for word in ("-e", "=".join(pair))]
+        extra = ["-e", json.dumps(variables)] if variables else []
         done = subprocess.run(
             ["ansible-playbook", "-i", self.hosts, *extra, path], capture_output=True, text=True,
             timeout=timeout, check=False, stdin=subprocess.DEVNULL,
