@@ -11,43 +11,69 @@
 
 #define INDENT_NONE UINT32_MAX
 
-static void print_string(FILE *file, const char *text) {
+static void print_escaped(FILE *file, char byte) {
         static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+        const char *escape = strchr(plain, byte);
 
+        if (escape) {
+                (void) fprintf(file, "\\%c", letters[escape - plain]);
+        } else {
+                (void) fprintf(file, "\\u%04x", (unsigned) (unsigned char) byte);
+        }
+}
+
+static bool is_plain(char byte) {
+        return (unsigned char) byte >= 0x20 && byte != '"' && byte != '\\';
+}
+
+/* What needs no escape, which is nearly everything, is written in one go. */
+static void print_string(FILE *file, const char *text) {
         (void) fputc('"', file);
-        for (; *text != '\0'; text++) {
-                const char *escape = strchr(plain, *text);
+        while (*text != '\0') {
+                size_t length = 0;
 
-                if (escape) {
-                        (void) fprintf(file, "\\%c", letters[escape - plain]);
-                } else if ((unsigned char) *text < 0x20) {
-                        (void) fprintf(file, "\\u%04x", (unsigned) (unsigned char) *text);
-                } else {
-                        (void) fputc(*text, file);
-                }
+                while (is_plain(text[length]))
+                        length++;
+
+                (void) fwrite(text, 1, length, file);
+                text += length;
+                if (*text != '\0')
+                        print_escaped(file, *text++);
         }
         (void) fputc('"', file);
 }
 
-/* Whole numbers as such; others with the fewest digits that read back as the same double. No
- * program of ours sets LC_NUMERIC, so the point is a point. */
-static void print_number(FILE *file, double value) {
-        char text[32] = "";
-
+/* The fewest digits that read back as the same double. */
+static void format_fraction(char *text, size_t size, double value) {
         for (int digits = 15; digits <= 17; digits++) {
                 double back;
 
-                (void) snprintf(text, sizeof(text), "%.*g", digits, value);
+                (void) snprintf(text, size, "%.*g", digits, value);
                 back = strtod(text, NULL);
                 if (back >= value && back <= value)
-                        break;
+                        return;
         }
+}
 
-        if (fabs(value) <= (double) JSON_NUMBER_MAX) {
-                long long whole = (long long) value;
+static bool is_whole(double value) {
+        double whole;
 
-                if ((double) whole >= value && (double) whole <= value)
-                        (void) snprintf(text, sizeof(text), "%lld", whole);
+        if (!(fabs(value) <= (double) JSON_NUMBER_MAX))
+                return false;
+
+        whole = (double) (long long) value;
+        return whole >= value && whole <= value;
+}
+
+/* Whole numbers as such, which is nearly all. No program of ours sets LC_NUMERIC, so the point is a
+ * point. */
+static void print_number(FILE *file, double value) {
+        char text[32] = "";
+
+        if (is_whole(value)) {
+                (void) snprintf(text, sizeof(text), "%lld", (long long) value);
+        } else {
+                format_fraction(text, sizeof(text), value);
         }
 
         (void) fputs(text, file);

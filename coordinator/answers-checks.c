@@ -7,8 +7,6 @@
 #include "common/text.h"
 #include "coordinator/health.h"
 
-#define SHOWN_EVIDENCE 160 /* bytes in `status`; the log keeps all of it */
-
 /* The beginning of it, on one line. */
 static void shorten_evidence(const char *evidence, char *buffer, size_t size) {
         (void) text_copy(buffer, size, evidence);
@@ -23,7 +21,7 @@ static Json *describe_check(
         char advice[REASON_MAX];
         Json *json = json_new_object();
         usec_t wall = clock_wall();
-        char evidence[SHOWN_EVIDENCE];
+        char evidence[KEPT_EVIDENCE_MAX];
 
         shorten_evidence(window->sample.evidence, evidence, sizeof(evidence));
 

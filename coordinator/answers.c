@@ -101,21 +101,25 @@ static void describe_node(const Node *node, const NodeFacts *facts, char *buffer
         }
 }
 
+/* What every row begins with. */
+static Json *begin_node(const Node *node, LinkState link) {
+        Json *json = json_new_object();
+
+        (void) json_add_string(json, "name", node->name);
+        (void) json_add_string(json, "role", enum_name(&role_names, node->role));
+        (void) json_add_string(json, "link", enum_name(&link_state_names, link));
+        return json;
+}
+
 Json *answer_node(const Coordinator *coordinator, const Node *node) {
         const State *state = coordinator_get_state(coordinator);
         const Facts *facts = coordinator_get_facts(coordinator);
         size_t index = (size_t) (node - state->nodes);
         const NodeFacts *known = &facts->nodes[index];
-        Json *json = json_new_object();
+        Json *json = begin_node(node, node_link(state, facts, index, clock_boottime()));
         char message[REASON_MAX];
 
         describe_node(node, known, message, sizeof(message));
-        (void) json_add_string(json, "name", node->name);
-        (void) json_add_string(json, "role", enum_name(&role_names, node->role));
-        (void) json_add_string(
-                        json, "link",
-                        enum_name(&link_state_names,
-                                  node_link(state, facts, index, clock_boottime())));
         if (known->heard)
                 (void) json_add_u64(json, "seen", as_wall(known->heard));
         (void) json_add_string(json, "address", node->address);
@@ -247,6 +251,11 @@ static bool is_missed(const Node *node, LinkState link) {
         return link == LINK_NEVER ? node->step.slot : link != LINK_FRESH;
 }
 
+/* Of most nodes there is nothing to tell. A master is looked at more closely. */
+static bool has_no_problem(const Node *node, LinkState link) {
+        return node->role != ROLE_MASTER && !node_is_unresolved(node) && !is_missed(node, link);
+}
+
 static void add_node_problem(Json *problems, const Coordinator *coordinator, size_t index) {
         const State *state = coordinator_get_state(coordinator);
         const Facts *facts = coordinator_get_facts(coordinator);
@@ -256,6 +265,9 @@ static void add_node_problem(Json *problems, const Coordinator *coordinator, siz
         char advice[REASON_MAX];
         char text[REASON_MAX];
         usec_t since;
+
+        if (has_no_problem(node, link))
+                return;
 
         describe_node(node, &facts->nodes[index], message, sizeof(message));
         if (node_is_unresolved(node) && !node->step.slot) {
@@ -388,20 +400,55 @@ const Node **sorted_nodes(const State *state) {
         return nodes;
 }
 
-static Json *list_nodes(const Coordinator *coordinator, const char *const names[], size_t count) {
+static bool is_ordinary(const Node *node, LinkState link) {
+        Assessment assessment = assess(node);
+
+        return node->role != ROLE_MASTER && link == LINK_FRESH &&
+               (assessment == ASSESSMENT_PENDING || assessment == ASSESSMENT_IDLE ||
+                assessment == ASSESSMENT_DONE);
+}
+
+static Json *list_node(const Coordinator *coordinator, const Node *node, Detail detail) {
+        const State *state = coordinator_get_state(coordinator);
+        LinkState link;
+        Json *json;
+
+        if (detail == DETAIL_ALL || state->node_count <= BRIEF_FROM)
+                return answer_node(coordinator, node);
+
+        link =
+                        node_link(state, coordinator_get_facts(coordinator),
+                                  (size_t) (node - state->nodes), clock_boottime());
+        if (!is_ordinary(node, link))
+                return answer_node(coordinator, node);
+
+        json = begin_node(node, link);
+        (void) json_add_string(json, "assessment", assessment_names[assess(node)]);
+        return json;
+}
+
+static Json *list_nodes(
+                const Coordinator *coordinator,
+                const char *const names[],
+                size_t count,
+                Detail detail) {
         const State *state = coordinator_get_state(coordinator);
         const auto_free Node **nodes = sorted_nodes(state);
         Json *list = json_new_array();
 
         for (size_t i = 0; nodes && i < state->node_count; i++) {
                 if (is_asked_for(nodes[i], names, count))
-                        (void) json_append(list, answer_node(coordinator, nodes[i]));
+                        (void) json_append(list, list_node(coordinator, nodes[i], detail));
         }
 
         return list;
 }
 
-Json *answer_status(const Coordinator *coordinator, const char *const names[], size_t count) {
+Json *answer_status(
+                const Coordinator *coordinator,
+                const char *const names[],
+                size_t count,
+                Detail detail) {
         const State *state = coordinator_get_state(coordinator);
         Json *json = json_new_object();
 
@@ -413,7 +460,7 @@ Json *answer_status(const Coordinator *coordinator, const char *const names[], s
         } else {
                 (void) json_add_null(json, "run");
         }
-        (void) json_add(json, "nodes", list_nodes(coordinator, names, count));
+        (void) json_add(json, "nodes", list_nodes(coordinator, names, count, detail));
         (void) json_add(json, "problems", list_problems(coordinator));
         (void) json_add(json, "not_checked", answer_not_checked(coordinator));
         return json;

@@ -7,8 +7,20 @@
 /* The documents that the command line shows: what is known, nothing else. Times are wall clock,
  * usec. The caller owns what is returned; NULL: out of memory. */
 
+/* How much is said of nodes that there is nothing to say about. */
+typedef enum Detail {
+        DETAIL_ALL,
+        DETAIL_BRIEF, /* in a cluster of more than BRIEF_FROM nodes, of agents that are heard and
+                         are pending, idle or done, only that; nobody lists them one by one */
+} Detail;
+#define BRIEF_FROM 100
+
 /* `names` are the nodes asked for; `count` 0: the whole cluster. */
-Json *answer_status(const Coordinator *coordinator, const char *const names[], size_t count);
+Json *answer_status(
+                const Coordinator *coordinator,
+                const char *const names[],
+                size_t count,
+                Detail detail);
 /* Nodes that have reported, nodes that were let in, and who asks to be. `selector` is a state of
  * enrolment, a role, or a pattern of names; "": all but those that are no nodes any more. */
 Json *answer_nodes(const Coordinator *coordinator, const char *selector);

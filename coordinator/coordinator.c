@@ -14,6 +14,7 @@
 #include "coordinator/health.h"
 #include "coordinator/intake.h"
 #include "coordinator/later.h"
+#include "coordinator/limits.h"
 #include "coordinator/operator.h"
 #include "coordinator/own-keys.h"
 #include "coordinator/store.h"
@@ -479,6 +480,16 @@ static int claim_epoch(Coordinator *c, Error *error) {
         return coordinator_commit(c, &event, 1, error);
 }
 
+/* Not to be there at all would be worse. */
+static void warn_of_limits(const Coordinator *c) {
+        const Limits limits = limits_get();
+        size_t nodes = MAX(c->state->node_count, c->state->enrol.key_count);
+        Error error = {};
+
+        if (limits_check(&limits, nodes, &error) < 0)
+                log_warning("%s.", error.text);
+}
+
 static int listen_for_nodes(Coordinator *c, Error *error) {
         static const EndpointHandlers handlers = {
                 find_psk, on_false_token, identify, on_hello, on_message, fill_welcome,
@@ -553,6 +564,7 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         if (r < 0)
                 return r;
 
+        warn_of_limits(c);
         r = listen_for_nodes(c, error);
         if (r < 0)
                 return r;

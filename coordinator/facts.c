@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/health.h"
 
 #define HEARTBEAT_SLOWEST (10 * USEC_PER_SEC)
 
@@ -58,8 +59,8 @@ void facts_touch_all(Facts *facts) {
 }
 
 void facts_done(Facts *facts) {
-        for (size_t i = 0; i < facts->count; i++)
-                free(facts->nodes[i].health);
+        for (size_t i = 0; i < facts->asked_count; i++)
+                health_free(facts->nodes[facts->asked[i]].health);
 
         free(facts->nodes);
         free(facts->quiet);

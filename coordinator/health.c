@@ -26,6 +26,13 @@ static Health *make_health(Facts *facts, size_t node) {
         return known->health;
 }
 
+void health_free(Health *health) {
+        for (size_t i = 0; health && i < CHECK_COUNT; i++)
+                window_reset(&health->windows[i]);
+
+        free(health);
+}
+
 const Health *health_of(const Facts *facts, size_t node) {
         return facts->nodes[node].health;
 }
@@ -92,10 +99,16 @@ static size_t find_by_address(const State *state, const char *address) {
         return SIZE_MAX;
 }
 
-static bool says(const Sample *sample, const char *name, uint64_t want) {
+static bool says_now(const Sample *sample, const char *name, uint64_t want) {
         uint64_t value;
 
-        return sample && sample_number(sample, name, &value) && value == want;
+        return sample_number(sample, name, &value) && value == want;
+}
+
+static bool says(const Kept *sample, const char *name, uint64_t want) {
+        uint64_t value;
+
+        return sample && kept_number(sample, name, &value) && value == want;
 }
 
 /* All others serve: what a good master's Exhibitor says while one is bad. */
@@ -103,7 +116,7 @@ static bool all_but_one_serve(const State *state, const Sample *sample) {
         uint64_t masters = state_master_count(state, NULL);
         uint64_t serving;
 
-        return masters > 0 && says(sample, "listed", masters) &&
+        return masters > 0 && says_now(sample, "listed", masters) &&
                sample_number(sample, "serving", &serving) && serving + 1 >= masters;
 }
 
@@ -113,7 +126,7 @@ static bool is_enough(const State *state, CheckId check, const Sample *sample) {
         if (sample->verdict == VERDICT_FAIL && check == CHECK_EXHIBITOR)
                 return all_but_one_serve(state, sample);
         if (sample->verdict == VERDICT_FAIL && check == CHECK_MESOS_MASTER)
-                return says(sample, "recovered", 1) && sample_text(sample, "leader");
+                return says_now(sample, "recovered", 1) && sample_text(sample, "leader");
 
         return sample->verdict == VERDICT_PASS;
 }
@@ -169,7 +182,7 @@ static usec_t dwell_of(const State *state, const Node *node) {
 }
 
 /* The newest answer, if it is fresh: NULL otherwise. */
-static const Sample *fresh_sample(
+static const Kept *fresh_sample(
                 const State *state, const Facts *facts, size_t node, CheckId check, usec_t now) {
         const Health *health = health_of(facts, node);
         const Node *known = &state->nodes[node];
@@ -197,13 +210,13 @@ static size_t find_only(
                 const Facts *facts,
                 CheckId check,
                 usec_t now,
-                bool (*is_leader)(const Sample *sample),
+                bool (*is_leader)(const Kept *sample),
                 size_t *ret_count) {
         size_t found = SIZE_MAX;
 
         *ret_count = 0;
         for (size_t i = 0; i < state->master_count; i++) {
-                const Sample *sample = fresh_sample(state, facts, state->masters[i], check, now);
+                const Kept *sample = fresh_sample(state, facts, state->masters[i], check, now);
 
                 if (!sample || !is_leader(sample))
                         continue;
@@ -215,12 +228,12 @@ static size_t find_only(
         return *ret_count == 1 ? found : SIZE_MAX;
 }
 
-static bool is_elected(const Sample *sample) {
+static bool is_elected(const Kept *sample) {
         return says(sample, "elected", 1);
 }
 
-static bool leads_zookeeper(const Sample *sample) {
-        const char *mode = sample_text(sample, "mode");
+static bool leads_zookeeper(const Kept *sample) {
+        const char *mode = kept_text(sample, "mode");
 
         return mode && (strcmp(mode, "leader") == 0 || strcmp(mode, "standalone") == 0);
 }
@@ -236,9 +249,9 @@ size_t health_leader(const State *state, const Facts *facts, usec_t now) {
         size_t leader = find_only(state, facts, CHECK_MESOS_MASTER, now, is_elected, &count);
 
         for (size_t i = 0; leader != SIZE_MAX && i < state->master_count; i++) {
-                const Sample *sample = fresh_sample(
+                const Kept *sample = fresh_sample(
                                 state, facts, state->masters[i], CHECK_MESOS_MASTER, now);
-                const char *named = sample ? sample_text(sample, "leader") : NULL;
+                const char *named = sample ? kept_text(sample, "leader") : NULL;
 
                 /* Whoever names another leader: there is none that all agree on. */
                 if (named && !names_node(named, &state->nodes[leader]))
@@ -360,7 +373,7 @@ bool agent_is_member(
                 uint64_t *ret_reregistered_ms,
                 Why *ret_why) {
         const Node *node = &state->nodes[index];
-        const Sample *sample = fresh_sample(state, facts, index, CHECK_MEMBER, now);
+        const Kept *sample = fresh_sample(state, facts, index, CHECK_MEMBER, now);
         char advice[REASON_MAX];
 
         (void) check_advise(&check_rows[CHECK_MEMBER], node, advice);
@@ -379,7 +392,7 @@ bool agent_is_member(
                 why_setf(ret_why, advice, "%s: the leading master has it disconnected", node->name);
                 return false;
         }
-        if (!sample_number(sample, "reregistered_ms", ret_reregistered_ms)) {
+        if (!kept_number(sample, "reregistered_ms", ret_reregistered_ms)) {
                 why_setf(ret_why, advice, "%s: the leading master does not say when it registered",
                          node->name);
                 return false;

@@ -15,6 +15,8 @@ typedef struct Health {
                                         of it */
 } Health;
 
+void health_free(Health *health);
+
 /* Takes in a sample of `node`. True when it is to be recorded: its verdict has changed;
  * `ret_subject` is then the node it speaks of. Samples about the cluster are taken from the leading
  * master only. */

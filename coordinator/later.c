@@ -237,7 +237,7 @@ static Json *make_status(const Coordinator *coordinator, const Pending *pending)
         for (size_t i = 0; names && i < pending->named; i++)
                 names[i] = state->nodes[pending->asked[i].node].name;
 
-        return names ? answer_status(coordinator, names, pending->named) : NULL;
+        return names ? answer_status(coordinator, names, pending->named, DETAIL_ALL) : NULL;
 }
 
 static bool finish_checks(Coordinator *coordinator, Pending *pending, usec_t now) {

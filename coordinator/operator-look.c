@@ -46,7 +46,9 @@ int operator_status(Request *request) {
         if (request_flag(request, "refresh"))
                 return refresh(request, names, count);
 
-        *request->answer = answer_status(request->coordinator, names, count);
+        *request->answer =
+                        answer_status(request->coordinator, names, count,
+                                      request_flag(request, "brief") ? DETAIL_BRIEF : DETAIL_ALL);
         return EXIT_OK;
 }
 

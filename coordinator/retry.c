@@ -8,7 +8,7 @@
 #include "coordinator/judge.h"
 
 /* NULL: nothing that is true now. An answer from before the end of the step is not. */
-static const Sample *newest_answer(
+static const Kept *newest_answer(
                 const State *state, const Facts *facts, size_t index, CheckId check, usec_t now) {
         const NodeFacts *known = &facts->nodes[index];
         const Health *health = health_of(facts, index);
@@ -21,8 +21,7 @@ static const Sample *newest_answer(
         return &window->sample;
 }
 
-static void explain_unanswered(
-                const Node *node, const char *check, const Sample *sample, Why *why) {
+static void explain_unanswered(const Node *node, const char *check, const Kept *sample, Why *why) {
         bool bad = step_state_is_bad(node->step.state);
         char advice[REASON_MAX];
 
@@ -41,7 +40,7 @@ static void explain_unanswered(
 
 /* It has the version of the run: whether it has the packages too. */
 static RetryChoice choose_by_packages(
-                const EventRunMade *made, const Node *node, const Sample *packages, Why *why) {
+                const EventRunMade *made, const Node *node, const Kept *packages, Why *why) {
         bool same_version = strcmp(made->from, made->to) == 0;
         char advice[REASON_MAX];
 
@@ -80,14 +79,14 @@ static RetryChoice choose_half_done(const Node *node, Why *why) {
 static RetryChoice choose_by_version(
                 const EventRunMade *made,
                 const Node *node,
-                const Sample *version,
-                const Sample *packages,
+                const Kept *version,
+                const Kept *packages,
                 Why *why) {
-        const char *has = version ? sample_text(version, "version") : NULL;
+        const char *has = version ? kept_text(version, "version") : NULL;
         char advice[REASON_MAX];
         uint64_t progress;
 
-        if (version && sample_number(version, "install_progress", &progress) && progress)
+        if (version && kept_number(version, "install_progress", &progress) && progress)
                 return choose_half_done(node, why);
         if (!has) {
                 explain_unanswered(node, check_rows[CHECK_VERSION].name, version, why);

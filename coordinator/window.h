@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "proto/message.h"
+#include "coordinator/kept.h"
 
 /* The running record of one check on one node: since when it has passed without a break. Pure.
  *
@@ -11,8 +11,8 @@
  * coordinator. */
 
 typedef struct Window {
-        Sample sample;  /* the newest; check is empty as long as there is none */
-        usec_t newest;  /* when the newest sample was true */
+        Kept sample;    /* the newest, owned */
+        usec_t newest;  /* when the newest sample was true; 0: there is none */
         usec_t since;   /* when the first pass of the unbroken row was true; 0: none */
         usec_t enough;  /* the same for a row of answers that are enough; 0: none */
         usec_t changed; /* when the verdict last changed */

@@ -23,6 +23,9 @@ static Json *arguments_of(const VerbCall *call) {
         }
         if (call->count > 0 && !json_add(arguments, "nodes", TAKE(nodes)))
                 return NULL;
+        if (options->json == JSON_OFF && call->count == 0 && !options->refresh &&
+            !json_add_bool(arguments, "brief", true))
+                return NULL;
         if (options->refresh &&
             (!json_add_bool(arguments, "refresh", true) || !ask_add_wait(options, arguments)))
                 return NULL;

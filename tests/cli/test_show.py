@@ -51,6 +51,23 @@ def test_of_many_agents_only_those_in_trouble_are_listed(cli, daemon, golden):
     golden("status-big", cli.run("status")[1])
 
 
+def test_the_status_for_a_person_needs_no_more_than_is_shown(cli, daemon, golden):
+    def in_brief(node):
+        ordinary = node["link"] == "fresh" and node["assessment"] in ("Pending", "Idle", "Done")
+        if node["role"] == "master" or not ordinary:
+            return node
+        return {key: node[key] for key in ("name", "role", "link", "assessment")}
+
+    document = documents.big(2000)
+    document["answer"]["nodes"] = [in_brief(node) for node in document["answer"]["nodes"]]
+    daemon.answers["status"] = document
+    golden("status-big", cli.run("status")[1])
+    assert daemon.requests[-1]["arguments"] == {"brief": True}
+    for arguments in (["--json"], ["m1"]):
+        cli.run("status", *arguments)
+        assert "brief" not in daemon.requests[-1].get("arguments", {})
+
+
 def test_a_refresh_waits_a_little_less_than_the_command_and_names_who_did_not_answer(cli, daemon):
     missing = [{"node": "m2", "why": "it is not heard now"}]
     daemon.answers["status"] = documents.status(1, refresh={"asked": 3, "missing": missing})

@@ -105,7 +105,7 @@ static void test_status_without_a_run_says_so(void **state) {
         lab_join_masters(lab, 3);
         c = fake_coordinator_new(lab);
         c->link = (EndpointCounters) { 1000, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 };
-        compare("status-idle", answer_status(c, NULL, 0));
+        compare("status-idle", answer_status(c, NULL, 0, DETAIL_ALL));
 }
 
 static void test_status_says_what_is_known_of_run_nodes_and_problems(void **state) {
@@ -129,7 +129,7 @@ static void test_status_says_what_is_known_of_run_nodes_and_problems(void **stat
         lab_facts(lab, "a1")->heard -= 35 * USEC_PER_SEC;
         (void) lab_turn(lab);
         c = fake_coordinator_new(lab);
-        compare("status-running", answer_status(c, NULL, 0));
+        compare("status-running", answer_status(c, NULL, 0, DETAIL_ALL));
 }
 
 static void test_status_of_a_run_that_is_halted_says_why_and_what_to_type(void **state) {
@@ -142,7 +142,7 @@ static void test_status_of_a_run_that_is_halted_says_why_and_what_to_type(void *
         (void) lab_report(lab, "m1", NODE_STEP_INTERRUPTED, 1, 0);
         c = fake_coordinator_new(lab);
         c->log_problem = "log.db: appending: database or disk is full";
-        compare("status-halted", answer_status(c, NULL, 0));
+        compare("status-halted", answer_status(c, NULL, 0, DETAIL_ALL));
 }
 
 /* "Nothing is known to be wrong" would be a lie. */
@@ -159,7 +159,7 @@ static void test_a_master_that_is_ill_is_a_problem_with_what_to_type_and_where(v
         lab_join_masters(lab, 1);
         assert_true(health_hear(lab->state, &lab->facts, 0, &sample, lab->now, &subject));
         c = fake_coordinator_new(lab);
-        json = answer_status(c, NULL, 0);
+        json = answer_status(c, NULL, 0, DETAIL_ALL);
         problems = json_find(json, "problems");
         assert_int_equal(json_size(problems), 1);
         assert_string_equal(
@@ -179,10 +179,53 @@ static void test_status_can_be_asked_of_single_nodes(void **state) {
 
         lab_join_masters(lab, 3);
         c = fake_coordinator_new(lab);
-        json = answer_status(c, names, 1);
+        json = answer_status(c, names, 1, DETAIL_ALL);
         assert_int_equal(json_get_array(json, "nodes", &nodes, NULL), 0);
         assert_int_equal(json_size(nodes), 1);
         assert_string_equal(json_string_value(json_find(json_first(nodes), "name")), "m2");
+}
+
+static const Json *node_called(const Json *status, const char *name) {
+        const Json *nodes;
+
+        assert_int_equal(json_get_array(status, "nodes", &nodes, NULL), 0);
+        for (const Json *node = json_first(nodes); node; node = json_next(node)) {
+                if (strcmp(json_string_value(json_find(node, "name")), name) == 0)
+                        return node;
+        }
+
+        fail_msg("%s is not there", name);
+        return NULL;
+}
+
+/* Each of them is counted, and only who is worth a row is told all of. */
+static void test_of_many_nodes_a_brief_status_tells_the_ordinary_ones_in_few_words(void **state) {
+        Lab *lab = lab_new();
+        AUTO(Coordinator) *c = NULL;
+        AUTO(Json) *brief = NULL;
+        AUTO(Json) *all = NULL;
+        const Json *nodes;
+        char name[NAME_TEXT_MAX];
+
+        lab_join_masters(lab, 1);
+        for (size_t i = 0; i < BRIEF_FROM; i++) {
+                (void) text_format(name, sizeof(name), "a%zu", i);
+                lab_join(lab, name, ROLE_AGENT, 0);
+        }
+
+        lab_facts(lab, "a7")->heard = 0; /* is missing */
+        c = fake_coordinator_new(lab);
+        brief = answer_status(c, NULL, 0, DETAIL_BRIEF);
+        all = answer_status(c, NULL, 0, DETAIL_ALL);
+        assert_int_equal(json_get_array(brief, "nodes", &nodes, NULL), 0);
+        assert_int_equal(json_size(nodes), BRIEF_FROM + 1);
+        assert_non_null(json_find(node_called(brief, "m1"), "version"));
+        assert_non_null(json_find(node_called(brief, "a7"), "version"));
+        assert_null(json_find(node_called(brief, "a8"), "version"));
+        assert_string_equal(
+                        json_string_value(json_find(node_called(brief, "a8"), "assessment")),
+                        "Idle");
+        assert_non_null(json_find(node_called(all, "a8"), "version"));
 }
 
 static void test_nodes_lists_all_that_have_ever_reported(void **state) {
@@ -324,6 +367,8 @@ int main(void) {
                 cmocka_unit_test(
                                 test_a_master_that_is_ill_is_a_problem_with_what_to_type_and_where),
                 cmocka_unit_test(test_status_can_be_asked_of_single_nodes),
+                cmocka_unit_test(
+                                test_of_many_nodes_a_brief_status_tells_the_ordinary_ones_in_few_words),
                 cmocka_unit_test(test_nodes_lists_all_that_have_ever_reported),
                 cmocka_unit_test(test_a_report_tells_an_older_run_to_its_end_and_no_further),
                 cmocka_unit_test(test_a_report_lists_what_was_not_checked_at_the_end),

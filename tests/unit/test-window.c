@@ -12,6 +12,8 @@
 
 #define SEC USEC_PER_SEC
 
+#define AUTO_WINDOW __attribute__((cleanup(window_reset))) Window
+
 static Sample sample_of(Verdict verdict) {
         Sample sample = { .verdict = verdict };
 
@@ -46,13 +48,13 @@ static bool holds(const Window *window, usec_t at, usec_t dwell) {
 }
 
 static void test_nothing_seen_holds_nothing(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
 
         assert_false(holds(&window, 100, 0));
 }
 
 static void test_a_window_holds_when_its_passes_span_the_dwell_and_not_before(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
 
         add_passes(&window, 10, 69);
         assert_false(holds(&window, 69, 60));
@@ -61,14 +63,14 @@ static void test_a_window_holds_when_its_passes_span_the_dwell_and_not_before(vo
 }
 
 static void test_one_pass_never_spans_a_dwell_however_long_ago_it_was(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
 
         add_passes(&window, 10, 10);
         assert_false(window_holds(&window, 100 * SEC, 60 * SEC, USEC_INFINITY));
 }
 
 static void test_an_old_newest_pass_closes_the_window(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
 
         add_passes(&window, 10, 80);
         assert_true(holds(&window, 82, 60));
@@ -84,7 +86,7 @@ static void test_anything_but_a_pass_begins_anew(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(others); i++) {
                 Sample other = sample_of(others[i]);
-                Window window = {};
+                AUTO_WINDOW window = {};
 
                 add_passes(&window, 10, 80);
                 assert_true(window_add(&window, &other, false, 81 * SEC, 2 * SEC));
@@ -97,7 +99,7 @@ static void test_anything_but_a_pass_begins_anew(void **state) {
 }
 
 static void test_a_process_that_has_restarted_begins_anew(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
         Sample sample = sample_of(VERDICT_PASS);
 
         set_number(&sample, "uptime_ms", 500000);
@@ -112,7 +114,7 @@ static void test_a_process_that_has_restarted_begins_anew(void **state) {
 }
 
 static void test_another_leader_begins_anew(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
         Sample sample = sample_of(VERDICT_PASS);
 
         set_text(&sample, "leader", "10.0.0.1:5050");
@@ -126,7 +128,7 @@ static void test_another_leader_begins_anew(void **state) {
 }
 
 static void test_an_answer_counts_from_when_it_was_true_not_from_when_it_came(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
         Sample late = sample_of(VERDICT_PASS);
 
         late.age = 5 * SEC;
@@ -136,7 +138,7 @@ static void test_an_answer_counts_from_when_it_was_true_not_from_when_it_came(vo
 }
 
 static void test_passes_on_both_sides_of_a_silence_span_nothing(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
 
         add_passes(&window, 10, 80);
         add_passes(&window, 2400, 2400);
@@ -159,7 +161,7 @@ static bool is_enough(const Window *window, usec_t at, usec_t dwell) {
 }
 
 static void test_answers_that_are_enough_span_a_dwell_of_their_own(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
 
         add_passes(&window, 10, 39); /* not enough */
         add_enough(&window, 40, 99);
@@ -174,7 +176,7 @@ static void test_answers_that_are_enough_span_a_dwell_of_their_own(void **state)
 }
 
 static void test_silence_breaks_a_row_of_what_is_enough(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
 
         add_enough(&window, 10, 80);
         add_enough(&window, 83, 100);
@@ -182,7 +184,7 @@ static void test_silence_breaks_a_row_of_what_is_enough(void **state) {
 }
 
 static void test_only_a_change_of_verdict_is_news(void **state) {
-        Window window = {};
+        AUTO_WINDOW window = {};
         Sample pass = sample_of(VERDICT_PASS);
         Sample fail = sample_of(VERDICT_FAIL);
 
