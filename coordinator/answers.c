@@ -365,6 +365,8 @@ static Json *describe_link(const EndpointCounters *link) {
         (void) json_add_u64(json, "received", link->received);
         (void) json_add(json, "dropped", kinds);
         (void) json_add_u64(json, "rebinds", link->rebinds);
+        (void) json_add_u64(json, "connections", link->connections);
+        (void) json_add_u64(json, "zombies", link->zombies);
         return json;
 }
 

@@ -467,6 +467,12 @@ static void fill_welcome(const char *name, Welcome *ret, void *userdata) {
         ret->rekey = node && admission_wants_rekey(c, node);
 }
 
+static bool is_calm(void *userdata) {
+        const Coordinator *c = ASSERT_PTR(userdata);
+
+        return !state_is_at_work(c->state);
+}
+
 /* --- life --- */
 
 static int on_replay(const Event *event, void *userdata, Error *error) {
@@ -492,7 +498,7 @@ static void warn_of_limits(const Coordinator *c) {
 
 static int listen_for_nodes(Coordinator *c, Error *error) {
         static const EndpointHandlers handlers = {
-                find_psk, on_false_token, identify, on_hello, on_message, fill_welcome,
+                find_psk, on_false_token, identify, on_hello, on_message, fill_welcome, is_calm,
         };
         const EndpointOptions options = {
                 .listen = c->config.listen,

@@ -24,12 +24,14 @@
  *
  * What a stranger can make us do is bounded: handshakes and hints by a budget a second, memory by
  * the queue and the table, and connections that the library keeps although they are gone by a look
- * every minute. */
+ * every ten seconds. */
 
 #define QUEUE_MAX      256 /* first words that wait for their turn */
 #define REBIND_RETRY   (20 * USEC_PER_MSEC)
 #define REBIND_TRIES   500 /* then the process ends, and is started again */
 #define TIMER_ACCURACY (10 * USEC_PER_MSEC)
+#define LOOKS_A_CHECK  10
+#define CALM_WAIT_MAX  USEC_PER_HOUR
 
 /* So many a second, and at most a second's worth at once. */
 typedef struct Budget {
@@ -57,6 +59,10 @@ struct Endpoint {
         Budget hellos;
         Budget hints;
         unsigned rebind_tries; /* in vain; 0: the endpoint is bound */
+        usec_t counted_at;     /* zombies */
+        usec_t rebound_at;     /* or bound at first */
+        usec_t calm_wait;
+        uint64_t zombies_before; /* when they were counted the time before */
         EndpointCounters counters;
         size_t queue_first, queue_count;
         FirstWords queue[QUEUE_MAX]; /* a ring */
@@ -65,8 +71,9 @@ struct Endpoint {
 const EndpointLimits endpoint_limits_default = {
         .hellos_per_second = 1000,
         .hints_per_second = 1000,
-        .zombies_max = 2000,
-        .zombie_check = USEC_PER_MINUTE,
+        .zombies_max = 1000,
+        .zombie_check = 10 * USEC_PER_SEC,
+        .calm_rebind = USEC_PER_MINUTE,
         .fade = USEC_PER_MINUTE,
 };
 
@@ -413,19 +420,48 @@ static void on_receive(const Route *route, const void *body, size_t size, void *
 
 /* --- dead connections --- */
 
-static bool has_too_many_zombies(const Endpoint *endpoint) {
+static void count_zombies(Endpoint *endpoint) {
         uint64_t counted;
         uint64_t real;
 
+        endpoint->zombies_before = endpoint->counters.zombies;
         if (nn_socket_connections(endpoint->socket, &counted, &real) < 0)
+                return;
+
+        endpoint->counters.connections = real;
+        endpoint->counters.zombies = counted > real ? counted - real : 0;
+        if (endpoint->counters.zombies == 0)
+                endpoint->calm_wait = endpoint->limits.calm_rebind;
+}
+
+/* Now and then; and soon when there may be too many, which costs one look at a number. */
+static bool is_time_to_count(const Endpoint *endpoint, usec_t now) {
+        uint64_t known = endpoint->counters.connections;
+        uint64_t counted = nn_socket_counted(endpoint->socket);
+
+        return now - endpoint->counted_at >= endpoint->limits.zombie_check ||
+               (counted > known && counted - known > endpoint->limits.zombies_max);
+}
+
+/* A few cost nothing but their memory, and go when nobody minds. Twice in a row, because
+ * connections come and go while they are counted. */
+static bool has_zombies_at_a_calm_moment(const Endpoint *endpoint, usec_t now) {
+        return endpoint->counters.zombies > 0 && endpoint->zombies_before > 0 &&
+               now - endpoint->rebound_at >= endpoint->calm_wait && endpoint->handlers.is_calm &&
+               endpoint->handlers.is_calm(endpoint->userdata);
+}
+
+static bool wants_rebind(Endpoint *endpoint, usec_t now) {
+        bool too_many = endpoint->counters.zombies > endpoint->limits.zombies_max;
+
+        if (!too_many && !has_zombies_at_a_calm_moment(endpoint, now))
                 return false;
 
-        if (counted <= real || counted - real <= endpoint->limits.zombies_max)
-                return false;
-
-        log_warning("%" PRIu64 " connections are counted, but only %" PRIu64
-                    " stand: binding anew, nodes will reconnect.",
-                    counted, real);
+        if (!too_many)
+                endpoint->calm_wait = MIN(2 * endpoint->calm_wait, CALM_WAIT_MAX);
+        log_warning("%" PRIu64 " connections stand, and the library counts %" PRIu64
+                    " more that are gone: binding anew, nodes will reconnect.",
+                    endpoint->counters.connections, endpoint->counters.zombies);
         return true;
 }
 
@@ -437,6 +473,7 @@ static int rebind(Endpoint *endpoint) {
         r = nn_socket_rebind(endpoint->socket, &error);
         if (r >= 0) {
                 endpoint->rebind_tries = 0;
+                endpoint->rebound_at = clock_boottime();
                 endpoint->counters.rebinds++;
                 return 0;
         }
@@ -451,18 +488,26 @@ static int rebind(Endpoint *endpoint) {
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Endpoint *endpoint = ASSERT_PTR(userdata);
+        usec_t now = clock_boottime();
+        bool wanted = false;
         usec_t wait;
         int r;
 
-        if (endpoint->rebind_tries > 0 || has_too_many_zombies(endpoint)) {
+        if (endpoint->rebind_tries == 0 && is_time_to_count(endpoint, now)) {
+                count_zombies(endpoint);
+                endpoint->counted_at = now;
+                wanted = wants_rebind(endpoint, now);
+        }
+        if (endpoint->rebind_tries > 0 || wanted) {
                 r = rebind(endpoint);
                 if (r < 0)
                         return r;
         }
 
-        session_table_expire(endpoint->table, clock_boottime());
-        wait = endpoint->rebind_tries > 0 ? REBIND_RETRY : endpoint->limits.zombie_check;
-        r = sd_event_source_set_time(source, clock_boottime() + wait);
+        session_table_expire(endpoint->table, now);
+        wait = endpoint->rebind_tries > 0 ? REBIND_RETRY
+                                          : endpoint->limits.zombie_check / LOOKS_A_CHECK;
+        r = sd_event_source_set_time(source, now + wait);
         if (r < 0)
                 return r;
 
@@ -523,6 +568,8 @@ int endpoint_new(
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
         endpoint->limits = *limits;
+        endpoint->rebound_at = now;
+        endpoint->calm_wait = limits->calm_rebind;
         endpoint->handlers = *handlers;
         endpoint->userdata = userdata;
         endpoint->hellos = budget_full(limits->hellos_per_second, now);

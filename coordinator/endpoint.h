@@ -56,6 +56,10 @@ typedef struct EndpointHandlers {
 
         /* What every WELCOME says to this node. Also asked for nodes that nobody has heard of. */
         void (*fill_welcome)(const char *node, Welcome *ret, void *userdata);
+
+        /* Whether nothing is under way that a moment without connections could delay. May be NULL:
+         * never. */
+        bool (*is_calm)(void *userdata);
 } EndpointHandlers;
 
 typedef struct EndpointLimits {
@@ -63,7 +67,9 @@ typedef struct EndpointLimits {
         uint64_t hints_per_second;  /* frames answered that could be anybody's: NOS and HINT */
         uint64_t zombies_max;       /* connections that only the library sees, before a rebind */
         usec_t zombie_check;        /* how often they are counted, and so the most often a rebind */
-        usec_t fade;                /* how long a session takes late words after it was replaced */
+        usec_t calm_rebind; /* since the last one, before a rebind because of fewer than that, when
+                             * nothing is at work; twice as long after each that did not help */
+        usec_t fade;        /* how long a session takes late words after it was replaced */
 } EndpointLimits;
 
 extern const EndpointLimits endpoint_limits_default;
@@ -107,6 +113,8 @@ typedef struct EndpointCounters {
         uint64_t forged;          /* DATA that was not sealed in its session */
         uint64_t unreadable;      /* said by a node in its session, but not what a node may say */
         uint64_t rebinds;
+        uint64_t connections; /* that stood when they were last counted */
+        uint64_t zombies;     /* and those that only the library saw */
 } EndpointCounters;
 
 EndpointCounters endpoint_get_counters(const Endpoint *endpoint);

@@ -242,9 +242,14 @@ static int tune_listener(const NnSocket *socket, Error *error) {
         return 0;
 }
 
+uint64_t nn_socket_counted(const NnSocket *socket) {
+        uint64_t counted = nn_get_statistic(socket->socket, NN_STAT_CURRENT_CONNECTIONS);
+
+        return counted == UINT64_MAX ? 0 : counted;
+}
+
 int nn_socket_connections(const NnSocket *socket, uint64_t *ret_counted, uint64_t *ret_real) {
         AUTO(DIR) *directory = opendir("/proc/self/fd");
-        uint64_t counted;
         uint64_t real = 0;
 
         if (!directory)
@@ -255,11 +260,7 @@ int nn_socket_connections(const NnSocket *socket, uint64_t *ret_counted, uint64_
                         real++;
         }
 
-        counted = nn_get_statistic(socket->socket, NN_STAT_CURRENT_CONNECTIONS);
-        if (counted == UINT64_MAX)
-                return nn_failure();
-
-        *ret_counted = counted;
+        *ret_counted = nn_socket_counted(socket);
         *ret_real = real;
         return 0;
 }

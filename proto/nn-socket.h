@@ -40,7 +40,9 @@ int nn_socket_listen(
  */
 int nn_socket_rebind(NnSocket *socket, Error *error);
 
-/* Connections that the library counts, and those that the kernel has established on our port. */
+/* Connections that the library counts, and those that the kernel has established on our port; the
+ * latter takes some microseconds each. */
+uint64_t nn_socket_counted(const NnSocket *socket);
 int nn_socket_connections(const NnSocket *socket, uint64_t *ret_counted, uint64_t *ret_real);
 
 /* Node: dials tcp://ENDPOINT. */

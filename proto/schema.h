@@ -12,7 +12,7 @@
 #define MESSAGE_BYTES_MAX 16384
 
 /* What nanomsg lets in at all (NN_RCVMAXSIZE); anything longer drops the connection. */
-#define FRAME_BYTES_MAX 65536
+#define FRAME_BYTES_MAX 20480
 
 #define STEP_ID_MAX        80   /* "r7-1a2b3c4d-m1-2": see step_id_format */
 #define VERSION_MAX        64   /* a DC/OS version, "2.1.0" */

@@ -205,13 +205,20 @@ static void fill_welcome(const char *node, Welcome *welcome, void *userdata) {
         welcome->rekey = coordinator->wants_rekey;
 }
 
+static bool is_calm(void *userdata) {
+        const Coordinator *coordinator = userdata;
+
+        return !coordinator->busy;
+}
+
 void coordinator_start(
                 Coordinator *coordinator,
                 sd_event *event,
                 const char *address,
                 const EndpointLimits *limits) {
         static const EndpointHandlers handlers = {
-                find_psk, on_false_token, identify, on_hello, on_node_message, fill_welcome,
+                find_psk,        on_false_token, identify, on_hello,
+                on_node_message, fill_welcome,   is_calm,
         };
         const EndpointOptions options = {
                 .listen = address,

@@ -57,6 +57,7 @@ typedef struct Coordinator {
         Introduction guest;       /* of the last hello */
         bool deaf;                /* takes no hello in */
         bool wants_rekey;         /* says so in every welcome */
+        bool busy;                /* connections had better stay */
         unsigned false_tokens[2]; /* unknown ones, and those whose secret was wrong */
         char node[NAME_TEXT_MAX]; /* who said the last message */
         Message message;          /* but for heartbeats */

@@ -301,10 +301,53 @@ static void test_a_storm_of_resets_makes_the_endpoint_bind_anew_and_nodes_return
         coordinator_stop(&coordinator);
 }
 
+static bool has_zombies(void *userdata) {
+        const Coordinator *coordinator = userdata;
+
+        return endpoint_get_counters(coordinator->endpoint).zombies > 0;
+}
+
+static bool has_none_left(void *userdata) {
+        const Coordinator *coordinator = userdata;
+        EndpointCounters counters = endpoint_get_counters(coordinator->endpoint);
+
+        return counters.rebinds > 0 && counters.zombies == 0;
+}
+
+/* Their memory is all they cost; nodes at work need not be disturbed for that. */
+static void test_a_few_zombies_go_when_nothing_is_at_work(void **state) {
+        const EndpointLimits wary = {
+                .hellos_per_second = 1000,
+                .hints_per_second = 1000,
+                .zombies_max = UINT64_MAX,
+                .zombie_check = 50 * USEC_PER_MSEC,
+                .calm_rebind = 100 * USEC_PER_MSEC,
+                .fade = USEC_PER_HOUR,
+        };
+        AUTO_EVENT *event = loop_new();
+        char endpoint[ENDPOINT_TEXT_MAX];
+        Coordinator coordinator;
+
+        pick_endpoint(endpoint);
+        coordinator_start(&coordinator, event, endpoint, &wary);
+        coordinator.busy = true;
+        for (unsigned i = 0; i < STORMS_MAX && !has_zombies(&coordinator); i++) {
+                storm(endpoint);
+                (void) loop_until(event, has_zombies, &coordinator, USEC_PER_SEC);
+        }
+        assert_true(has_zombies(&coordinator));
+        assert_false(loop_until(event, has_rebound, &coordinator, USEC_PER_SEC));
+
+        coordinator.busy = false;
+        loop_wait(event, has_none_left, &coordinator);
+        coordinator_stop(&coordinator);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_reset_handshake_makes_a_zombie_and_a_redial_cures_it),
                 cmocka_unit_test(test_a_link_gets_out_of_the_zombie_state_by_itself),
+                cmocka_unit_test(test_a_few_zombies_go_when_nothing_is_at_work),
                 cmocka_unit_test(test_resets_leave_dead_connections_and_a_rebind_frees_them),
                 cmocka_unit_test(
                                 test_a_storm_of_resets_makes_the_endpoint_bind_anew_and_nodes_return),

@@ -119,7 +119,7 @@ class Node(product.Counted):
 class Lab(product.Client):
     """Coordinator, web server and nodes. `directory` is fresh and belongs to one test."""
 
-    def __init__(self, rig, directory, script_more=""):
+    def __init__(self, rig, directory, script_more="", target=TO):
         self.rig = rig
         self.dir = directory
         self.nodes = {}
@@ -130,7 +130,7 @@ class Lab(product.Client):
         self.control = f"{directory}/control"
         for part in ("serve", "crash-coordinator", "state"):
             os.makedirs(f"{directory}/{part}")
-        self.script = SCRIPT.format(start=FROM, target=TO, more=script_more).encode()
+        self.script = SCRIPT.format(start=FROM, target=target, more=script_more).encode()
         self._write("serve/dcos_node_upgrade.sh", self.script)
         self._write("nginx.conf", product.NGINX.format(
             dir=directory, address=ADDRESS, root=f"{directory}/serve").encode())
