@@ -13,6 +13,8 @@
 
 #define STATUS_MAX     256
 #define HEAP_BLOCK_MAX (64 * 1024)
+#define HEAP_SPARE_MAX (32 * 1024) /* free at its end; then all but HEAP_PAD is given back */
+#define HEAP_PAD       (8 * 1024)
 
 // clang-format off
 static const struct { int number; const char *name; } stops[] = {
@@ -75,12 +77,13 @@ static int add_signals(Service *service) {
 }
 
 /* A daemon on every node gives back what it needs only now and then. Without this the C library
- * raises its limits with the largest block that was ever freed, and keeps as much; and the second
- * thread (nanomsg's) gets a heap of its own. */
+ * raises its limits with the largest block that was ever freed, and keeps as much and 128 KiB more;
+ * and the second thread (nanomsg's) gets a heap of its own. */
 static void keep_heap_small(void) {
         // NOLINTBEGIN(concurrency-mt-unsafe): before the first other thread
         (void) mallopt(M_MMAP_THRESHOLD, HEAP_BLOCK_MAX);
-        (void) mallopt(M_TRIM_THRESHOLD, HEAP_BLOCK_MAX);
+        (void) mallopt(M_TRIM_THRESHOLD, HEAP_SPARE_MAX);
+        (void) mallopt(M_TOP_PAD, HEAP_PAD);
         (void) mallopt(M_ARENA_MAX, 1);
         // NOLINTEND(concurrency-mt-unsafe)
 }
@@ -128,12 +131,18 @@ static PRINTF(2, 0) void tell(const char *state, const char *format, va_list arg
         (void) sd_notifyf(0, "%sSTATUS=%s", state, status);
 }
 
+void service_rest(void) {
+        (void) malloc_trim(0);
+}
+
 void service_ready(Service *service, const char *format, ...) {
         va_list arguments;
 
         va_start(arguments, format);
         tell("READY=1\n", format, arguments);
         va_end(arguments);
+
+        service_rest();
 }
 
 void service_status(Service *service, const char *format, ...) {

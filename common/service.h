@@ -27,6 +27,10 @@ void service_ready(Service *service, const char *format, ...) PRINTF(2, 3);
 /* One line for `systemctl status`, cut to fit. */
 void service_status(Service *service, const char *format, ...) PRINTF(2, 3);
 
+/* For when there will be nothing to do for a while: gives back memory that is not in use.
+ * service_ready() does so too. */
+void service_rest(void);
+
 /* Turns the loop until a signal or sd_event_exit(event, 0) ends it: 0. sd_event_exit() with a
  * negative errno, or a handler that failed and asked for this, is an error. Tells systemd STOPPING.
  */

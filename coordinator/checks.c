@@ -143,6 +143,45 @@ static void add_member(Watch *watch, const State *state, size_t index) {
                 add_item(watch, row, node->address, period);
 }
 
+typedef struct Ahead {
+        size_t nodes[2 * LOOK_AHEAD]; /* of two roles */
+        size_t count;
+} Ahead;
+
+static bool goes_first(const State *state, size_t index, size_t other) {
+        return state->nodes[index].step.order < state->nodes[other].step.order;
+}
+
+static void add_ahead(Ahead *ahead, const State *state, size_t index) {
+        size_t place = ahead->count++;
+
+        assert(ahead->count <= ELEMENTSOF(ahead->nodes));
+
+        for (; place > 0 && goes_first(state, index, ahead->nodes[place - 1]); place--)
+                ahead->nodes[place] = ahead->nodes[place - 1];
+
+        ahead->nodes[place] = index;
+}
+
+/* Those with a slot, for all of whom there is room (AGENT_SLOTS_MAX). Then those that are next, the
+ * next of all first: of a large batch fewer are looked at ahead. */
+static void watch_members(const State *state, Watch *watch) {
+        Ahead ahead = {};
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                if (!agent_is_looked_at(state, i))
+                        continue;
+                if (state->nodes[i].step.slot) {
+                        add_member(watch, state, i);
+                } else {
+                        add_ahead(&ahead, state, i);
+                }
+        }
+
+        for (size_t i = 0; i < ahead.count; i++)
+                add_member(watch, state, ahead.nodes[i]);
+}
+
 /* One asker of the leader: the node agent on the leading master itself. */
 static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
         const RunNumbers *numbers = &state->run.made.numbers;
@@ -153,10 +192,9 @@ static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
                                         numbers->dwell_master)
                          : OUTSIDE_RUN);
 
-        for (size_t i = 0; at_work && i < state->node_count; i++) {
-                if (agent_is_looked_at(state, i))
-                        add_member(watch, state, i);
-        }
+        if (at_work)
+                watch_members(state, watch);
+
         for (size_t i = 0; facts->wished > 0 && i < state->node_count; i++) {
                 if (watch->item_count == WATCH_MAX)
                         return;

@@ -8,9 +8,6 @@
 #include "common/text.h"
 #include "coordinator/retry.h"
 
-/* Agents that are next in the plan are looked at before they get a slot: this many at once. */
-#define LOOK_AHEAD 16
-
 /* --- taking in --- */
 
 static Health *make_health(Facts *facts, size_t node) {

@@ -58,6 +58,9 @@ bool gate_holds(const State *state, const Facts *facts, size_t node, usec_t now,
 bool cluster_is_well(
                 const State *state, const Facts *facts, size_t except, usec_t now, Why *ret_why);
 
+/* Agents that are next in the plan are looked at before they get a slot: so many of each role. */
+#define LOOK_AHEAD 16
+
 /* A Mesos agent that is asked, and that the leading master is asked about: it is next, or being
  * patched, or being proven. */
 bool agent_is_looked_at(const State *state, size_t node);

@@ -165,6 +165,7 @@ static OrderVerdict next_master(
 size_t batch_size(const RunNumbers *numbers, Role role, size_t all) {
         size_t size = MIN(all * numbers->batch_percent / 100, numbers->batch_max);
 
+        size = MIN(size, BATCH_MAX);
         if (role == ROLE_PUBLIC_AGENT && all > 1)
                 size = MIN(size, all - 1);
 
@@ -247,6 +248,22 @@ static OrderVerdict keep_serving(const State *state, size_t candidate, Why *why)
         return ORDER_STUCK;
 }
 
+static bool slots_are_left(const State *state, Why *why) {
+        size_t count = 0;
+
+        for (size_t i = 0; i < state->node_count; i++)
+                count += state->nodes[i].role != ROLE_MASTER && state->nodes[i].step.slot;
+
+        if (count < AGENT_SLOTS_MAX)
+                return true;
+
+        why_setf(why, "rollpatch status",
+                 "%zu agents have a slot, want less than %d: the leading master is not asked about more "
+                 "at once; failed ones keep theirs until they are settled",
+                 count, AGENT_SLOTS_MAX);
+        return false;
+}
+
 static OrderVerdict next_agent(
                 const State *state,
                 const Facts *facts,
@@ -278,6 +295,8 @@ static OrderVerdict next_agent(
         }
         if (have.staged == SIZE_MAX)
                 return wait_for(&state->nodes[have.behind], why);
+        if (!slots_are_left(state, why))
+                return ORDER_WAIT;
 
         *ret_node = have.staged;
         return role == ROLE_PUBLIC_AGENT ? keep_serving(state, have.staged, why) : ORDER_NEXT;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "coordinator/checks.h"
 #include "coordinator/facts.h"
 #include "coordinator/why.h"
 
@@ -27,6 +28,15 @@ OrderVerdict order_next(
                 size_t *ret_node,
                 uint64_t *ret_hold,
                 Why *ret_why);
+
+/* Agents that go down together at most, whatever the plan says (design 5). */
+#define BATCH_MAX 50U
+
+/* Agents with a slot at most: the leading master is asked about each of them, and about one more at
+ * least, which is next. Failed ones keep theirs, so it is more than a batch. */
+#define AGENT_SLOTS_MAX (WATCH_MAX - CHECK_COUNT - 1)
+
+static_assert(AGENT_SLOTS_MAX > BATCH_MAX, "a batch may be whole while one from before has failed");
 
 /* Agents that went wrong and that nobody has settled: more than the budget halts the run. */
 size_t count_failed_agents(const State *state);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/order.h"
 
 /* Bounds here keep nonsense out; the floors under which a run needs a waiver are the daemon's. */
 
@@ -39,7 +40,7 @@ const ConfigField plan_file_fields[] = {
           .help = "public agents; they come last" },
         { "batch.percent",       CONFIG_U64,    PLACE(batch_percent), .min = 1, .max = 100, .standard = "10",
           .help = "agents at once, in percent of all of their role" },
-        { "batch.max",           CONFIG_U64,    PLACE(batch_max), .min = 1, .max = PLAN_NODES_MAX, .standard = "50",
+        { "batch.max",           CONFIG_U64,    PLACE(batch_max), .min = 1, .max = BATCH_MAX, .standard = "50",
           .help = "agents at once at most" },
         { "canary",              CONFIG_U64,    PLACE(canary), .max = PLAN_NODES_MAX, .standard = "1",
           .help = "size of the first batch" },

@@ -29,7 +29,7 @@
 
 #define ADDRESS_TIMEOUT (5 * USEC_PER_SEC)
 #define ADDRESS_RETRY   (10 * USEC_PER_SEC)
-#define TICK            USEC_PER_SEC
+#define ACCURACY        (100 * USEC_PER_MSEC)
 #define JITTER_FROM     (10 * USEC_PER_SEC) /* heartbeats as rare as this need not be in step */
 
 struct Agent {
@@ -55,9 +55,8 @@ struct Agent {
         Runner *runner;
         Sampler *sampler;
         Link *link; /* NULL until the address was asked for once */
-        sd_event_source *tick;
+        sd_event_source *heartbeat;
         uint64_t sequence;
-        usec_t next_heartbeat; /* boot time */
 };
 
 /* --- heartbeats --- */
@@ -79,36 +78,35 @@ static usec_t next_interval(const Agent *agent) {
         return interval;
 }
 
-static void send_heartbeat(Agent *agent, usec_t now) {
+static void arm_heartbeat(Agent *agent, usec_t wait) {
+        (void) sd_event_source_set_time_relative(agent->heartbeat, wait);
+        (void) sd_event_source_set_enabled(agent->heartbeat, SD_EVENT_ONESHOT);
+}
+
+static void send_heartbeat(Agent *agent) {
         Message message = { .kind = MESSAGE_HEARTBEAT,
                             .heartbeat = { .sequence = agent->sequence } };
 
         runner_fill_heartbeat(agent->runner, &message.heartbeat);
         message.heartbeat.watch = sampler_get_serial(agent->sampler);
         message.heartbeat.refreshed = sampler_get_refreshed(agent->sampler);
-        if (link_send(agent->link, &message) < 0)
-                return;
+        if (link_send(agent->link, &message) >= 0)
+                agent->sequence++;
 
-        agent->sequence++;
-        agent->next_heartbeat = now + next_interval(agent);
+        arm_heartbeat(agent, next_interval(agent));
         announce_key(agent);
 }
 
-/* How often to speak is part of every answer, so it is looked at more often than we speak. */
-static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
+static int on_heartbeat_due(sd_event_source *source, uint64_t usec, void *userdata) {
+        send_heartbeat(ASSERT_PTR(userdata));
+        return 0;
+}
+
+/* How often to speak is part of every answer. */
+static void on_heartbeat_changed(void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
-        usec_t now = clock_boottime();
 
-        if (agent->link) {
-                usec_t latest = now + link_get_heartbeat(agent->link) * 6 / 5;
-
-                agent->next_heartbeat = MIN(agent->next_heartbeat, latest);
-                if (now + TICK / 2 >= agent->next_heartbeat)
-                        send_heartbeat(agent, now);
-        }
-
-        (void) sd_event_source_set_time(source, now + TICK);
-        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        arm_heartbeat(agent, next_interval(agent));
 }
 
 /* --- the link --- */
@@ -135,7 +133,7 @@ static void on_up(void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
 
         sampler_reset(agent->sampler);
-        send_heartbeat(agent, clock_boottime());
+        send_heartbeat(agent);
         runner_on_up(agent->runner);
 }
 
@@ -186,7 +184,7 @@ static int send_message(const Message *message, void *userdata) {
 }
 
 static void on_refreshed(void *userdata) {
-        send_heartbeat(userdata, clock_boottime());
+        send_heartbeat(userdata);
 }
 
 /* Looked for before each handshake, so that a file that is dropped later is found too. */
@@ -244,6 +242,7 @@ static void dial(Agent *agent, usec_t spread) {
                 .on_up = on_up,
                 .on_message = on_message,
                 .on_hopeless = on_hopeless,
+                .on_heartbeat = on_heartbeat_changed,
                 .get_token = get_token,
                 .on_enrolled = on_enrolled,
                 .on_refused = on_refused,
@@ -441,14 +440,14 @@ static int make_parts(Agent *agent, Error *error) {
 static int add_timers(Agent *agent) {
         int r;
 
-        r = sd_event_add_time_relative(
-                        agent->event, &agent->tick, CLOCK_BOOTTIME, TICK, TICK / 10, on_tick,
-                        agent);
+        r = sd_event_add_time(
+                        agent->event, &agent->heartbeat, CLOCK_BOOTTIME, USEC_INFINITY, ACCURACY,
+                        on_heartbeat_due, agent);
         if (r < 0)
                 return r;
 
-        (void) sd_event_source_set_description(agent->tick, "heartbeat");
-        r = sd_event_source_set_exit_on_failure(agent->tick, true);
+        (void) sd_event_source_set_description(agent->heartbeat, "heartbeat");
+        r = sd_event_source_set_exit_on_failure(agent->heartbeat, true);
         if (r < 0)
                 return r;
 
@@ -524,7 +523,7 @@ void agent_free(Agent *agent) {
         if (!agent)
                 return;
 
-        (void) sd_event_source_disable_unref(agent->tick);
+        (void) sd_event_source_disable_unref(agent->heartbeat);
         (void) sd_event_source_disable_unref(agent->address_timer);
         (void) sd_event_source_disable_unref(agent->join_watch);
         (void) sd_event_source_disable_unref(agent->redial);

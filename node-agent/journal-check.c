@@ -77,6 +77,10 @@ void journal_check_judge(const JournalCheck *check, Sample *sample) {
                      check->first_line);
 }
 
+void journal_check_rest(JournalCheck *check) {
+        journal_scan_rest(check->scan);
+}
+
 void journal_check_free(JournalCheck *check) {
         if (!check)
                 return;

@@ -17,5 +17,8 @@ int journal_check_read(JournalCheck *check, Error *error);
 /* What was found up to here. */
 void journal_check_judge(const JournalCheck *check, Sample *sample);
 
+/* It will not be read again soon: keeps only its place. */
+void journal_check_rest(JournalCheck *check);
+
 void journal_check_free(JournalCheck *check);
 DEFINE_AUTO(JournalCheck, journal_check_free)

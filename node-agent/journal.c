@@ -227,10 +227,11 @@ void journal_tail_free(JournalTail *tail) {
 #define SCAN_LINE_MAX 4096
 
 struct JournalScan {
-        sd_journal *journal;
+        sd_journal *journal; /* NULL: at rest */
         const char *const *units;
         size_t count;
-        char cursor[CURSOR_MAX]; /* of an entry that is not to be told; or empty */
+        char cursor[CURSOR_MAX]; /* where it was when it was opened */
+        bool is_at_cursor;       /* nothing read since: that entry itself is not to be told */
 };
 
 static int add_match(sd_journal *journal, const char *field, const char *value) {
@@ -256,9 +257,10 @@ static int add_matches(JournalScan *scan) {
         return r;
 }
 
-static int scan_start(JournalScan *scan, const char *cursor) {
+static int scan_start(JournalScan *scan) {
         int r;
 
+        scan->is_at_cursor = true;
         r = add_matches(scan);
         if (r < 0)
                 return r;
@@ -269,8 +271,21 @@ static int scan_start(JournalScan *scan, const char *cursor) {
                 return r;
 
         (void) sd_journal_set_data_threshold(scan->journal, SCAN_LINE_MAX);
-        (void) text_copy(scan->cursor, sizeof(scan->cursor), cursor);
-        return sd_journal_seek_cursor(scan->journal, cursor);
+        return sd_journal_seek_cursor(scan->journal, scan->cursor);
+}
+
+static int scan_open(JournalScan *scan, Error *error) {
+        int r;
+
+        r = open_journal(&scan->journal, error);
+        if (r < 0)
+                return r;
+
+        r = scan_start(scan);
+        if (r < 0)
+                return error_errnof(error, r, "cannot search the journal");
+
+        return 0;
 }
 
 int journal_scan_new(
@@ -287,13 +302,10 @@ int journal_scan_new(
 
         scan->units = units;
         scan->count = count;
-        r = open_journal(&scan->journal, error);
+        (void) text_copy(scan->cursor, sizeof(scan->cursor), cursor);
+        r = scan_open(scan, error);
         if (r < 0)
                 return r;
-
-        r = scan_start(scan, cursor);
-        if (r < 0)
-                return error_errnof(error, r, "cannot search the journal");
 
         *ret = TAKE(scan);
         return 0;
@@ -332,11 +344,9 @@ static bool read_line(JournalScan *scan, JournalLine *line, char *text, size_t s
         auto_free char *cursor = NULL;
 
         /* What is at the cursor was there before; it need not match, and then is not seen. */
-        if (scan->cursor[0]) {
-                bool same = sd_journal_test_cursor(scan->journal, scan->cursor) > 0;
-
-                scan->cursor[0] = '\0';
-                if (same)
+        if (scan->is_at_cursor) {
+                scan->is_at_cursor = false;
+                if (sd_journal_test_cursor(scan->journal, scan->cursor) > 0)
                         return false;
         }
 
@@ -364,6 +374,12 @@ int journal_scan_read(
         JournalLine line;
         int r;
 
+        if (!scan->journal) {
+                r = scan_open(scan, error);
+                if (r < 0)
+                        return r;
+        }
+
         (void) sd_journal_process(scan->journal);
         for (size_t i = 0; i < max; i++) {
                 r = sd_journal_next(scan->journal);
@@ -377,6 +393,21 @@ int journal_scan_read(
         }
 
         return 1;
+}
+
+/* Where its place cannot be told, it stays open. */
+void journal_scan_rest(JournalScan *scan) {
+        auto_free char *cursor = NULL;
+
+        if (!scan->journal)
+                return;
+
+        if (!scan->is_at_cursor && (sd_journal_get_cursor(scan->journal, &cursor) < 0 ||
+                                    !text_copy(scan->cursor, sizeof(scan->cursor), cursor)))
+                return;
+
+        sd_journal_close(scan->journal);
+        scan->journal = NULL;
 }
 
 void journal_scan_free(JournalScan *scan) {

@@ -56,5 +56,9 @@ int journal_scan_read(
                 void *userdata,
                 Error *error);
 
+/* Keeps the place and nothing else, until it is read again: an open journal keeps pieces of all its
+ * files in memory. */
+void journal_scan_rest(JournalScan *scan);
+
 void journal_scan_free(JournalScan *scan);
 DEFINE_AUTO(JournalScan, journal_scan_free)

@@ -32,12 +32,12 @@
  * (config management drops the file again), so whoever is turned away tries the other kind next.
  */
 
-#define REDIALS_MAX      5 /* in vain, in a row */
-#define HEARTBEATS_MAX   3 /* unanswered */
-#define EARLY_REDIALS    2 /* these come sooner: most interruptions are short */
-#define TIMER_ACCURACY   (10 * USEC_PER_MSEC)
-#define LOOKS_A_DEADLINE 4  /* how often within its deadline a standing connection is looked at */
-#define REFUSALS_MAX     4U /* after so many the waiting becomes no longer */
+#define REDIALS_MAX    5 /* in vain, in a row */
+#define HEARTBEATS_MAX 3 /* unanswered */
+#define EARLY_REDIALS  2 /* these come sooner: most interruptions are short */
+#define TIMER_ACCURACY (10 * USEC_PER_MSEC)
+#define LOOKS          4  /* at a standing connection, within its deadline */
+#define REFUSALS_MAX   4U /* after so many the waiting becomes no longer */
 
 typedef enum LinkState {
         LINK_RESTING,
@@ -77,6 +77,9 @@ struct Link {
         usec_t heartbeat;
         usec_t asked; /* first heartbeat since the coordinator's last word; 0: none */
         bool is_lost; /* hung up since `session` was made */
+
+        /* What is being said. Here, because of a stack every page that was ever used stays. */
+        uint8_t outgoing[SESSION_BYTES_MAX];
 };
 
 const LinkTiming link_timing_default = {
@@ -101,6 +104,14 @@ static usec_t silence_deadline(const Link *link) {
 
 /* --- time --- */
 
+/* Nobody waits for a node that is to speak seldom. Counted from the last look: what comes in must
+ * not put it off. */
+static usec_t next_look_up(const Link *link) {
+        usec_t wait = MAX(link->timing.connect / LOOKS, link->heartbeat / 2);
+
+        return MIN(silence_deadline(link), link->looked + wait);
+}
+
 static usec_t next_look(const Link *link, usec_t now) {
         switch (link->state) {
         case LINK_RESTING:
@@ -111,9 +122,7 @@ static usec_t next_look(const Link *link, usec_t now) {
                 return MIN(link->deadline, now + link->timing.poll);
 
         case LINK_UP:
-                /* Counted from the last look: what comes in must not put it off. */
-                return MIN(silence_deadline(link),
-                           link->looked + link->timing.connect / LOOKS_A_DEADLINE);
+                return next_look_up(link);
         }
 
         return now;
@@ -187,7 +196,6 @@ static bool get_token(const Link *link, Token *ret) {
 /* Says hello. The state stays as it is when the connection is not there yet. */
 static void greet(Link *link, usec_t now) {
         Message hello = { .kind = MESSAGE_HELLO };
-        uint8_t buffer[SESSION_BYTES_MAX];
         Error error = {};
         size_t size;
         Token token;
@@ -198,7 +206,7 @@ static void greet(Link *link, usec_t now) {
         link->is_joining = get_token(link, &token);
         r =
                         session_hello(&link->end, link->is_joining ? &token : NULL, &hello,
-                                      &link->greeting, buffer, &size, &error);
+                                      &link->greeting, link->outgoing, &size, &error);
         token_wipe(&token);
         if (r < 0) {
                 log_error("Cannot say hello to the coordinator: %s.", error.text);
@@ -206,7 +214,7 @@ static void greet(Link *link, usec_t now) {
                 return;
         }
 
-        if (nn_socket_send(link->socket, NULL, buffer, size) >= 0)
+        if (nn_socket_send(link->socket, NULL, link->outgoing, size) >= 0)
                 enter(link, LINK_GREETING, now + link->timing.handshake);
 }
 
@@ -523,7 +531,6 @@ int link_new(sd_event *event,
 }
 
 int link_send(Link *link, const Message *message) {
-        uint8_t buffer[SESSION_BYTES_MAX];
         Error error = {};
         size_t size;
         int r;
@@ -533,7 +540,9 @@ int link_send(Link *link, const Message *message) {
         if (link->session.id == 0)
                 return -ENOTCONN;
 
-        r = session_seal(&link->session, message, buffer, sizeof(buffer), &size, &error);
+        r =
+                        session_seal(&link->session, message, link->outgoing,
+                                     sizeof(link->outgoing), &size, &error);
         if (r < 0) {
                 log_error("A message to the coordinator cannot be sent: %s.", error.text);
                 return r;
@@ -542,7 +551,7 @@ int link_send(Link *link, const Message *message) {
         if (message->kind == MESSAGE_HEARTBEAT && link->asked == 0)
                 link->asked = clock_boottime();
 
-        r = nn_socket_send(link->socket, NULL, buffer, size);
+        r = nn_socket_send(link->socket, NULL, link->outgoing, size);
         return r == -EAGAIN ? -ENOTCONN : r;
 }
 

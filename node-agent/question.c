@@ -25,6 +25,7 @@
  * whatever is not there then is unknown. */
 
 #define ZOOKEEPER_TIMEOUT USEC_PER_SEC
+#define SELDOM            (10 * USEC_PER_SEC)
 #define SUBJECTS_TEXT_MAX (WATCH_MAX * SUBJECT_MAX)
 #define ARGUMENTS_MAX     12
 
@@ -40,7 +41,8 @@ struct Asker {
 struct Question {
         Asker *asker;
         CheckKind kind;
-        usec_t since; /* boot time */
+        usec_t since;  /* boot time */
+        usec_t period; /* how often it is asked */
         usec_t limit;
         Sample *samples; /* one an item, unknown until it is answered */
         size_t count;
@@ -479,10 +481,14 @@ static int read_journal(Question *question, Error *error) {
         r = journal_check_read(asker->journal_check, error);
         if (r < 0)
                 journal_check_free(TAKE(asker->journal_check));
-        if (r == 0)
-                journal_check_judge(asker->journal_check, question->samples);
+        if (r != 0)
+                return r < 0 ? r : 0;
 
-        return r < 0 ? r : r == 0;
+        journal_check_judge(asker->journal_check, question->samples);
+        if (question->period >= SELDOM)
+                journal_check_rest(asker->journal_check);
+
+        return 1;
 }
 
 /* --- turns --- */
@@ -600,6 +606,7 @@ Question *question_start(Asker *asker, const Task *task, QuestionDone on_done, v
         question->asker = asker;
         question->kind = task->kind;
         question->since = clock_boottime();
+        question->period = task->period;
         question->limit = task_limit(task);
         question->on_done = on_done;
         question->userdata = userdata;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -85,12 +86,37 @@ static void on_list(const UnitList *units, const Error *failed, void *userdata) 
 
         for (size_t i = 0; i < runner->held_count; i++) {
                 if (r == 0) {
-                        runner_obey(runner, &runner->held[i]);
+                        runner_obey(runner, runner->held[i]);
                 } else {
-                        runner_refuse_order(runner, &runner->held[i], &error);
+                        runner_refuse_order(runner, runner->held[i], &error);
                 }
         }
+        runner_drop_held(runner);
+}
+
+void runner_drop_held(Runner *runner) {
+        for (size_t i = 0; i < runner->held_count; i++)
+                free(TAKE(runner->held[i]));
+
         runner->held_count = 0;
+}
+
+static int hold(Runner *runner, const Message *order, Error *error) {
+        Message *held;
+
+        if (runner->held_count == HELD_MAX) {
+                return error_setf(
+                                error, ERROR_BLOCKED, "%d orders wait for an answer of systemd",
+                                HELD_MAX);
+        }
+
+        held = malloc(sizeof(*held));
+        if (!held)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        *held = *order;
+        runner->held[runner->held_count++] = held;
+        return 0;
 }
 
 /* In the order in which they come. A coordinator repeats what it does not see done, so there may be
@@ -98,16 +124,11 @@ static void on_list(const UnitList *units, const Error *failed, void *userdata) 
 void runner_hold(Runner *runner, const Message *order) {
         Error error = {};
 
-        if (runner->held_count == HELD_MAX) {
-                (void) error_setf(
-                                &error, ERROR_BLOCKED, "%d orders wait for an answer of systemd",
-                                HELD_MAX);
+        if (hold(runner, order, &error) < 0) {
                 runner_refuse_order(runner, order, &error);
-                return;
+        } else {
+                unit_watch_ask(runner->units);
         }
-
-        runner->held[runner->held_count++] = *order;
-        unit_watch_ask(runner->units);
 }
 
 int runner_look_for_units(Runner *runner, Error *error) {

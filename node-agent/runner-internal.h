@@ -44,8 +44,8 @@ struct Runner {
         size_t entry_count;
         sd_event_source *repeat; /* of reports */
 
-        UnitWatch *units;       /* all of our steps */
-        Message held[HELD_MAX]; /* orders that wait until they are known, oldest first */
+        UnitWatch *units;        /* all of our steps */
+        Message *held[HELD_MAX]; /* orders that wait until they are known, oldest first */
         size_t held_count;
 };
 
@@ -96,6 +96,7 @@ void entry_explain(
 /* runner-found.c */
 int runner_look_for_units(Runner *runner, Error *error);
 void runner_hold(Runner *runner, const Message *order);
+void runner_drop_held(Runner *runner);
 
 /* runner-report.c */
 int runner_start_repeating(Runner *runner);

@@ -176,23 +176,28 @@ static void on_facts(const UnitFacts *unit, void *userdata) {
 
 /* --- begin and end --- */
 
-static int follow(Entry *entry, Error *error) {
+static int watch_unit(Entry *entry, Error *error) {
         static const UnitHandlers handlers = {
                 .on_change = on_change,
                 .on_facts = on_facts,
                 .on_called = on_called,
         };
-        Runner *runner = entry->runner;
         char unit[UNIT_MAX];
-        int r;
 
         if (!step_unit_format(unit, entry->job.step))
                 return error_setf(error, ERROR_TOO_BIG, "the name of the unit is too long");
 
-        r = unit_watch_new(runner->options.bus, unit, &handlers, entry, &entry->watch, error);
-        if (r < 0)
-                return r;
+        return unit_watch_new(
+                        entry->runner->options.bus, unit, &handlers, entry, &entry->watch, error);
+}
 
+/* From the cursor of the intent on, however late this is. */
+static int follow(Entry *entry, Error *error) {
+        Runner *runner = entry->runner;
+        char unit[UNIT_MAX];
+        int r;
+
+        (void) step_unit_format(unit, entry->job.step);
         r = sd_event_add_time_relative(
                         runner->event, &entry->poll, CLOCK_BOOTTIME, POLL_INTENT, USEC_PER_MSEC,
                         on_poll, entry);
@@ -217,7 +222,7 @@ static void give_up(const Entry *entry, const Error *error) {
 void entry_follow(Entry *entry) {
         Error error = {};
 
-        if (follow(entry, &error) < 0) {
+        if (watch_unit(entry, &error) < 0 || follow(entry, &error) < 0) {
                 give_up(entry, &error);
                 return;
         }
@@ -225,32 +230,48 @@ void entry_follow(Entry *entry) {
         unit_watch_ask(entry->watch);
 }
 
-void entry_call_unit(Entry *entry) {
+static int call(Entry *entry, Error *error) {
         const Runner *runner = entry->runner;
         char directory[PATH_MAX], fence[24], description[UNIT_MAX + 64];
         const UnitCommand command = { runner->options.step, { directory, fence } };
-        Error error = {};
+        int r;
 
-        CRASH_POINT("after-intent");
-        if (follow(entry, &error) < 0 ||
-            step_journal_step_path(
-                            runner->options.journal, entry->job.step, directory, sizeof(directory),
-                            &error) < 0) {
-                give_up(entry, &error);
-                return;
-        }
+        r = step_journal_step_path(
+                        runner->options.journal, entry->job.step, directory, sizeof(directory),
+                        error);
+        if (r < 0)
+                return r;
 
         (void) text_format(fence, sizeof(fence), "%" PRIu64, entry->record.intent.fence);
         (void) text_format(description, sizeof(description), "rollpatch step %s", entry->job.step);
         systemd_bus_reset_failed(runner->options.bus, entry->record.intent.unit);
-        if (unit_watch_start(entry->watch, description, &command, &error) < 0) {
-                /* Nothing was sent: the unit is not there, and that is what asking will show. */
-                text_ellipsize(entry->call_failed, sizeof(entry->call_failed), error.text);
-                unit_watch_ask(entry->watch);
+        return unit_watch_start(entry->watch, description, &command, error);
+}
+
+/* The node waits for its unit, so it is called first. Nothing that it does is missed: answers come
+ * through the event loop, and its lines are in the journal. */
+void entry_call_unit(Entry *entry) {
+        Error called = {}, error = {};
+
+        CRASH_POINT("after-intent");
+        if (watch_unit(entry, &error) < 0) {
+                give_up(entry, &error);
                 return;
         }
 
-        CRASH_POINT("start-called");
+        if (call(entry, &called) >= 0)
+                CRASH_POINT("start-called");
+
+        if (follow(entry, &error) < 0) {
+                give_up(entry, &error);
+                return;
+        }
+
+        /* Nothing was sent: the unit is not there, and that is what asking will show. */
+        if (called.code != ERROR_NONE) {
+                text_ellipsize(entry->call_failed, sizeof(entry->call_failed), called.text);
+                unit_watch_ask(entry->watch);
+        }
 }
 
 void entry_stop_following(Entry *entry) {

@@ -427,6 +427,8 @@ void runner_free(Runner *runner) {
         for (size_t i = 0; i < runner->entry_count; i++)
                 entry_free(runner->entries[i]);
 
+        runner_drop_held(runner);
+
         unit_watch_free(runner->units);
         (void) sd_event_source_disable_unref(runner->repeat);
         free(runner);

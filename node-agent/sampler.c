@@ -6,10 +6,13 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/service.h"
 #include "proto/random.h"
 
 /* The shell round schedule.h: one timer, armed for the next task that is due, and off when there is
  * nothing to do. */
+
+#define SELDOM (10 * USEC_PER_SEC)
 
 struct Sampler {
         sd_event *event;
@@ -52,6 +55,13 @@ static void note_refreshed(Sampler *sampler) {
         sampler->handlers->on_refreshed(sampler->userdata);
 }
 
+static void rest_if_seldom(const Sampler *sampler) {
+        usec_t wake = schedule_wake(&sampler->schedule);
+
+        if (!schedule_is_asking(&sampler->schedule) && wake >= clock_boottime() + SELDOM)
+                service_rest();
+}
+
 /* The first that cannot be sent ends the watch, and with it this. */
 static void on_answer(Question *question, const Sample samples[], size_t count, void *userdata) {
         Sampler *sampler = ASSERT_PTR(userdata);
@@ -65,6 +75,7 @@ static void on_answer(Question *question, const Sample samples[], size_t count, 
         question_free(question);
         note_refreshed(sampler);
         arm(sampler);
+        rest_if_seldom(sampler);
 }
 
 static void ask_what_is_due(Sampler *sampler, usec_t now) {

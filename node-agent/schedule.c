@@ -165,6 +165,15 @@ usec_t schedule_wake(const Schedule *schedule) {
         return wake;
 }
 
+bool schedule_is_asking(const Schedule *schedule) {
+        for (size_t i = 0; i < schedule->count; i++) {
+                if (schedule->tasks[i].question)
+                        return true;
+        }
+
+        return false;
+}
+
 Task *schedule_find(Schedule *schedule, const void *question) {
         for (size_t i = 0; i < schedule->count; i++) {
                 if (schedule->tasks[i].question == question)

@@ -56,6 +56,8 @@ bool schedule_is_hurried(const Schedule *schedule);
 /* When to pick next; USEC_INFINITY: not before a question ends, or ever. */
 usec_t schedule_wake(const Schedule *schedule);
 
+bool schedule_is_asking(const Schedule *schedule);
+
 Task *schedule_find(Schedule *schedule, const void *question); /* NULL: not there any more */
 
 /* How long a question may take: 10 s, or three periods when that is more. */

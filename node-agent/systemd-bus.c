@@ -28,6 +28,7 @@ struct SystemdBus {
         sd_bus *bus;
         bool up;
         bool said_down; /* the loss has been logged */
+        bool lists_all; /* by pattern it cannot: systemd before 230 */
         sd_bus_slot *subscription;
         sd_bus_slot *owner_match;
         sd_bus_slot *disconnected_match;
@@ -73,7 +74,7 @@ static void watch_drop_slots(UnitWatch *watch) {
 }
 
 static void drop_connection(SystemdBus *bus) {
-        bus->up = false;
+        bus->up = bus->lists_all = false;
         for (UnitWatch *watch = bus->watches; watch; watch = watch->next)
                 watch_drop_slots(watch);
 
@@ -468,7 +469,11 @@ static int on_list_answer(sd_bus_message *message, void *userdata, sd_bus_error 
         UnitList list = {};
         Error said = {};
 
-        if (failed) {
+        if (sd_bus_error_has_name(failed, SD_BUS_ERROR_UNKNOWN_METHOD) && !watch->bus->lists_all) {
+                watch->bus->lists_all = true;
+                watch->question = sd_bus_slot_unref(watch->question);
+                send_question(watch);
+        } else if (failed) {
                 answer_unknown(watch, failed->message ? failed->message : failed->name);
         } else if (read_list(message, watch->unit, &list, &said) < 0) {
                 answer_list(watch, NULL, &said);
@@ -479,13 +484,26 @@ static int on_list_answer(sd_bus_message *message, void *userdata, sd_bus_error 
         return 0;
 }
 
-/* Of many, all units are listed and sorted out here: to ask by pattern systemd 230 is needed. */
-static int send_either_question(UnitWatch *watch) {
-        if (!watch->path) {
+/* All units of a node are a long answer, for which a start would wait; so they are asked for only
+ * where systemd knows no patterns. What comes is sorted out in both cases. */
+static int send_list_question(UnitWatch *watch) {
+        char pattern[UNIT_MAX + 1];
+
+        if (watch->bus->lists_all) {
                 return sd_bus_call_method_async(
                                 watch->bus->bus, &watch->question, SYSTEMD, MANAGER_PATH,
                                 MANAGER_INTERFACE, "ListUnits", on_list_answer, watch, "");
         }
+
+        (void) text_format(pattern, sizeof(pattern), "%s*", watch->unit);
+        return sd_bus_call_method_async(
+                        watch->bus->bus, &watch->question, SYSTEMD, MANAGER_PATH, MANAGER_INTERFACE,
+                        "ListUnitsByPatterns", on_list_answer, watch, "asas", 0, 1, pattern);
+}
+
+static int send_either_question(UnitWatch *watch) {
+        if (!watch->path)
+                return send_list_question(watch);
 
         return sd_bus_call_method_async(
                         watch->bus->bus, &watch->question, SYSTEMD, watch->path, PROPERTIES,

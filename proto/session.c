@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -384,46 +385,40 @@ int session_seal(
                 size_t capacity,
                 size_t *ret_size,
                 Error *error) {
-        char text[MESSAGE_BYTES_MAX];
         Frame frame = {
                 .kind = FRAME_DATA,
                 .session = session->id,
                 .counter = session->sent + 1,
         };
-        size_t header, size;
+        size_t header, size, room;
+        uint8_t *body;
         int r;
 
         assert(session->id != 0);
+        assert(capacity >= FRAME_HEADER_MAX + NOISE_TAG_SIZE);
 
         if (session->sent >= REPLAY_NUMBER_MAX)
                 return error_setf(error, ERROR_TOO_BIG, "the session's counter is used up");
 
-        r = message_encode(message, text, sizeof(text), &size, error);
+        r = frame_encode(&frame, buffer, capacity, &header);
+        assert(r >= 0);
+
+        body = buffer + header;
+        room = capacity - header - NOISE_TAG_SIZE;
+        r = message_encode(message, (char *) body, room, &size, error);
         if (r < 0)
                 return r;
 
-        if (capacity < FRAME_HEADER_MAX + size + NOISE_TAG_SIZE) {
-                return error_setf(
-                                error, ERROR_TOO_BIG,
-                                "message of %zu bytes, room for %zu with its header", size,
-                                capacity);
-        }
-
-        r = frame_encode(&frame, buffer, capacity, &header);
-        assert(r >= 0);
-        noise_seal(session->keys.send, frame.counter, buffer, header, text, size, buffer + header);
+        noise_seal(session->keys.send, frame.counter, buffer, header, body, size, body);
         *ret_size = header + size + NOISE_TAG_SIZE;
         session->sent++;
         return 0;
 }
 
-/* The header is part of what was sealed. It is written anew from what was read of it, which gives
- * the same bytes, because frame_decode() takes it in one spelling only. */
-static int open_body(
-                const Session *session,
-                const Frame *data,
-                uint8_t plain[static MESSAGE_BYTES_MAX],
-                Error *error) {
+/* `plain` has room for the body. The header is part of what was sealed. It is written anew from
+ * what was read of it, which gives the same bytes, because frame_decode() takes it in one spelling
+ * only. */
+static int open_body(const Session *session, const Frame *data, uint8_t *plain, Error *error) {
         const Frame clear = { .kind = FRAME_DATA,
                               .session = data->session,
                               .counter = data->counter };
@@ -445,7 +440,7 @@ static int open_body(
 
 int session_open(
                 Session *session, const Frame *data, Message *ret, bool *ret_newest, Error *error) {
-        uint8_t plain[MESSAGE_BYTES_MAX];
+        auto_free uint8_t *plain = NULL;
         Message message;
         bool newest;
         int r;
@@ -460,6 +455,10 @@ int session_open(
         r = replay_check(&session->window, data->counter, error);
         if (r < 0)
                 return r;
+
+        plain = malloc(data->body_size);
+        if (!plain)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
 
         r = open_body(session, data, plain, error);
         if (r < 0)

@@ -131,6 +131,8 @@ void guest_wipe(Guest *guest);
 
 /* --- both --- */
 
+/* Made in `buffer`, which holds the bare message meanwhile, and what is left of it after a failure.
+ * A node agent on a small machine has no second buffer of this size for it. */
 int session_seal(
                 Session *session,
                 const Message *message,

@@ -170,14 +170,18 @@ def test_the_old_process_of_a_unit_does_not_answer_for_the_new_version(node):
     assert sample["numbers"]["started_before"] == 0
 
 
+def log_as_dcos_net(node, text):
+    node.add_unit("dcos-net.service", "Type=simple\nRestart=always\n"
+                  f"ExecStart=/bin/sh -c 'echo \"{text}\"; exec sleep infinity'")
+    node.host.run(["systemctl", "daemon-reload"])
+    node.host.run(["systemctl", "restart", "dcos-net.service"])
+    wait_for(lambda: text in node.host.run(
+        ["journalctl", "-u", "dcos-net.service", "-o", "cat"]).stdout, 10, "the line")
+
+
 def test_what_was_fatal_since_the_step_and_only_that_is_found_in_the_journal(node):
     def log(text):
-        node.add_unit("dcos-net.service", "Type=simple\nRestart=always\n"
-                      f"ExecStart=/bin/sh -c 'echo \"{text}\"; exec sleep infinity'")
-        node.host.run(["systemctl", "daemon-reload"])
-        node.host.run(["systemctl", "restart", "dcos-net.service"])
-        wait_for(lambda: text in node.host.run(
-            ["journalctl", "-u", "dcos-net.service", "-o", "cat"]).stdout, 10, "the line")
+        log_as_dcos_net(node, text)
 
     log("ERROR: IP address was changed 10.0.0.1 -> 10.0.0.2")
     node.put_step()
@@ -196,6 +200,31 @@ def test_what_was_fatal_since_the_step_and_only_that_is_found_in_the_journal(nod
 
     # without a step it is what comes after the beginning of the watch
     assert node.ask("journal")["verdict"] == "pass"
+
+
+def test_a_journal_that_is_read_seldom_is_read_on_from_where_it_was(node):
+    """It is closed meanwhile. Whoever reads all of it at once finds as many lines, and the same."""
+    out = "/var/tmp/seldom"
+
+    def samples():
+        lines = [json.loads(line) for line in node.host.run(["cat", out], check=False).stdout.splitlines()]
+        return [{n["name"]: n["value"] for n in line["numbers"]} for line in lines]
+
+    node.put_step()
+    log_as_dcos_net(node, "harmless at first")
+    node.host.run(["systemd-run", "--quiet", "--unit=seldom", f"--property=StandardOutput=file:{out}",
+                   TOOL, f"{STATE}/steps", "127.0.0.1", "10000", STEP, "-", "journal"])
+    first = wait_for(lambda: samples(), 10, "a sample")[0]
+    log_as_dcos_net(node, "Bad detect_ip")
+    files = node.host.run(["sh", "-c", "ls -l /proc/$(systemctl show --value -pMainPID seldom)/fd"]).stdout
+    second = wait_for(lambda: samples()[1:], 20, "a second sample")[0]
+    node.host.run(["systemctl", "stop", "seldom"])
+
+    at_once = node.ask("journal", step=STEP)["numbers"]
+    assert ".journal" not in files
+    assert first["fatal"] == 0 and first["lines"] >= 1
+    assert second == at_once
+    assert second["fatal"] == 1 and second["lines"] > first["lines"]
 
 
 def test_what_systemd_says_about_a_unit_counts_and_what_others_say_does_not(node):

@@ -2,6 +2,7 @@
 #include "tests/unit/fake-systemd.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -100,7 +101,7 @@ static int tell_unit(FakeSystemd *fake, sd_bus_message *message) {
                         "ExecMainStatus", "i", unit->exit_status);
 }
 
-static int list_units(FakeSystemd *fake, sd_bus_message *message) {
+static int list_units(FakeSystemd *fake, sd_bus_message *message, const char *pattern) {
         sd_bus_message *reply = NULL;
         int r;
 
@@ -112,6 +113,9 @@ static int list_units(FakeSystemd *fake, sd_bus_message *message) {
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(ssssssouso)");
         for (const FakeListed *unit = fake->rules.listed; r >= 0 && unit->name; unit++) {
+                if (fnmatch(pattern, unit->name, FNM_NOESCAPE) != 0)
+                        continue;
+
                 r = sd_bus_message_append(
                                 reply, "(ssssssouso)", unit->name, "a unit", "loaded", unit->active,
                                 "sub", "", "/", unit->job, "", "/");
@@ -125,6 +129,29 @@ static int list_units(FakeSystemd *fake, sd_bus_message *message) {
         return r < 0 ? r : 1;
 }
 
+static int list_units_by_patterns(FakeSystemd *fake, sd_bus_message *message) {
+        const char *state = NULL, *pattern = NULL;
+        int r;
+
+        if (fake->rules.is_old) {
+                return sd_bus_reply_method_errorf(
+                                message, SD_BUS_ERROR_UNKNOWN_METHOD, "Unknown method");
+        }
+
+        r = sd_bus_message_enter_container(message, 'a', "s");
+        if (r >= 0)
+                r = sd_bus_message_read(message, "s", &state);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(message);
+        if (r >= 0)
+                r = sd_bus_message_read(message, "as", 1, &pattern);
+        if (r < 0)
+                return r;
+
+        /* Any state: which mean something, is the asker's to know. */
+        return state ? -EINVAL : list_units(fake, message, pattern);
+}
+
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         FakeSystemd *fake = userdata;
 
@@ -135,8 +162,14 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
                 return note_start(fake, message);
         if (sd_bus_message_is_method_call(message, "org.freedesktop.DBus.Properties", "GetAll"))
                 return tell_unit(fake, message);
-        if (sd_bus_message_is_method_call(message, "org.freedesktop.systemd1.Manager", "ListUnits"))
-                return list_units(fake, message);
+        if (sd_bus_message_is_method_call(
+                            message, "org.freedesktop.systemd1.Manager", "ListUnits")) {
+                fake->rules.lists_all++;
+                return list_units(fake, message, "*");
+        }
+        if (sd_bus_message_is_method_call(
+                            message, "org.freedesktop.systemd1.Manager", "ListUnitsByPatterns"))
+                return list_units_by_patterns(fake, message);
         if (sd_bus_message_is_method_call(
                             message, "org.freedesktop.systemd1.Manager", "ResetFailedUnit")) {
                 fake->rules.resets++;

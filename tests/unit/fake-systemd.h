@@ -32,10 +32,12 @@ typedef struct FakeRules {
         const char *start_error;                /* StartTransientUnit fails with this text */
         bool hold_start;                        /* StartTransientUnit is not answered */
         bool mute;                              /* questions are not answered */
+        bool is_old;                            /* lists all units or none: no patterns */
         unsigned subscribes;                    /* counted by the fake, like those below */
         unsigned starts;
         unsigned questions;
         unsigned lists;
+        unsigned lists_all; /* of those */
         unsigned resets;
         char started[4][512]; /* unit, mode, then the command line, of the last start */
 } FakeRules;

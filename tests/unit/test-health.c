@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/checks.h"
+#include "coordinator/order.h"
 #include "tests/unit/core-lab.h"
 
 /* The gate of m1, the only master of its cluster, after its step. */
@@ -170,6 +172,112 @@ static void test_everything_is_asked_anew_once_a_script_has_ended(void **state) 
         }
 }
 
+/* --- what the leading master is asked --- */
+
+#define CROWD 130 /* agents, the last 30 of them public */
+
+/* All staged behind m1, which leads; joined in another order than the plan has them in. */
+static Lab *lab_with_a_crowd(void) {
+        char names[CROWD][NAME_TEXT_MAX];
+        const char *planned[CROWD];
+        Lab *lab = lab_new();
+        Event made = lab_run_made(1);
+
+        made.run_made.numbers.batch_percent = 100;
+        made.run_made.numbers.batch_max = 10000; /* of a log that says so */
+        made.run_made.numbers.dwell_batch = 0;
+        made.run_made.numbers.canary = 0;
+        lab_join_masters(lab, 1);
+        for (unsigned i = 0; i < CROWD; i++) {
+                unsigned place = i * 7 % CROWD;
+
+                (void) text_format(
+                                names[place], NAME_TEXT_MAX, "%c%u", place < 100 ? 'a' : 'p',
+                                place);
+                lab_join(lab, names[place], place < 100 ? ROLE_AGENT : ROLE_PUBLIC_AGENT, 0);
+                (void) text_format(
+                                lab->state->nodes[lab->state->node_count - 1].address,
+                                ADDRESS_TEXT_MAX, "10.1.0.%u", place);
+                planned[place] = names[place];
+        }
+
+        lab_healthy(lab, true);
+        lab_run_as(lab, &made, planned, CROWD);
+        lab->blind = true;
+        for (unsigned i = 0; i < CROWD; i++)
+                lab->state->nodes[1 + i].step.state = STEP_STAGED;
+
+        return lab;
+}
+
+static bool is_asked_about(const Watch *watch, const Node *node) {
+        for (size_t i = 0; i < watch->item_count; i++) {
+                if (strcmp(watch->items[i].subject, node->address) == 0)
+                        return true;
+        }
+
+        return false;
+}
+
+/* With so many slots given, in the order of the plan, whether it is asked about all of them and
+ * about the one that is next. */
+static void expect_whole(Lab *lab, unsigned slots) {
+        Watch watch;
+
+        answer(lab, USEC_PER_SEC, "", VERDICT_PASS);
+        checks_watch(lab->state, &lab->facts, 0, lab->now, &watch);
+        for (size_t i = 1; i < lab->state->node_count; i++) {
+                const Node *node = &lab->state->nodes[i];
+
+                if (node->step.order <= slots + 1 && !is_asked_about(&watch, node))
+                        fail_msg("%u slots: %s, the %u. of the plan, is missing", slots, node->name,
+                                 (unsigned) node->step.order);
+        }
+}
+
+static Node *planned_at(Lab *lab, unsigned order) {
+        for (size_t i = 1; i < lab->state->node_count; i++) {
+                if (lab->state->nodes[i].step.order == order)
+                        return &lab->state->nodes[i];
+        }
+
+        fail_msg("nobody is the %u.", order);
+        return &lab->state->nodes[0];
+}
+
+static void test_the_leader_is_asked_about_every_agent_that_has_a_slot_and_about_the_next(
+                void **state) {
+        AUTO(Lab) *lab = lab_with_a_crowd();
+        OrderVerdict verdict = ORDER_NEXT;
+        uint64_t hold = 0;
+        Why why = {};
+        unsigned slots;
+        size_t next;
+
+        /* As many as the order of the plan gives; each of them fails and keeps its slot. */
+        for (slots = 0; verdict == ORDER_NEXT && slots < CROWD - 1; slots++) {
+                Node *node = planned_at(lab, slots + 1);
+
+                expect_whole(lab, slots);
+                node->step.slot = true;
+                node->step.state = STEP_FAILED;
+                why = (Why) {};
+                verdict = order_next(lab->state, &lab->facts, lab->now, &next, &hold, &why);
+        }
+
+        expect_whole(lab, slots);
+        assert_int_equal(verdict, ORDER_WAIT);
+        if (slots <= BATCH_MAX || !strstr(why.text, "agents have a slot, want less than"))
+                fail_msg("%u slots: %s", slots, why.text);
+}
+
+static void test_no_batch_is_larger_than_the_leader_can_be_asked_about(void **state) {
+        RunNumbers numbers = { .batch_percent = 100, .batch_max = 10000 };
+
+        for (size_t all = 1; all < 10000; all *= 3)
+                assert_true(batch_size(&numbers, ROLE_AGENT, all) <= BATCH_MAX);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(
@@ -181,6 +289,9 @@ int main(void) {
                                 test_an_answer_that_was_asked_for_before_the_script_ended_is_not_counted),
                 cmocka_unit_test(test_everything_is_asked_anew_once_a_script_has_ended),
                 cmocka_unit_test(test_answers_to_a_list_from_before_the_step_prove_nothing),
+                cmocka_unit_test(
+                                test_the_leader_is_asked_about_every_agent_that_has_a_slot_and_about_the_next),
+                cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

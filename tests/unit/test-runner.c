@@ -936,6 +936,20 @@ static void test_what_was_found_is_followed_through_a_restart(void **state) {
         wait_report(lab, NODE_STEP_INTERRUPTED);
 }
 
+/* CentOS 7 has systemd 219. */
+static void test_a_systemd_that_knows_no_patterns_is_asked_for_all_units(void **state) {
+        Lab *lab = *state;
+
+        prepare_running(lab);
+        assert_int_equal(lab->rules->lists_all, 0);
+
+        list_unit(lab, UNIT, "active");
+        lab->rules->is_old = true;
+        wipe(lab);
+        wait_report(lab, NODE_STEP_RUNNING);
+        assert_true(lab->rules->lists_all > 0);
+}
+
 /* Each state that is not the end, and states that nobody has heard of yet. */
 static void test_only_a_unit_that_has_ended_is_no_step(void **state) {
         static const char *const present[] = { "active", "activating", "deactivating", "reloading",
@@ -1438,6 +1452,7 @@ int main(void) {
                 LAB_TEST(test_how_a_step_ended_whose_files_were_lost_is_not_known),
                 LAB_TEST(test_what_was_found_is_followed_through_a_restart),
                 LAB_TEST(test_only_a_unit_that_has_ended_is_no_step),
+                LAB_TEST(test_a_systemd_that_knows_no_patterns_is_asked_for_all_units),
                 LAB_TEST(test_a_unit_that_appears_after_the_claim_stops_slot_and_start),
                 LAB_TEST(test_a_unit_that_can_be_no_step_is_named),
                 LAB_TEST(test_a_unit_whose_step_is_over_by_its_files_is_named),
