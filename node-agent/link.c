@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/parse.h"
 #include "common/text.h"
+#include "proto/dispatch.h"
 #include "proto/nn-socket.h"
 #include "proto/random.h"
 #include "proto/session.h"
@@ -63,6 +64,7 @@ struct Link {
         unsigned failures;    /* dials in vain since the coordinator's last word */
 
         SessionEnd end;
+        Role role;       /* of this node, as the last hello said */
         bool is_joining; /* the last hello was a JOIN */
         bool is_denied;  /* it was turned away */
         bool is_known;   /* the coordinator has taken us in */
@@ -194,6 +196,7 @@ static void greet(Link *link, usec_t now) {
         int r;
 
         link->handlers.fill_hello(&hello.hello, link->userdata);
+        link->role = hello.hello.role;
         link->hint = 0;
         link->is_joining = get_token(link, &token);
         r =
@@ -323,7 +326,8 @@ static void on_data(Link *link, const Frame *frame) {
                 return;
         }
 
-        if (!message_kind_is_from_coordinator(message.kind))
+        if (!dispatch_allows(
+                            message.kind, PARTY_COORDINATOR, party_of(link->role), CONTACT_SESSION))
                 return;
 
         note_known(link);
@@ -528,7 +532,8 @@ int link_send(Link *link, const Message *message) {
         size_t size;
         int r;
 
-        assert(message_kind_is_from_node(message->kind));
+        assert(dispatch_allows(
+                        message->kind, party_of(link->role), PARTY_COORDINATOR, CONTACT_SESSION));
 
         if (link->session.id == 0)
                 return -ENOTCONN;
