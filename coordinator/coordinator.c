@@ -19,6 +19,7 @@
 #include "coordinator/own-keys.h"
 #include "coordinator/store.h"
 #include "coordinator/tell.h"
+#include "proto/dispatch.h"
 #include "proto/signed-plan.h"
 
 /* Time passes without messages too: deadlines are looked at this often. */
@@ -406,7 +407,7 @@ static void on_message(const char *name, const Message *message, void *userdata)
         uint64_t seq = c->state->seq;
         size_t index;
 
-        if (!node)
+        if (!node || (dispatch_needs_claim(message->kind) && node->epoch != c->state->epoch))
                 return;
 
         index = (size_t) (node - c->state->nodes);

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "coordinator/session-table.h"
+#include "proto/dispatch.h"
 #include "proto/nn-socket.h"
 #include "proto/random.h"
 #include "proto/session.h"
@@ -338,7 +339,7 @@ static bool open_data(
         if (newest)
                 peer->route = *route;
 
-        if (!message_kind_is_from_node(ret->kind)) {
+        if (!dispatch_allows(ret->kind, party_of(peer->role), PARTY_COORDINATOR, CONTACT_SESSION)) {
                 endpoint->counters.unreadable++;
                 return false;
         }
@@ -595,9 +596,13 @@ int endpoint_new(
 int endpoint_send(Endpoint *endpoint, const char *node, const Message *message) {
         Peer *peer = session_table_find_used(endpoint->table, node);
 
-        assert(message_kind_is_from_coordinator(message->kind));
+        if (!peer)
+                return -ENOTCONN;
 
-        return peer ? send_to_peer(endpoint, peer, message) : -ENOTCONN;
+        assert(dispatch_allows(
+                        message->kind, PARTY_COORDINATOR, party_of(peer->role), CONTACT_SESSION));
+
+        return send_to_peer(endpoint, peer, message);
 }
 
 void endpoint_forget(Endpoint *endpoint, const char *node) {

@@ -164,6 +164,7 @@ Peer *session_table_offer(SessionTable *table, const char *node, const Introduct
         drop(table, found, PEER_OFFERED);
         peer->session.id = next_id(table, place);
         peer->node = found;
+        peer->role = guest->hello.role;
         table->next = (place + 1) % SESSIONS_MAX;
         table->peers[place] = peer;
         found->sessions[PEER_OFFERED] = peer;

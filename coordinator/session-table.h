@@ -31,6 +31,7 @@ typedef struct Peer {
         usec_t until;        /* PEER_FADING: when it ends */
         Introduction *guest; /* of the handshake, until it has been taken in; then NULL */
         PeerNode *node;      /* whose it is */
+        Role role;           /* of that node, as it said when it was let in */
 } Peer;
 
 typedef struct SessionTable SessionTable;

@@ -165,7 +165,7 @@ static void on_message(const Message *message, void *userdata) {
 
         if (message->kind != MESSAGE_WATCH) {
                 runner_handle(agent->runner, message);
-        } else if (runner_epoch_holds(agent->runner, message->kind, message->watch.epoch)) {
+        } else if (runner_order_holds(agent->runner, message)) {
                 sampler_watch(agent->sampler, &message->watch);
         }
 }

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/parse.h"
 #include "common/text.h"
+#include "proto/dispatch.h"
 #include "proto/nn-socket.h"
 #include "proto/random.h"
 #include "proto/session.h"
@@ -63,8 +64,10 @@ struct Link {
         unsigned failures;    /* dials in vain since the coordinator's last word */
 
         SessionEnd end;
+        Role role;       /* of this node, as the last hello said */
         bool is_joining; /* the last hello was a JOIN */
         bool is_denied;  /* it was turned away */
+        bool is_hurried; /* something has changed since it was said */
         bool is_known;   /* the coordinator has taken us in */
         Greeting greeting;
         FrameHint hint;    /* about that greeting; 0: none */
@@ -169,14 +172,22 @@ static void give_up(Link *link, usec_t now, const char *reason) {
         }
 }
 
+static void stop_resting(Link *link, usec_t now) {
+        link->is_denied = false;
+        link->refusals = 0;
+        enter(link, LINK_RESTING, now);
+}
+
 /* After a refusal: no dial in vain, but there is no hurry either. */
 static void rest(Link *link, usec_t now, usec_t longest) {
-        unsigned doublings = MIN(link->refusals, REFUSALS_MAX);
+        unsigned doublings = link->refusals > 0 ? MIN(link->refusals - 1, REFUSALS_MAX) : 0;
         usec_t wait = MIN(link->timing.refused << doublings, longest);
 
         link->is_lost = true;
         link->is_denied = link->is_joining;
         enter(link, LINK_RESTING, now + wait + random_up_to(wait / 4));
+        if (link->is_hurried)
+                stop_resting(link, now);
 }
 
 static void on_no_answer(Link *link, usec_t now) {
@@ -202,7 +213,9 @@ static void greet(Link *link, usec_t now) {
         int r;
 
         link->handlers.fill_hello(&hello.hello, link->userdata);
+        link->role = hello.hello.role;
         link->hint = 0;
+        link->is_hurried = false;
         link->is_joining = get_token(link, &token);
         r =
                         session_hello(&link->end, link->is_joining ? &token : NULL, &hello,
@@ -240,9 +253,9 @@ static void on_refused(Link *link, const Welcome *welcome) {
                 log_debug("Refused for the %u. time: %s.", link->refusals + 1, reason);
         }
 
-        rest(link, now, welcome->heartbeat);
         link->is_known = false;
         link->refusals++;
+        rest(link, now, welcome->heartbeat);
         if (link->handlers.on_refused)
                 link->handlers.on_refused(link->userdata);
 }
@@ -331,7 +344,8 @@ static void on_data(Link *link, const Frame *frame) {
                 return;
         }
 
-        if (!message_kind_is_from_coordinator(message.kind))
+        if (!dispatch_allows(
+                            message.kind, PARTY_COORDINATOR, party_of(link->role), CONTACT_SESSION))
                 return;
 
         note_known(link);
@@ -535,7 +549,8 @@ int link_send(Link *link, const Message *message) {
         size_t size;
         int r;
 
-        assert(message_kind_is_from_node(message->kind));
+        assert(dispatch_allows(
+                        message->kind, party_of(link->role), PARTY_COORDINATOR, CONTACT_SESSION));
 
         if (link->session.id == 0)
                 return -ENOTCONN;
@@ -560,12 +575,11 @@ usec_t link_get_heartbeat(const Link *link) {
 }
 
 void link_hurry(Link *link) {
+        link->is_hurried = true; /* the answer to what was said before will be an old one */
         if (link->state != LINK_RESTING)
                 return;
 
-        link->is_denied = false;
-        link->refusals = 0;
-        link->deadline = clock_boottime();
+        stop_resting(link, clock_boottime());
         (void) arm(link);
 }
 

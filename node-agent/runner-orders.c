@@ -8,6 +8,7 @@
 #include "common/text.h"
 #include "node-agent/identity.h"
 #include "node-agent/runner-internal.h"
+#include "proto/dispatch.h"
 #include "proto/signed-plan.h"
 
 /* What a coordinator may order. First whether it may order at all (epoch), then whether the order
@@ -327,7 +328,9 @@ static void handle_ask(Runner *runner, const Ask *ask) {
 
 /* --- all of them --- */
 
-static bool epoch_holds(Runner *runner, MessageKind order, uint64_t epoch, const char *step) {
+static bool epoch_holds(Runner *runner, const Message *order) {
+        uint64_t epoch;
+        const char *step = message_order(order, &epoch);
         const Entry *entry = runner_find_entry(runner, step);
         char reason[REASON_MAX];
         Refusal refusal;
@@ -336,28 +339,24 @@ static bool epoch_holds(Runner *runner, MessageKind order, uint64_t epoch, const
                             reason))
                 return true;
 
-        runner_refuse(runner, order, step, entry ? entry->job.fence : 0, refusal, reason);
+        runner_refuse(runner, order->kind, step, entry ? entry->job.fence : 0, refusal, reason);
         return false;
 }
 
-bool runner_epoch_holds(Runner *runner, MessageKind order, uint64_t epoch) {
-        return epoch_holds(runner, order, epoch, "");
-}
-
-/* Of CLAIM, SLOT, START: asked when one comes, and again when its turn has come. */
-static bool order_holds(Runner *runner, const Message *order) {
+/* Of what waits for its turn this is asked again when that has come. */
+bool runner_order_holds(Runner *runner, const Message *order) {
+        if (!dispatch_allows(
+                            order->kind, PARTY_COORDINATOR, party_of(runner->options.role),
+                            CONTACT_SESSION))
+                return false;
         if (order->kind == MESSAGE_CLAIM)
                 return claim_holds(runner, &order->claim);
-        if (order->kind == MESSAGE_SLOT)
-                return epoch_holds(runner, order->kind, order->slot.epoch, order->slot.step);
 
-        return epoch_holds(runner, order->kind, order->start.epoch, order->start.step);
+        return !dispatch_needs_claim(order->kind) || epoch_holds(runner, order);
 }
 
 /* From the moment a claim is heard, what was promised before is void. */
 static void take_order(Runner *runner, const Message *order) {
-        if (!order_holds(runner, order))
-                return;
         if (order->kind == MESSAGE_CLAIM)
                 void_promises(runner);
 
@@ -365,7 +364,7 @@ static void take_order(Runner *runner, const Message *order) {
 }
 
 void runner_obey(Runner *runner, const Message *order) {
-        if (!order_holds(runner, order))
+        if (!runner_order_holds(runner, order))
                 return;
 
         if (order->kind == MESSAGE_CLAIM) {
@@ -378,21 +377,18 @@ void runner_obey(Runner *runner, const Message *order) {
 }
 
 void runner_refuse_order(Runner *runner, const Message *order, const Error *error) {
-        const char *step = "";
-        const Entry *entry;
+        uint64_t epoch;
+        const char *step = message_order(order, &epoch);
+        const Entry *entry = runner_find_entry(runner, step);
 
-        if (order->kind == MESSAGE_SLOT) {
-                step = order->slot.step;
-        } else if (order->kind == MESSAGE_START) {
-                step = order->start.step;
-        }
-
-        entry = runner_find_entry(runner, step);
         runner_refuse(runner, order->kind, step, entry ? entry->job.fence : 0, REFUSAL_FAILED,
                       error->text);
 }
 
 void runner_handle(Runner *runner, const Message *order) {
+        if (!runner_order_holds(runner, order))
+                return;
+
         switch (order->kind) {
         case MESSAGE_CLAIM:
         case MESSAGE_SLOT:
@@ -403,12 +399,10 @@ void runner_handle(Runner *runner, const Message *order) {
                 take_order(runner, order);
                 return;
         case MESSAGE_STAGE:
-                if (epoch_holds(runner, order->kind, order->stage.epoch, order->stage.step))
-                        handle_stage(runner, &order->stage);
+                handle_stage(runner, &order->stage);
                 return;
         case MESSAGE_ASK:
-                if (epoch_holds(runner, order->kind, order->ask.epoch, order->ask.step))
-                        handle_ask(runner, &order->ask);
+                handle_ask(runner, &order->ask);
                 return;
         case MESSAGE_ACK:
                 for (size_t i = 0; i < runner->entry_count; i++)

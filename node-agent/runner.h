@@ -40,9 +40,9 @@ int runner_new(sd_event *event, const RunnerOptions *options, Runner **ret, Erro
 /* CLAIM, STAGE, SLOT, START, ASK, ACK, READ. Anything else is ignored. */
 void runner_handle(Runner *runner, const Message *order);
 
-/* Whether an order that is about no step may be carried out; false: it was answered with REFUSED.
- */
-bool runner_epoch_holds(Runner *runner, MessageKind order, uint64_t epoch);
+/* Whether what the coordinator says may be followed, by its epoch (dispatch.h). False: it was
+ * answered with REFUSED. runner_handle() asks this itself. */
+bool runner_order_holds(Runner *runner, const Message *order);
 
 /* A session stands: a good moment to repeat what is not acknowledged. */
 void runner_on_up(Runner *runner);

@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/text.h"
+#include "proto/dispatch.h"
 
 /* One table a kind of message; common/fields.c does the rest. The envelope, {"v":1,"kind":"slot"},
  * comes before the members of the kind, in the same object. Bounds are those of the structs, so
@@ -325,6 +326,18 @@ static int encode_members(const Message *message, Json *object, Error *error) {
         return check_steps(fields, &message->hello, error);
 }
 
+static int check_size(MessageKind kind, size_t size, size_t room, Error *error) {
+        size_t most = MIN(room, dispatch_bytes_max(kind));
+
+        if (size > most) {
+                return error_setf(
+                                error, ERROR_TOO_BIG, "%s: message of %zu bytes, want at most %zu",
+                                enum_name(&message_kind_names, kind), size, most);
+        }
+
+        return 0;
+}
+
 int message_encode(
                 const Message *message,
                 char *buffer,
@@ -354,11 +367,9 @@ int message_encode(
                 return error_setf(error, ERROR_MEMORY, "%s: out of memory", kind);
 
         size = strlen(text);
-        if (size > MIN(capacity, (size_t) MESSAGE_BYTES_MAX)) {
-                return error_setf(
-                                error, ERROR_TOO_BIG, "%s: message of %zu bytes, want at most %zu",
-                                kind, size, MIN(capacity, (size_t) MESSAGE_BYTES_MAX));
-        }
+        r = check_size(message->kind, size, capacity, error);
+        if (r < 0)
+                return r;
 
         memcpy(buffer, text, size);
         *ret_size = size;
@@ -413,7 +424,7 @@ static int decode_kind(const Json *object, MessageKind *ret, Error *error) {
         return 0;
 }
 
-static int decode_object(const Json *object, Message *ret, Error *error) {
+static int decode_object(const Json *object, size_t size, Message *ret, Error *error) {
         Message message = {};
         const Field *fields;
         int r;
@@ -436,6 +447,10 @@ static int decode_object(const Json *object, Message *ret, Error *error) {
                 (void) error_prefixf(error, "%s", enum_name(&message_kind_names, message.kind));
                 return r;
         }
+
+        r = check_size(message.kind, size, MESSAGE_BYTES_MAX, error);
+        if (r < 0)
+                return r;
 
         *ret = message;
         return 0;
@@ -464,5 +479,5 @@ int message_decode(const void *data, size_t size, Message *ret, Error *error) {
                                 json_type_name(object));
         }
 
-        return decode_object(object, ret, error);
+        return decode_object(object, size, ret, error);
 }

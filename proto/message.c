@@ -74,51 +74,6 @@ DEFINE_ENUM_NAMES(node_step, node_step_table, NODE_STEP_COUNT);
 DEFINE_ENUM_NAMES(refusal, refusal_table, REFUSAL_COUNT);
 DEFINE_ENUM_NAMES(message_kind, message_kind_table, MESSAGE_KIND_COUNT);
 
-/* HELLO stands in no DATA frame. */
-typedef enum Speaker {
-        SPEAKER_NOBODY,
-        SPEAKER_NODE,
-        SPEAKER_COORDINATOR,
-} Speaker;
-
-static Speaker speaker(MessageKind kind) {
-        switch (kind) {
-        case MESSAGE_HELLO:
-                return SPEAKER_NOBODY;
-
-        case MESSAGE_WELCOME:
-        case MESSAGE_CLAIM:
-        case MESSAGE_STAGE:
-        case MESSAGE_SLOT:
-        case MESSAGE_START:
-        case MESSAGE_ASK:
-        case MESSAGE_ACK:
-        case MESSAGE_WATCH:
-        case MESSAGE_READ:
-                return SPEAKER_COORDINATOR;
-
-        case MESSAGE_CLAIMED:
-        case MESSAGE_HEARTBEAT:
-        case MESSAGE_READY:
-        case MESSAGE_REPORT:
-        case MESSAGE_REFUSED:
-        case MESSAGE_SAMPLE:
-        case MESSAGE_CHUNK:
-        case MESSAGE_ANNOUNCE:
-                return SPEAKER_NODE;
-        }
-
-        return SPEAKER_NOBODY;
-}
-
-bool message_kind_is_from_node(MessageKind kind) {
-        return speaker(kind) == SPEAKER_NODE;
-}
-
-bool message_kind_is_from_coordinator(MessageKind kind) {
-        return speaker(kind) == SPEAKER_COORDINATOR;
-}
-
 /* A name that is too long keeps its beginning, for people, and gets a digest of the whole for the
  * machine: 64 bits of it, because thousands of nodes may share a long beginning. */
 #define SHORT_DIGEST 16
@@ -166,6 +121,32 @@ bool step_id_is_valid(const char *text) {
 bool step_unit_format(char buffer[static UNIT_MAX], const char *step) {
         return step_id_is_valid(step) &&
                text_format(buffer, UNIT_MAX, "rollpatch-step-%s.service", step);
+}
+
+typedef struct OrderPlace {
+        size_t epoch; /* offsets in Message; 0: no order */
+        size_t step;  /* 0: is about none */
+} OrderPlace;
+
+// clang-format off
+static const OrderPlace orders[MESSAGE_KIND_COUNT] = {
+        [MESSAGE_STAGE] = { offsetof(Message, stage.epoch), offsetof(Message, stage.step) },
+        [MESSAGE_SLOT]  = { offsetof(Message, slot.epoch),  offsetof(Message, slot.step)  },
+        [MESSAGE_START] = { offsetof(Message, start.epoch), offsetof(Message, start.step) },
+        [MESSAGE_ASK]   = { offsetof(Message, ask.epoch),   offsetof(Message, ask.step)   },
+        [MESSAGE_WATCH] = { offsetof(Message, watch.epoch), 0 }, /* its step is where to look from */
+};
+// clang-format on
+
+const char *message_order(const Message *order, uint64_t *ret_epoch) {
+        OrderPlace place = orders[order->kind];
+        const char *bytes = (const char *) order;
+
+        *ret_epoch = 0;
+        if (place.epoch != 0)
+                memcpy(ret_epoch, bytes + place.epoch, sizeof(*ret_epoch));
+
+        return place.step != 0 ? bytes + place.step : "";
 }
 
 bool sample_number(const Sample *sample, const char *name, uint64_t *ret) {

@@ -306,10 +306,6 @@ typedef enum MessageKind {
 #define MESSAGE_KIND_COUNT (MESSAGE_ANNOUNCE + 1)
 extern const EnumNames message_kind_names; /* "hello", ... */
 
-/* What a node may say in a session; all else is the coordinator's, and HELLO is neither's. */
-bool message_kind_is_from_node(MessageKind kind);
-bool message_kind_is_from_coordinator(MessageKind kind);
-
 /* Answer to HELLO and to every HEARTBEAT: the coordinator is alive; and how often the node is to
  * speak from now on, usec. In HS2 it may be a refusal instead, and no session: why, and what to do
  * about it; `heartbeat` is then how long the node is to wait before it asks again. */
@@ -342,6 +338,10 @@ typedef struct Message {
                 Announce announce;
         };
 } Message;
+
+/* Of what needs a claim by its epoch (dispatch.h): that epoch, and the step it is about, or "". Of
+ * all else 0 and "". */
+const char *message_order(const Message *order, uint64_t *ret_epoch);
 
 /* "PREFIX-NODE-ATTEMPT" where PREFIX is "rNUMBER-" and the first 8 digits of the run's random id:
  * unique for ever, readable, fit for a unit name and a file name. False when the name is too long:

@@ -142,8 +142,8 @@ static void on_false_token(const uint8_t token[static TOKEN_ID_SIZE], bool known
         coordinator->false_tokens[known]++;
 }
 
-static bool turn_away(TurnedAway *turned_away, const char *reason) {
-        turned_away->again = USEC_PER_HOUR;
+static bool turn_away(const Coordinator *coordinator, TurnedAway *turned_away, const char *reason) {
+        turned_away->again = coordinator->again ? coordinator->again : USEC_PER_HOUR;
         assert_true(text_copy(turned_away->reason, sizeof(turned_away->reason), reason));
         return false;
 }
@@ -153,19 +153,22 @@ static bool identify(
                 char ret_node[static NAME_TEXT_MAX],
                 TurnedAway *turned_away,
                 void *userdata) {
+        Coordinator *coordinator = userdata;
+
+        coordinator->joins += guest->has_token;
         for (size_t i = 0; i < KEYS_MAX && table[i].key; i++) {
                 if (memcmp(table[i].key->public, guest->key, KEY_SIZE) != 0)
                         continue;
 
                 if (table[i].is_revoked)
-                        return turn_away(turned_away, "the key was revoked");
+                        return turn_away(coordinator, turned_away, "the key was revoked");
 
                 assert_true(text_copy(ret_node, NAME_TEXT_MAX, table[i].name));
                 return true;
         }
 
         if (!guest->has_token)
-                return turn_away(turned_away, "no node has this key");
+                return turn_away(coordinator, turned_away, "no node has this key");
 
         assert_true(text_copy(ret_node, NAME_TEXT_MAX, guest->hello.name));
         return true;

@@ -50,6 +50,8 @@ void key_revoke(const char *name, bool is_revoked);
 typedef struct Coordinator {
         Endpoint *endpoint;
         usec_t heartbeat; /* asked of every node */
+        usec_t again;     /* said to whom it turns away; 0: an hour */
+        unsigned joins;   /* first words with a token, whatever came of them */
         unsigned hellos;
         unsigned messages; /* but for heartbeats */
         unsigned heartbeats;

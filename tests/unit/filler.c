@@ -60,7 +60,7 @@ static void fill_member(const Field *field, char *record, Filling filling) {
                 memcpy(member, &number, sizeof(number));
                 break;
         case FIELD_BOOL:
-                *member = (char) (filling == FULL);
+                *member = (char) ((filling == FULL) == field->optional); /* "false" is longer */
                 break;
         case FIELD_ENUM:
                 fill_enum(field, member, filling);

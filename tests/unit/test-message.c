@@ -35,17 +35,18 @@ static void test_every_enumerator_has_one_name_and_it_leads_back(void **state) {
         check_names(&message_kind_names, MESSAGE_KIND_COUNT);
 }
 
-static void test_every_kind_but_hello_has_one_speaker(void **state) {
-        for (unsigned i = 0; i < MESSAGE_KIND_COUNT; i++) {
-                MessageKind kind = (MessageKind) i;
-                int speakers = message_kind_is_from_node(kind) +
-                               message_kind_is_from_coordinator(kind);
+static void test_an_order_says_by_which_epoch_and_about_which_step(void **state) {
+        const Message start = { .kind = MESSAGE_START, .start = { .epoch = 4, .step = "r7" } };
+        const Message watch = { .kind = MESSAGE_WATCH, .watch = { .epoch = 5, .step = "r7" } };
+        const Message claim = { .kind = MESSAGE_CLAIM, .claim = { .epoch = 6 } };
+        uint64_t epoch = 9;
 
-                assert_int_equal(speakers, kind == MESSAGE_HELLO ? 0 : 1);
-        }
-
-        assert_true(message_kind_is_from_coordinator(MESSAGE_START));
-        assert_true(message_kind_is_from_node(MESSAGE_REPORT));
+        assert_string_equal(message_order(&start, &epoch), "r7");
+        assert_int_equal(epoch, 4);
+        assert_string_equal(message_order(&watch, &epoch), "");
+        assert_int_equal(epoch, 5);
+        assert_string_equal(message_order(&claim, &epoch), "");
+        assert_int_equal(epoch, 0);
 }
 
 static void test_a_step_id_reads_like_its_run_node_and_attempt(void **state) {
@@ -143,7 +144,7 @@ static void test_a_unit_is_named_after_its_step(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_enumerator_has_one_name_and_it_leads_back),
-                cmocka_unit_test(test_every_kind_but_hello_has_one_speaker),
+                cmocka_unit_test(test_an_order_says_by_which_epoch_and_about_which_step),
                 cmocka_unit_test(test_a_step_id_reads_like_its_run_node_and_attempt),
                 cmocka_unit_test(test_step_ids_of_names_of_any_length_are_valid_and_differ),
                 cmocka_unit_test(test_a_long_name_keeps_its_beginning_in_the_step_id),
