@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "coordinator/judge.h"
 #include "coordinator/settle.h"
 
 typedef enum Assessment {
@@ -92,6 +93,8 @@ static void describe_node(const Node *node, const NodeFacts *facts, char *buffer
                                 buffer, size, "has step %s (%s), which is not its present one",
                                 node->foreign[0].step,
                                 enum_name(&node_step_names, node->foreign[0].state));
+        } else if (node->revoked && !node_is_unresolved(node)) {
+                (void) text_copy(buffer, size, "its key was revoked");
         } else if (facts->refusal[0]) {
                 (void) text_copy(buffer, size, facts->refusal);
         } else if (step->state == STEP_VERIFYING || (node->role == ROLE_MASTER && !step->id[0])) {
@@ -246,8 +249,12 @@ static void add_problem(
         (void) json_append(problems, row);
 }
 
-/* It has been heard, or has the slot; and is not heard now. */
+/* It has been heard, or has the slot; and is not heard now. A node whose key was revoked is missed
+ * where something waits for it. */
 static bool is_missed(const Node *node, LinkState link) {
+        if (node->revoked)
+                return node->role == ROLE_MASTER || step_is_unresolved(&node->step);
+
         return link == LINK_NEVER ? node->step.slot : link != LINK_FRESH;
 }
 
@@ -279,10 +286,17 @@ static void add_node_problem(Json *problems, const Coordinator *coordinator, siz
             answer_ill(coordinator, index, text, advice, &since))
                 add_problem(problems, since, "error", "Next node", text, advice);
         if (is_missed(node, link)) {
-                (void) text_format(text, sizeof(text), "%s is not heard", node->name);
+                const char *level = node->role == ROLE_MASTER ? "error" : "warning";
+                Why why = { .advice = "journalctl -u rollpatch-agent (on the node)" };
+
+                if (node->revoked) {
+                        explain_unheard(node, "", &why);
+                } else {
+                        (void) text_format(
+                                        why.text, sizeof(why.text), "%s is not heard", node->name);
+                }
                 add_problem(problems, as_wall(MAX(facts->nodes[index].heard, facts->started)),
-                            node->role == ROLE_MASTER ? "error" : "warning", "Next node", text,
-                            "journalctl -u rollpatch-agent (on the node)");
+                            level, "Next node", why.text, why.advice);
         }
 }
 

@@ -559,6 +559,7 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         c->event = sd_event_ref(event);
         c->config = *config;
         c->facts.started = clock_boottime();
+        c->facts.rules = (EnrolRules) { c->config.masters, c->config.master_count };
         c->state = state_new();
         if (!c->state)
                 return error_setf(error, ERROR_MEMORY, "out of memory");

@@ -42,21 +42,24 @@ static Event make_run_event(RunEvent kind, const char *node, const char *reason)
 
 /* --- one rule after the other; each gives an event, or none --- */
 
-/* A node with the slot that nobody has heard for LINK_LOST: what it does is not known any more. */
+/* A node with the slot that nobody has heard for LINK_LOST, or listens to any more: what it does is
+ * not known. */
 static bool decide_lost(const View *view, Event *ret) {
         for (size_t i = 0; view->state->slots > 0 && i < view->state->node_count; i++) {
                 const Node *node = &view->state->nodes[i];
                 const NodeFacts *facts = &view->facts->nodes[i];
                 usec_t heard = MAX(facts->heard, view->facts->started);
+                bool silent = span_sub(view->now, heard) > LINK_LOST;
 
                 if (!step_next(node->step.state, STEP_EVENT_LOST) || !node->step.slot ||
-                    span_sub(view->now, heard) <= LINK_LOST)
+                    !(silent || node->revoked))
                         continue;
 
                 *ret = make_step_event(node, STEP_EVENT_LOST);
                 (void) text_copy(
                                 ret->step.reason, sizeof(ret->step.reason),
-                                "not heard for more than 3min while it had the slot");
+                                node->revoked ? "its key was revoked while it had the slot"
+                                              : "not heard for more than 3min while it had the slot");
                 return true;
         }
 
@@ -121,6 +124,14 @@ static bool is_disturbed(
         }
 
         /* What has not been heard at all since this start is no news. */
+        if (other->revoked) {
+                (void) text_format(
+                                reason, REASON_MAX,
+                                "the key of master %s was revoked while %s had the slot",
+                                other->name, holder->name);
+                return true;
+        }
+
         if (view->facts->nodes[index].heard != 0 &&
             node_link(state, view->facts, index, view->now) != LINK_FRESH) {
                 (void) text_format(

@@ -30,7 +30,7 @@ static const char *const denial_ids[] = {
 // clang-format on
 DEFINE_ENUM_NAMES(denial, denial_ids, DENIAL_COUNT);
 
-static bool is_listed(const EnrolRules *rules, const char *name) {
+bool enrol_is_listed(const EnrolRules *rules, const char *name) {
         for (size_t i = 0; i < rules->master_count; i++) {
                 if (strcmp(rules->masters[i], name) == 0)
                         return true;
@@ -50,7 +50,7 @@ static bool is_of_another_cluster(const Enrol *enrol, const char *cluster_id) {
 /* A role decides by which rules a node is patched, so it is taken from nobody's word: a master is
  * what the list of masters says, and nothing else (promise 1). */
 static Denial judge_role(const EnrolRules *rules, const char *name, Role role) {
-        bool listed = is_listed(rules, name);
+        bool listed = enrol_is_listed(rules, name);
 
         if (role == ROLE_MASTER && !listed)
                 return DENIAL_MASTER_UNLISTED;

@@ -11,6 +11,8 @@ typedef struct EnrolRules {
         size_t master_count;
 } EnrolRules;
 
+bool enrol_is_listed(const EnrolRules *rules, const char *name);
+
 /* The first message of a node. When it came with a token, `psk_matched` says whether it could be
  * opened with that token's psk; if not, nobody has proven anything and the rest is not looked at.
  */

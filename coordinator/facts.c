@@ -305,6 +305,8 @@ LinkState node_link(const State *state, const Facts *facts, size_t node, usec_t 
         if (told)
                 stale = MAX(stale, 3 * HEARTBEAT_SLOWEST);
 
+        if (state->nodes[node].revoked)
+                return LINK_LOST_STATE;
         if (known->heard == 0)
                 return LINK_NEVER;
         if (silent > LINK_LOST)

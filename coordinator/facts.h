@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "coordinator/enrol-judge.h"
 #include "coordinator/state.h"
 #include "coordinator/why.h"
 
@@ -67,6 +68,7 @@ typedef struct NodeFacts {
 } NodeFacts;
 
 typedef struct Facts {
+        EnrolRules rules; /* which masters there are, by rollpatchd.yaml; borrowed */
         NodeFacts *nodes; /* index as in State.nodes */
         bool *quiet;      /* the same: it has nothing to be told until it is touched, see tell.h */
         size_t *asked;    /* nodes that have a `health`, `asked_count` of them */
@@ -132,7 +134,7 @@ typedef enum LinkState {
         LINK_NEVER, /* not heard since this start */
         LINK_FRESH,
         LINK_STALE,
-        LINK_LOST_STATE,
+        LINK_LOST_STATE, /* silent for LINK_LOST, or its key was revoked */
 } LinkState;
 #define LINK_STATE_COUNT (LINK_LOST_STATE + 1)
 extern const EnumNames link_state_names; /* "never", "fresh", "stale", "lost" */

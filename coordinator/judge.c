@@ -6,11 +6,33 @@
 
 #include "common/text.h"
 #include "coordinator/gate.h"
+#include "coordinator/masters.h"
 #include "coordinator/settle.h"
 
 /* --- one node --- */
 
+void explain_unheard(const Node *node, const char *title, Why *why) {
+        char advice[REASON_MAX];
+
+        if (!node->revoked) {
+                why_setf(why, "rollpatch status", "%s%s is not heard now", title, node->name);
+                return;
+        }
+
+        (void) text_format(
+                        advice, sizeof(advice), "rollpatch token create --role %s --name %s",
+                        enum_name(&role_names, node->role), node->name);
+        why_setf(why, advice,
+                 "%s%s's key was revoked; nothing it says counts until it has joined again", title,
+                 node->name);
+}
+
 void explain_unclaimed(const Node *node, const NodeFacts *facts, Why *why) {
+        if (node->revoked) {
+                explain_unheard(node, "", why);
+                return;
+        }
+
         why_setf(why, "rollpatch status", "%s has not acknowledged this coordinator%s%s",
                  node->name, facts->refusal[0] ? ": " : "", facts->refusal);
 }
@@ -20,7 +42,7 @@ static bool is_ours(const State *state, const Facts *facts, size_t index, usec_t
         const Node *node = &state->nodes[index];
 
         if (node_link(state, facts, index, now) != LINK_FRESH) {
-                why_setf(why, "rollpatch status", "%s is not heard now", node->name);
+                explain_unheard(node, "", why);
                 return false;
         }
         if (node->epoch != state->epoch) {
@@ -247,7 +269,7 @@ static void explain_blocker(
                 why_setf(why, advice, "master %s is being backed up", blocker->name);
                 return;
         case GATE_STALE:
-                why_setf(why, advice, "master %s is not heard now", blocker->name);
+                explain_unheard(blocker, "master ", why);
                 return;
         case GATE_UNHEALTHY:
                 why_setf(why, unwell->advice, "master %s is not proven healthy: %s", blocker->name,
@@ -369,16 +391,26 @@ static void explain_claim(const State *state, const Facts *facts, const char *wa
         const Node *node = state_find_node_const(state, waiting);
         const char *refusal = node ? facts->nodes[node - state->nodes].refusal : "";
 
+        if (node && node->revoked) {
+                explain_unheard(node, "master ", why);
+                return;
+        }
+
         why_setf(why, "rollpatch status", "the claim is not complete: waiting for %s%s%s", waiting,
                  refusal[0] ? ": " : "", refusal);
 }
 
 bool may_go_down(const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
         const Node *node = &state->nodes[index];
+        char unlisted[REASON_MAX];
         const char *waiting;
 
         if (!state_claim_is_complete(state, &waiting)) {
                 explain_claim(state, facts, waiting, why);
+                return false;
+        }
+        if (!masters_are_listed(state, &facts->rules, unlisted)) {
+                why_setf(why, MASTERS_ADVICE, "%s", unlisted);
                 return false;
         }
 

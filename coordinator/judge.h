@@ -29,4 +29,7 @@ bool node_answers_to_us(
                 const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
 
 /* That it does not obey us, and what it says to that. */
+/* Of a node whose link is not fresh; `title` stands before its name. */
+void explain_unheard(const Node *node, const char *title, Why *why);
+
 void explain_unclaimed(const Node *node, const NodeFacts *facts, Why *why);

@@ -179,6 +179,10 @@ int later_refresh(
         return 0;
 }
 
+static const char *why_unheard(const Node *node) {
+        return node->revoked ? "its key was revoked" : "it is not heard now";
+}
+
 /* Why this node owes an answer; NULL: it does not. */
 static const char *what_is_owed(const Coordinator *coordinator, const Asked *asked, usec_t now) {
         const State *state = coordinator_get_state(coordinator);
@@ -187,7 +191,7 @@ static const char *what_is_owed(const Coordinator *coordinator, const Asked *ask
         if (facts->nodes[asked->node].refreshed >= asked->number)
                 return NULL;
         if (node_link(state, facts, asked->node, now) != LINK_FRESH)
-                return "it is not heard now";
+                return why_unheard(&state->nodes[asked->node]);
         if (state->nodes[asked->node].epoch != state->epoch)
                 return "it has not acknowledged this coordinator";
 
@@ -450,7 +454,7 @@ static void continue_output(Coordinator *coordinator, Pending *pending, usec_t n
         const Facts *facts = coordinator_get_facts(coordinator);
 
         if (node_link(state, facts, pending->node, now) != LINK_FRESH) {
-                fall_back(coordinator, pending, "it is not heard now");
+                fall_back(coordinator, pending, why_unheard(&state->nodes[pending->node]));
         } else if (now >= pending->deadline) {
                 fall_back(coordinator, pending, "it does not answer");
         } else if (span_sub(now, pending->read_at) >= READ_REPEAT) {

@@ -186,6 +186,7 @@ static int verb_plan(Request *request) {
 
         count = plan_check(
                         plan, request->state, coordinator_get_config(request->coordinator)->cluster,
+                        &coordinator_get_facts(request->coordinator)->rules,
                         request_flag(request, "accept_downtime"), findings);
         *request->answer = describe_plan(request, plan, findings, count);
 
@@ -308,6 +309,7 @@ static int verb_run(Request *request) {
 
         count = plan_check(
                         plan, request->state, coordinator_get_config(request->coordinator)->cluster,
+                        &coordinator_get_facts(request->coordinator)->rules,
                         request_flag(request, "accept_downtime"), findings);
         for (size_t i = 0; i < count; i++) {
                 if (findings[i].blocks) {

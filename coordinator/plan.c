@@ -7,6 +7,8 @@
 
 #include "common/fields.h"
 #include "common/text.h"
+#include "coordinator/judge.h"
+#include "coordinator/masters.h"
 #include "coordinator/settle.h"
 
 #define PLAN_NODES_TOTAL_MAX 10009
@@ -235,6 +237,12 @@ static void check_node(
                       "%s has never reported here", wanted->name);
                 return;
         }
+        if (node->revoked) {
+                Why why = {};
+
+                explain_unheard(node, "", &why);
+                block(all, ERROR_BLOCKED, "node.revoked", why.advice, "%s", why.text);
+        }
 
         if (node->dcos_version[0] && strcmp(node->dcos_version, made->from) != 0 &&
             strcmp(node->dcos_version, made->to) != 0) {
@@ -262,7 +270,12 @@ static uint64_t count_role(const Plan *plan, Role role) {
 }
 
 static void check_masters(
-                const Plan *plan, const State *state, bool accept_downtime, Findings *all) {
+                const Plan *plan,
+                const State *state,
+                const EnrolRules *rules,
+                bool accept_downtime,
+                Findings *all) {
+        char unlisted[REASON_MAX];
         const char *reason = NULL;
         uint64_t count = state_master_count(state, &reason);
         uint64_t planned = count_role(plan, ROLE_MASTER);
@@ -270,6 +283,8 @@ static void check_masters(
         if (count == 0) {
                 block(all, ERROR_BLOCKED, "masters.count", "rollpatch nodes",
                       "the number of masters is not known: %s", reason);
+        } else if (!masters_are_listed(state, rules, unlisted)) {
+                block(all, ERROR_BLOCKED, "masters.listed", MASTERS_ADVICE, "%s", unlisted);
         } else if (planned != 0 && planned != count) {
                 block(all, ERROR_UNSAFE, "masters.count", "rollpatch nodes",
                       "the plan names %" PRIu64 " masters, the cluster has %" PRIu64, planned,
@@ -365,6 +380,7 @@ size_t plan_check(
                 const Plan *plan,
                 const State *state,
                 const char *cluster,
+                const EnrolRules *rules,
                 bool accept_downtime,
                 Finding findings[static FINDINGS_MAX]) {
         Findings all = { .rows = findings };
@@ -376,7 +392,7 @@ size_t plan_check(
         if (plan->node_count == 0)
                 block(&all, ERROR_INVALID, "plan.empty", "", "the plan names no nodes");
 
-        check_masters(plan, state, accept_downtime, &all);
+        check_masters(plan, state, rules, accept_downtime, &all);
         for (size_t i = 0; i < plan->node_count; i++)
                 check_node(&plan->nodes[i], &plan->made, state, &all);
         check_unresolved(state, &all);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/json.h"
+#include "coordinator/enrol-judge.h"
 #include "coordinator/state.h"
 
 /* A plan as the command line sends it (plan-file.h), checked against what is known of the cluster.
@@ -38,10 +39,12 @@ typedef struct Finding {
 
 #define FINDINGS_MAX 64
 
-/* What speaks against it, at most FINDINGS_MAX. Returns how many. */
+/* `rules`: which masters there are by rollpatchd.yaml. What speaks against it, at most
+ * FINDINGS_MAX. Returns how many. */
 size_t plan_check(
                 const Plan *plan,
                 const State *state,
                 const char *cluster,
+                const EnrolRules *rules,
                 bool accept_downtime,
                 Finding findings[static FINDINGS_MAX]);

@@ -225,6 +225,14 @@ static void revoke_key(Enrol *enrol, NodeKey *key, const Event *event) {
         set_state(key, ENROLMENT_REVOKED, event);
 }
 
+/* Where the gates look. A key that is only rejected never was the node's. */
+static void note_revoked(State *state, const EventKey *said) {
+        Node *node = state_find_node(state, said->node);
+
+        if (node && said->change != KEY_REJECTED)
+                node->revoked = !enrol_find_node(&state->enrol, said->node);
+}
+
 int apply_key(State *state, const Event *event) {
         const EventKey *said = &event->key;
         NodeKey *key = get_key(&state->enrol, said);
@@ -261,6 +269,7 @@ int apply_key(State *state, const Event *event) {
                 break;
         }
 
+        note_revoked(state, said);
         return 0;
 }
 

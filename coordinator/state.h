@@ -22,6 +22,7 @@ typedef struct Node {
         uint64_t master_count;
         usec_t booted_at;  /* wall clock at which another boot than before was heard of; 0: never */
         uint64_t epoch;    /* newest acknowledged */
+        bool revoked;      /* its key was, and it has joined with no other since */
         bool journal_lost; /* its step journal was wiped: what it has done is unknown */
         StepBrief foreign[FOREIGN_MAX]; /* unresolved steps that are not its present one */
         size_t foreign_count;

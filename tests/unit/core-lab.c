@@ -76,6 +76,27 @@ static void check_wishes(const Facts *facts) {
         assert_int_equal(facts->wished, wished);
 }
 
+/* As a person would have written it down: the masters that are known, and those that are missing.
+ */
+static void list_masters(Lab *lab) {
+        size_t count = MIN(state_master_count(lab->state, NULL), (uint64_t) MASTERS_MAX);
+
+        lab->facts.rules = (EnrolRules) { lab->listed, lab->listed_count };
+        if (lab->lists)
+                return;
+
+        for (size_t i = 0; i < count; i++) {
+                const char *name = i < lab->state->master_count
+                                                   ? lab->state->nodes[lab->state->masters[i]].name
+                                                   : "missing";
+
+                (void) text_copy(lab->listed[i], NAME_TEXT_MAX, name);
+        }
+
+        lab->listed_count = count;
+        lab->facts.rules.master_count = count;
+}
+
 bool lab_try(Lab *lab, const Event *event) {
         Event back;
         Error error = {};
@@ -98,6 +119,7 @@ bool lab_try(Lab *lab, const Event *event) {
         assert_int_equal(lab->facts.count, lab->state->node_count);
         check_state(lab->state);
         check_wishes(&lab->facts);
+        list_masters(lab);
         return true;
 }
 

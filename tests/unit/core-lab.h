@@ -27,6 +27,9 @@ struct Lab {
         size_t count;
         size_t space;
         LabWatch watch;
+        char listed[MASTERS_MAX][NAME_TEXT_MAX]; /* masters: of rollpatchd.yaml */
+        size_t listed_count;
+        bool lists; /* the test says which; else all those that there are */
         bool blind; /* nobody looks at the nodes: what the facts say of their health is up to the
                        test */
 };

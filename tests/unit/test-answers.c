@@ -20,6 +20,9 @@
 #include "coordinator/health.h"
 #include "tests/unit/fake-coordinator.h"
 
+#define HEX8(c) #c #c #c #c #c #c #c #c
+#define KEY(c)  HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c)
+
 /* What programs read: compared to the letter with tests/samples/answers/NAME.json. UPDATE=1 writes
  * these files anew; what has changed is then seen in the diff, and belongs into NEWS.md. */
 
@@ -168,6 +171,47 @@ static void test_a_master_that_is_ill_is_a_problem_with_what_to_type_and_where(v
         assert_string_equal(
                         json_string_value(json_find(json_first(problems), "try")),
                         "journalctl -u dcos-exhibitor (on m1)");
+}
+
+static void revoke_node(Lab *lab, const char *name, const char *key, Role role) {
+        Event event = { .kind = EVENT_KEY, .key = { .change = KEY_IMPORTED, .role = role } };
+
+        (void) text_copy(event.key.node, sizeof(event.key.node), name);
+        (void) text_copy(event.key.key, sizeof(event.key.key), key);
+        lab_commit(lab, &event);
+        event.key.change = KEY_REVOKED;
+        lab_commit(lab, &event);
+}
+
+static void test_a_revoked_master_is_a_problem_and_a_revoked_agent_is_only_shown(void **state) {
+        static const char *const names[] = { "a1" };
+        Lab *lab = lab_new();
+        AUTO(Coordinator) *c = NULL;
+        AUTO(Json) *json = NULL;
+        AUTO(Json) *agent = NULL;
+        const Json *problems, *nodes;
+
+        lab_join_masters(lab, 3);
+        lab_join(lab, "a1", ROLE_AGENT, 0);
+        revoke_node(lab, "m2", KEY(2), ROLE_MASTER);
+        revoke_node(lab, "a1", KEY(a), ROLE_AGENT);
+        c = fake_coordinator_new(lab);
+        json = answer_status(c, NULL, 0, DETAIL_ALL);
+        problems = json_find(json, "problems");
+        assert_int_equal(json_size(problems), 1);
+        assert_string_equal(
+                        json_string_value(json_find(json_first(problems), "message")),
+                        "m2's key was revoked; nothing it says counts until it has joined again");
+        assert_string_equal(
+                        json_string_value(json_find(json_first(problems), "try")),
+                        "rollpatch token create --role master --name m2");
+
+        agent = answer_status(c, names, 1, DETAIL_ALL);
+        assert_int_equal(json_get_array(agent, "nodes", &nodes, NULL), 0);
+        assert_string_equal(json_string_value(json_find(json_first(nodes), "link")), "lost");
+        assert_string_equal(
+                        json_string_value(json_find(json_first(nodes), "message")),
+                        "its key was revoked");
 }
 
 static void test_status_can_be_asked_of_single_nodes(void **state) {
@@ -366,6 +410,8 @@ int main(void) {
                 cmocka_unit_test(test_status_of_a_run_that_is_halted_says_why_and_what_to_type),
                 cmocka_unit_test(
                                 test_a_master_that_is_ill_is_a_problem_with_what_to_type_and_where),
+                cmocka_unit_test(
+                                test_a_revoked_master_is_a_problem_and_a_revoked_agent_is_only_shown),
                 cmocka_unit_test(test_status_can_be_asked_of_single_nodes),
                 cmocka_unit_test(
                                 test_of_many_nodes_a_brief_status_tells_the_ordinary_ones_in_few_words),

@@ -253,7 +253,7 @@ static Lab *lab_of(uint64_t masters) {
 static void expect_finding(
                 const Lab *lab, const Plan *plan, bool accept, const char *id, ErrorCode code) {
         Finding findings[FINDINGS_MAX];
-        size_t count = plan_check(plan, lab->state, "prod", accept, findings);
+        size_t count = plan_check(plan, lab->state, "prod", &lab->facts.rules, accept, findings);
 
         for (size_t i = 0; i < count; i++)
                 print_message("# %s: %s\n", findings[i].id, findings[i].text);
@@ -373,12 +373,14 @@ static void test_nodes_that_are_patched_already_are_counted_and_speak_against_no
         Finding findings[FINDINGS_MAX];
 
         give_version(lab, "m1", LAB_TO);
-        assert_int_equal(plan_check(plan, lab->state, "prod", true, findings), 1);
+        assert_int_equal(
+                        plan_check(plan, lab->state, "prod", &lab->facts.rules, true, findings), 1);
         assert_string_equal(findings[0].id, "node.patched");
         assert_false(findings[0].blocks);
         assert_non_null(strstr(findings[0].text, "nodes (m1) have DC/OS 2.1.1 already"));
         give_version(lab, "a2", LAB_TO);
-        assert_int_equal(plan_check(plan, lab->state, "prod", true, findings), 1);
+        assert_int_equal(
+                        plan_check(plan, lab->state, "prod", &lab->facts.rules, true, findings), 1);
         assert_non_null(strstr(findings[0].text, "2 of "));
         assert_non_null(strstr(findings[0].text, "(m1, ...)"));
 }
@@ -397,7 +399,9 @@ static void test_findings_stop_at_their_limit(void **state) {
         }
         assert_true(json_add(json, "agents", names));
         assert_int_equal(plan_decode(json, &plan, NULL), 0);
-        assert_int_equal(plan_check(plan, lab->state, "prod", true, findings), FINDINGS_MAX);
+        assert_int_equal(
+                        plan_check(plan, lab->state, "prod", &lab->facts.rules, true, findings),
+                        FINDINGS_MAX);
 }
 
 int main(void) {
