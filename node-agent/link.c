@@ -71,6 +71,7 @@ struct Link {
         bool is_known;   /* the coordinator has taken us in */
         Greeting greeting;
         FrameHint hint;    /* about that greeting; 0: none */
+        bool said_unread;  /* an answer to it could not be read: said once, anybody can send them */
         unsigned refusals; /* in a row */
 
         Session session; /* id 0: none */
@@ -216,6 +217,7 @@ static void greet(Link *link, usec_t now) {
         link->role = hello.hello.role;
         link->hint = 0;
         link->is_hurried = false;
+        link->said_unread = false;
         link->is_joining = get_token(link, &token);
         r =
                         session_hello(&link->end, link->is_joining ? &token : NULL, &hello,
@@ -270,7 +272,9 @@ static void on_welcome(Link *link, const Frame *frame) {
                 return;
 
         if (session_welcomed(&link->greeting, &link->session, frame, &welcome, &error) < 0) {
-                log_warning("The coordinator's welcome cannot be read: %s.", error.text);
+                if (!link->said_unread)
+                        log_warning("The coordinator's welcome cannot be read: %s.", error.text);
+                link->said_unread = true;
         } else if (welcome.welcome.refused[0]) {
                 on_refused(link, &welcome.welcome);
         } else {

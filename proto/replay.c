@@ -8,7 +8,7 @@ int replay_check(const ReplayWindow *window, uint64_t number, Error *error) {
 
         if (number == 0 || number > REPLAY_NUMBER_MAX) {
                 return error_setf(
-                                error, ERROR_INVALID,
+                                error, ERROR_DENIED,
                                 "frame counter is %" PRIu64 ", want 1 to %" PRIu64, number,
                                 REPLAY_NUMBER_MAX);
         }

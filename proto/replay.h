@@ -23,7 +23,7 @@ typedef struct ReplayWindow {
         uint64_t seen;    /* bit i: highest - i was accepted */
 } ReplayWindow;
 
-/* ERROR_CONFLICT: came before, or is too old to know. ERROR_INVALID: no frame has this number. */
+/* ERROR_CONFLICT: came before, or is too old to know. ERROR_DENIED: no frame has this number. */
 int replay_check(const ReplayWindow *window, uint64_t number, Error *error);
 
 /* `number` has passed replay_check(). Tells whether it is higher than all before. */
