@@ -185,6 +185,10 @@ static void report_step(ReportReader *reader, const Node *node) {
                 (void) json_add_u64(row, "started", step->started_at);
         if (step->ended_at) {
                 (void) json_add_u64(row, "ended", step->ended_at);
+        }
+        if (step->exit_unknown) {
+                (void) json_add_bool(row, "exit_unknown", true);
+        } else if (step->ended_at) {
                 (void) json_add_u64(row, "exit_status", step->exit_status);
                 (void) json_add_u64(row, "exit_signal", step->exit_signal);
         }

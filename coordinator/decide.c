@@ -32,6 +32,20 @@ static Event make_step_event(const Node *node, StepEvent kind) {
         return event;
 }
 
+/* What the script has not said, no gate can make up for: it is noted (design 5, "Hand reboots"). */
+static Event make_verified(const Node *node) {
+        Event event = make_step_event(node, STEP_EVENT_VERIFIED);
+
+        if (node->step.exit_unknown) {
+                (void) text_copy(
+                                event.step.reason, sizeof(event.step.reason),
+                                "exit status unknown: how the script ended nobody has seen; version, "
+                                "packages and gate are as the run wants them");
+        }
+
+        return event;
+}
+
 static Event make_run_event(RunEvent kind, const char *node, const char *reason) {
         Event event = { .kind = EVENT_RUN, .run = { .event = kind } };
 
@@ -81,7 +95,7 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
                         continue;
 
                 if (node_is_proven(view->state, view->facts, i, view->now, &missing)) {
-                        *ret = make_step_event(node, STEP_EVENT_VERIFIED);
+                        *ret = make_verified(node);
                         return true;
                 }
                 /* While the run stands for another reason, this node's time stands too (design 5).

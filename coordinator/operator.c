@@ -439,6 +439,20 @@ static int verb_waive(Request *request) {
         return act(request, "", reason, WAIVER_GATE_FLOOR " is waived for the next run", &event);
 }
 
+/* Told before it is done: whoever has the copy is the coordinator. The command copies by itself, so
+ * that it can do so without us, too. */
+static int verb_state_save(Request *request) {
+        char file[REASON_MAX - 64], outcome[REASON_MAX];
+
+        if (json_get_string(request->arguments, "file", file, sizeof(file), request->error) < 0)
+                return EXIT_USAGE;
+
+        (void) text_format(
+                        outcome, sizeof(outcome),
+                        "log, keys and configuration are to be copied to %s", file);
+        return act(request, "", "", outcome, NULL);
+}
+
 // clang-format off
 static const struct {
         const char *name;
@@ -463,6 +477,7 @@ static const struct {
         { "retry",        operator_retry        },
         { "run",          verb_run              },
         { "runs",         operator_runs         },
+        { "state-save",   verb_state_save       },
         { "status",       operator_status       },
         { "token-create", operator_token_create },
         { "token-list",   operator_token_list   },

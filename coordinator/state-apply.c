@@ -466,7 +466,10 @@ static void note_result(Step *step, const EventStep *said, usec_t at) {
         if (said->event == STEP_EVENT_SUCCEEDED || said->event == STEP_EVENT_SCRIPT_FAILED) {
                 step->exit_status = said->exit_status;
                 step->exit_signal = said->exit_signal;
+                step->exit_unknown = false;
         }
+        if (said->event == STEP_EVENT_INTERRUPTED)
+                step->exit_unknown = true;
         if (said->unit[0])
                 (void) text_copy(step->unit, sizeof(step->unit), said->unit);
 }
@@ -495,6 +498,8 @@ static int apply_step(State *state, const Event *event) {
 
         if (said->event == STEP_EVENT_RECHECKED && step->state == STEP_STAGED)
                 step->as_found = true;
+        if (said->event == STEP_EVENT_RECHECKED && step->state == STEP_UNKNOWN)
+                step->exit_unknown = true;
         state->steps[had_state]--;
         state->steps[row->to]++;
         step->state = row->to;

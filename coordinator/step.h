@@ -83,6 +83,7 @@ typedef struct Step {
         bool slot;                  /* this node may be down */
         bool released;              /* a person answers for how it ended */
         bool as_found;              /* it had the version already: the script was not run */
+        bool exit_unknown;          /* the script began, and nobody knows how it ended */
         uint64_t declines;
         uint64_t exit_status;
         uint64_t exit_signal;

@@ -109,6 +109,22 @@ static void name_of(const char *verb, char ret[static VERB_NAME_MAX]) {
                 *space = '-';
 }
 
+void ask_for_audit(const CliOptions *options, const char *verb, Json *arguments) {
+        Client client = ask_client(options);
+        AUTO(Reply) *reply = NULL;
+        Error error = {};
+
+        if (client_ask(&client, verb, arguments, &reply, &error) >= 0) {
+                if (reply->answer)
+                        return;
+
+                error = reply->error;
+        }
+
+        (void) error_prefixf(&error, "this is not in the audit");
+        say_error(&error);
+}
+
 int ask(const CliOptions *options, const char *words, Json *arguments, Reply **ret) {
         Client client = ask_client(options);
         char verb[VERB_NAME_MAX];

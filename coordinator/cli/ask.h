@@ -19,6 +19,10 @@ Client ask_client(const CliOptions *options);
 void ask_print_json(const CliOptions *options, const Reply *reply);
 int ask_failed(const CliOptions *options, const char *verb, int status, const Error *error);
 
+/* For verbs that do their work without rollpatchd: tells it, for its audit. If that cannot be, says
+ * so. */
+void ask_for_audit(const CliOptions *options, const char *verb, Json *arguments);
+
 /* For verbs that ask nobody: prints `answer`, which it takes, in the same shape. The exit status.
  */
 int ask_print_answer(const CliOptions *options, const char *verb, Json *answer);

@@ -12,12 +12,14 @@
 #define RESULT_TEXT_MAX 32
 #define DETAIL_TEXT_MAX 1024
 
-/* "0", "signal 9", or "" when the step has no result. */
+/* "0", "signal 9", "unknown", or "" when the step has no result. */
 static const char *result_of(const Json *step, char buffer[static RESULT_TEXT_MAX]) {
         uint64_t by_signal = doc_number(step, "exit_signal");
 
         buffer[0] = '\0';
-        if (by_signal > 0) {
+        if (doc_flag(step, "exit_unknown")) {
+                (void) text_copy(buffer, RESULT_TEXT_MAX, "unknown");
+        } else if (by_signal > 0) {
                 (void) text_format(buffer, RESULT_TEXT_MAX, "signal %" PRIu64, by_signal);
         } else if (json_is_number(json_find(step, "exit_status")) &&
                    doc_number(step, "ended") > 0) {

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "common/text.h"
 #include "coordinator/cli/ask.h"
 #include "coordinator/cli/show.h"
 #include "coordinator/saved-state.h"
 
-/* Here and not in rollpatchd: a coordinator must be saved and looked at when it cannot start. */
+/* Here and not in rollpatchd: a coordinator must be saved and looked at when it cannot start. If it
+ * runs it is told, for its audit. */
 
 static int failed(const VerbCall *call, const char *verb, const Error *error) {
         int status = error->code == ERROR_CONFLICT ? EXIT_BLOCKED : EXIT_FAILED;
@@ -65,11 +68,30 @@ int verb_state_check(const VerbCall *call) {
         return check(call, "state-check", "good:");
 }
 
+/* "FILE" as others, who are elsewhere, may name it. */
+static void name_in_full(const char *file, char *buffer, size_t size) {
+        auto_free char *here = file[0] == '/' ? NULL : getcwd(NULL, 0);
+
+        (void) text_format(buffer, size, "%s%s%s", here ? here : "", here ? "/" : "", file);
+}
+
+/* Everything that an operator does is in the audit, before it is done. But no coordinator needs to
+ * be saved more than one whose daemon is down, or cannot write: then it is all the same. */
+static void tell_audit(const CliOptions *options, const char *file) {
+        Json *arguments = json_new_object();
+        char name[REASON_MAX];
+
+        name_in_full(file, name, sizeof(name));
+        (void) json_add_string(arguments, "file", name);
+        ask_for_audit(options, "state-save", arguments);
+}
+
 /* Reads back what it has written: a backup that nobody has read is a hope. */
 int verb_state_save(const VerbCall *call) {
         const CliOptions *options = call->options;
         Error error = {};
 
+        tell_audit(options, call->arguments[0]);
         if (saved_state_make(
                             options->config ? options->config : CONFIG_PATH_DEFAULT,
                             call->arguments[0], &error) < 0)

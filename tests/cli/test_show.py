@@ -201,6 +201,16 @@ def test_lists_without_rows_say_so(cli, daemon):
         assert cli.run(*verb.split()) == (0, text, "")
 
 
+def test_report_names_an_exit_status_that_nobody_has_seen(cli, daemon):
+    document = documents.report()
+    step = document["answer"]["steps"][0]
+    del step["exit_status"], step["exit_signal"]
+    step["exit_unknown"] = True
+    daemon.answers["report"] = document
+    _, out, _ = cli.run("report")
+    assert any("m1" in line and " unknown " in line for line in out.splitlines()), out
+
+
 def test_report_asks_for_the_run_it_is_given(cli, daemon):
     daemon.answers["report"] = documents.report()
     cli.run("report")

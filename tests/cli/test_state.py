@@ -11,6 +11,8 @@ import tarfile
 
 import pytest
 
+import documents
+
 SCHEMA = """
 PRAGMA application_id = 1917870952;
 PRAGMA user_version = 1;
@@ -50,6 +52,7 @@ class Place:
         )
 
     def save(self, name="saved.tar", *more):
+        """While rollpatchd is down, unless the test has one."""
         path = self.folder / name
         return path, self.cli.run("state", "save", path, "--config", self.config, *more)
 
@@ -61,7 +64,8 @@ def place(cli, tmp_path):
 
 def test_what_is_saved_is_read_back_and_told(cli, place):
     path, (status, out, err) = place.save()
-    assert (status, err) == (0, "")
+    assert (status, err.count("\n")) == (0, 1)
+    assert err.startswith("rollpatch: this is not in the audit: cannot reach rollpatchd at ")
     assert out.startswith(f"saved in {path}: cluster prod, coordinator ")
     assert out.endswith(
         ": 3 events, the newest 2026-11-23 04:00:00Z; epoch 1, 1 nodes, 1 keys enrolled, 0 runs\n"
@@ -72,6 +76,21 @@ def test_what_is_saved_is_read_back_and_told(cli, place):
     assert again == out.replace("saved in", "good:")
 
 
+def test_rollpatchd_is_told_for_its_audit_where_it_is_saved(daemon, place):
+    daemon.answers["state-save"] = documents.answer("state-save", {"text": "noted"})
+    path, (status, out, err) = place.save()
+    assert (status, err) == (0, "")
+    assert out.startswith(f"saved in {path}")
+    assert [request["arguments"] for request in daemon.requests] == [{"file": str(path)}]
+
+
+def test_it_is_saved_although_rollpatchd_cannot_write_and_this_is_said(daemon, place):
+    daemon.answers["state-save"] = documents.error("state-save", 1, "no-space", "log.db: disk is full")
+    path, (status, _, err) = place.save()
+    assert (status, err) == (0, "rollpatch: this is not in the audit: log.db: disk is full\n")
+    assert path.exists()
+
+
 def test_it_is_saved_while_a_daemon_writes_and_holds_its_lock(place):
     lock = os.open(place.lib, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -80,7 +99,7 @@ def test_it_is_saved_while_a_daemon_writes_and_holds_its_lock(place):
     _, (status, out, err) = place.save()
     place.log.execute("COMMIT")
     os.close(lock)
-    assert (status, err) == (0, "")
+    assert status == 0, err
     assert "3 events" in out
     assert "4 events" in place.save("later.tar")[1][1]
 

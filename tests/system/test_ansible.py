@@ -10,13 +10,26 @@ import subprocess
 
 import pytest
 from dcos import BOOTSTRAP, DcosCluster
-from product import BUILD, PORT, STATE, TOP
+from product import BUILD, PORT, STATE, TOP, installed_tree
 from rig import RigError, wait_for
 from rig_ssh import Ssh
 
 PLAYBOOK = f"{TOP}/contrib/ansible/enrol.yml"
 GROUPS = {"masters": "master", "agents": "agent", "public_agents": "public"}
 INIT = ["init", "--cluster", DcosCluster.name, "--masters", "m1,m2,m3", "--listen", f"{BOOTSTRAP}:{PORT}"]
+
+
+ELSEWHERE = "10.77.0.9"
+RESTORE = f"""
+base64 -d /root/saved.tar > /root/state.tar
+rollpatch state check /root/state.tar
+install -d -m 0700 {STATE}
+tar -xpf /root/state.tar -C {STATE}
+mkdir -p /etc/rollpatch
+mv {STATE}/rollpatchd.yaml /etc/rollpatch/
+sed -i 's/{BOOTSTRAP}/{ELSEWHERE}/' /etc/rollpatch/rollpatchd.yaml
+systemctl enable --quiet --now rollpatchd
+"""
 
 
 class Site:
@@ -152,3 +165,33 @@ def test_after_a_lost_log_and_key_the_nodes_join_a_new_coordinator_and_tell_what
     assert status["coordinator"]["claim"] == "complete"
     assert {node["version"] for node in status["nodes"]} == {cluster.to_version}
     assert json.dumps(status["problems"]) == "[]"
+
+
+def test_a_saved_coordinator_goes_on_on_another_machine_and_the_old_one_is_deposed(site, rig):
+    """By docs/operations.md; then a master is told of the old one again, by an old file say."""
+    old, cluster = site.cluster.bootstrap, site.cluster
+    variables = site.init()
+    assert cluster.cli("state", "save", "/root/saved.tar").returncode == 0
+    assert old.run(["stat", "-c", "%a", "/root/saved.tar"]).stdout == "600\n"
+
+    new = rig.add_host("b1", ELSEWHERE)
+    new.install_tree(installed_tree())
+    new.boot()
+    new.wait_up()
+    new.write("/root/saved.tar", old.run(["base64", "/root/saved.tar"]).stdout)
+    new.run(["sh", "-ec", RESTORE])
+    cluster.bootstrap = new
+    wait_for(cluster.status, 10, "the restored rollpatchd's answer")
+    assert site.enrolled() == EVERYBODY
+
+    site.enrol({**variables, "rollpatch_coordinator": f"{ELSEWHERE}:{PORT}"}, site.tokens())
+    assert_all_in(site)
+    moved = "sed -i s/{}/{}/ /etc/rollpatch/agent.yaml; systemctl restart rollpatch-agent"
+    cluster.node("m3").host.run(["sh", "-c", moved.format(ELSEWHERE, BOOTSTRAP)])
+    cluster.bootstrap = old
+    wait_for(lambda: "m3 obeys another coordinator" in json.dumps(cluster.status()["problems"]), 60,
+             "the old rollpatchd to notice that it is not the coordinator any more")
+    cluster.node("m3").host.run(["sh", "-c", moved.format(BOOTSTRAP, ELSEWHERE)])
+    cluster.bootstrap = new
+    wait_for(lambda: cluster.shown("m3")["link"] == "fresh", 60, "m3")
+    assert_all_in(site)

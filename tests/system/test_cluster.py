@@ -111,12 +111,13 @@ def test_a_coordinator_restored_from_before_the_slot_and_the_old_one_back_cannot
     start(cluster)
     assert cluster.cli("pause", "--reason", "to save a backup").returncode == 0
     assert not [n for n in cluster.status()["nodes"] if n.get("slot")]
-    cluster.bootstrap.run(["systemctl", "stop", "rollpatchd.service"])
-    cluster.bootstrap.run(["cp", "-a", "/var/lib/rollpatch", "/var/lib/before-slot"])
-    cluster.bootstrap.run(["systemctl", "start", "rollpatchd.service"])
+    saved = cluster.cli("state", "save", "/var/lib/before-slot.tar")
+    assert saved.returncode == 0, saved.stderr
     wait_for(lambda: cluster.cli("resume").returncode == 0, 20, "resume")
     first = under_way(cluster)
 
+    restore = "install -d -m 0700 /var/lib/before-slot && tar -xpf /var/lib/before-slot.tar -C /var/lib/before-slot"
+    cluster.bootstrap.run(["sh", "-c", restore])
     swap_state(cluster, take="/var/lib/before-slot", put="/var/lib/after-slot")
     status = wait_for(
         lambda: next((n for n in cluster.status()["nodes"]

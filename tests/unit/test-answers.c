@@ -359,6 +359,33 @@ static void test_a_report_without_a_number_is_of_the_newest_run(void **state) {
         assert_null(strstr(newest, "r1-1a2b3c4d"));
 }
 
+/* The host was rebooted mid-script; what it has is right. */
+static void test_status_and_report_note_that_an_exit_status_is_unknown(void **state) {
+        Lab *lab = lab_new();
+        AUTO(Coordinator) *c = NULL;
+        AUTO(Json) *status = NULL, *report = NULL;
+        auto_free char *status_text = NULL, *report_text = NULL;
+
+        lab_join_masters(lab, 1);
+        lab_healthy(lab, true);
+        lab_run(lab, (const char *const[]) { "m1" }, 1, true);
+        lab_lead(lab, "m1", STEP_STARTED);
+        (void) lab_report(lab, "m1", NODE_STEP_INTERRUPTED, 1, 0);
+        lab_step(lab, "m1", STEP_EVENT_RECHECKED);
+        (void) lab_version(lab, "m1", LAB_TO);
+        assert_int_equal(lab_node(lab, "m1")->step.state, STEP_DONE);
+
+        c = fake_coordinator_new(lab);
+        status = answer_status(c, NULL, 0);
+        report = report_of(c, 1);
+        status_text = json_print(status);
+        report_text = json_print(report);
+        assert_non_null(strstr(status_text, "exit status unknown"));
+        assert_non_null(strstr(report_text, "exit status unknown"));
+        assert_non_null(strstr(report_text, "\"exit_unknown\":true"));
+        assert_null(strstr(report_text, "\"exit_status\""));
+}
+
 static void test_a_report_of_a_run_that_never_was_is_not_found(void **state) {
         AUTO(Coordinator) *c = coordinator_after_two_runs();
         Json *json = NULL;
@@ -419,6 +446,7 @@ int main(void) {
                 cmocka_unit_test(test_a_report_tells_an_older_run_to_its_end_and_no_further),
                 cmocka_unit_test(test_a_report_lists_what_was_not_checked_at_the_end),
                 cmocka_unit_test(test_a_report_without_a_number_is_of_the_newest_run),
+                cmocka_unit_test(test_status_and_report_note_that_an_exit_status_is_unknown),
                 cmocka_unit_test(test_a_report_of_a_run_that_never_was_is_not_found),
                 cmocka_unit_test(test_a_report_without_any_run_is_not_found),
                 cmocka_unit_test(test_runs_lists_them_all_with_how_they_ended),

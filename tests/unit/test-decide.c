@@ -770,6 +770,13 @@ static void test_a_patched_node_is_only_judged_again(void **state) {
         assert_int_equal(step_of(lab, "m1")->attempt, 1);
         (void) lab_version(lab, "m1", LAB_TO);
         assert_int_equal(step_of(lab, "m1")->state, STEP_DONE);
+        assert_non_null(strstr(lab_last(lab, EVENT_STEP)->step.reason, "exit status unknown"));
+}
+
+static void test_a_script_that_has_said_how_it_ended_is_not_called_unknown(void **state) {
+        AUTO(Lab) *lab = lab_with_one(STEP_DONE);
+
+        assert_string_equal(lab_last(lab, EVENT_STEP)->step.reason, "");
 }
 
 /* The person does not know more than the node: it may still be running. */
@@ -915,6 +922,7 @@ int main(void) {
                 cmocka_unit_test(test_a_restart_begins_the_time_to_verify_anew),
                 cmocka_unit_test(test_a_step_that_ended_badly_is_tried_again_as_another_attempt),
                 cmocka_unit_test(test_a_patched_node_is_only_judged_again),
+                cmocka_unit_test(test_a_script_that_has_said_how_it_ended_is_not_called_unknown),
                 cmocka_unit_test(
                                 test_a_step_that_is_unknown_is_not_given_up_before_its_node_has_spoken),
                 cmocka_unit_test(

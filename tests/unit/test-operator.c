@@ -110,6 +110,20 @@ static void test_a_run_needs_yes_and_the_first_time_the_name_of_the_cluster(void
         assert_int_equal(c->lab->state->run.made.number, 1);
 }
 
+/* Whoever has the copy is the coordinator. */
+static void test_that_the_state_is_saved_is_audited_with_where_to(void **state) {
+        AUTO(Coordinator) *c = coordinator_with(1);
+        size_t before = c->lab->count;
+
+        expect(c, "state-save", "{\"file\":\"/srv/rollpatch.tar\"}", EXIT_OK, "/srv/rollpatch.tar");
+        assert_int_equal(c->lab->count, before + 1);
+        assert_int_equal(c->lab->log[before].kind, EVENT_OPERATOR);
+        assert_string_equal(c->lab->log[before].operator.verb, "state-save");
+        assert_non_null(strstr(c->lab->log[before].operator.outcome, "/srv/rollpatch.tar"));
+        expect(c, "state-save", "{}", EXIT_USAGE, "file");
+        assert_int_equal(c->lab->count, before + 1);
+}
+
 /* It would be committed and then never be replayed again. */
 static void test_a_plan_that_names_a_node_twice_reaches_no_log(void **state) {
         AUTO(Coordinator) *c = coordinator_with(1);
@@ -384,6 +398,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_run_needs_yes_and_the_first_time_the_name_of_the_cluster),
                 cmocka_unit_test(test_a_plan_that_names_a_node_twice_reaches_no_log),
+                cmocka_unit_test(test_that_the_state_is_saved_is_audited_with_where_to),
                 cmocka_unit_test(test_a_run_is_audited_together_with_what_it_makes),
                 cmocka_unit_test(test_nothing_is_done_without_a_reason),
                 cmocka_unit_test(test_a_node_that_was_never_heard_of_is_not_found),
