@@ -376,7 +376,7 @@ static void test_status_and_report_note_that_an_exit_status_is_unknown(void **st
         assert_int_equal(lab_node(lab, "m1")->step.state, STEP_DONE);
 
         c = fake_coordinator_new(lab);
-        status = answer_status(c, NULL, 0);
+        status = answer_status(c, NULL, 0, DETAIL_ALL);
         report = report_of(c, 1);
         status_text = json_print(status);
         report_text = json_print(report);
