@@ -28,6 +28,7 @@ static Json *describe_check(
         (void) json_add_string(json, "id", row->name);
         (void) json_add_string(json, "verdict", enum_name(&verdict_names, window->sample.verdict));
         (void) json_add_u64(json, "since", span_sub(wall, span_sub(now, window->changed)));
+        (void) json_add_u64(json, "at", span_sub(wall, span_sub(now, window->newest)));
         (void) json_add_u64(json, "age", span_sub(now, window->newest));
         (void) json_add_u64(json, "took", window->sample.took);
         if (window->since)

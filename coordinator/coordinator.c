@@ -203,9 +203,11 @@ static void note_stuck(Coordinator *c, const Error *problem) {
                         c->log_problem.code ? "; " : "");
 }
 
-static void decide(Coordinator *c) {
+/* True: not everybody has been told everything yet. */
+static bool decide(Coordinator *c) {
         Error problem = {};
         Event event;
+        bool more;
         Why why;
 
         for (unsigned i = 0; i < TURN_MAX; i++) {
@@ -225,26 +227,32 @@ static void decide(Coordinator *c) {
                         CRASH_POINT("slot-committed");
         }
 
-        tell_nodes(c->state, &c->facts, clock_boottime(), send_to_node, c);
+        more = tell_nodes(c->state, &c->facts, clock_boottime(), send_to_node, c);
         later_turn(c, clock_boottime());
+        return more;
 }
 
-void coordinator_turn(Coordinator *c) {
-        usec_t begin = clock_cpu();
-
-        c->turn_wanted = false;
-        decide(c);
-        c->turn_from = clock_boottime() + MIN((TURN_SHARE - 1) * (clock_cpu() - begin), TICK);
-}
-
+/* Fails only when the loop is being torn down; the tick makes turns too. */
 static void want_turn(Coordinator *c) {
         if (c->turn_wanted)
                 return;
 
-        c->turn_wanted = true;
-        if (sd_event_source_set_time(c->turn, c->turn_from) < 0 ||
-            sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT) < 0)
-                coordinator_turn(c);
+        c->turn_wanted = sd_event_source_set_time(c->turn, c->turn_from) >= 0 &&
+                         sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT) >= 0;
+}
+
+void coordinator_turn(Coordinator *c) {
+        usec_t begin = clock_cpu();
+        bool more;
+
+        c->turn_wanted = false;
+        more = decide(c);
+        c->turn_from = clock_boottime();
+        if (more) {
+                want_turn(c); /* after what has come in meanwhile */
+        } else {
+                c->turn_from += MIN((TURN_SHARE - 1) * (clock_cpu() - begin), TICK);
+        }
 }
 
 static int on_turn(sd_event_source *source, uint64_t usec, void *userdata) {

@@ -75,6 +75,8 @@ typedef struct Facts {
         size_t asked_count;
         size_t count;
         size_t space;         /* of all three */
+        bool agents_judged;   /* some of them may be `judged` */
+        size_t told_to;       /* the agent whose turn it is to be told something, see tell.h */
         size_t masters;       /* as many as there were when all nodes were last touched */
         usec_t started;       /* when this process began to listen */
         uint64_t fence_heard; /* highest fence any node has named */

@@ -508,8 +508,7 @@ static void judge_agent(const State *state, Facts *facts, size_t index, usec_t n
 
 /* Nobody looks at what the others are: not before their turn, nor after it. */
 static bool is_to_be_judged(const State *state, const Node *node) {
-        return node->role == ROLE_MASTER ||
-               (state_is_at_work(state) && (node->step.state == STEP_STAGED || node->step.slot));
+        return state_is_at_work(state) && (node->step.state == STEP_STAGED || node->step.slot);
 }
 
 static void judge_node(const State *state, Facts *facts, size_t index, usec_t now) {
@@ -524,6 +523,7 @@ static void judge_node(const State *state, Facts *facts, size_t index, usec_t no
                 judge_agent(state, facts, index, now);
         }
 
+        known->judged = true;
         known->choice = turn_choose(state, facts, index, now, &unused);
         if (node->step.state == STEP_VERIFYING) {
                 known->proven = gate_holds(state, facts, index, now, &gate);
@@ -538,24 +538,37 @@ static void unjudge(NodeFacts *known) {
         known->judged = false;
 }
 
+static void judge_agents(const State *state, Facts *facts, usec_t now) {
+        facts->agents_judged = state_is_at_work(state);
+        for (size_t i = 0; i < facts->asked_count; i++) {
+                NodeFacts *known = &facts->nodes[facts->asked[i]];
+                const Node *node = &state->nodes[facts->asked[i]];
+
+                if (node->role == ROLE_MASTER)
+                        continue;
+                if (known->judged)
+                        unjudge(known);
+                if (is_to_be_judged(state, node))
+                        judge_node(state, facts, facts->asked[i], now);
+        }
+}
+
 void health_judge(const State *state, Facts *facts, usec_t now) {
         facts->elected = health_leader(state, facts, now);
         facts->zookeeper = health_zookeeper_leader(state, facts, now);
         facts->cluster_unwell = (Why) {};
         facts->cluster_well = cluster_is_well(state, facts, SIZE_MAX, now, &facts->cluster_unwell);
 
-        for (size_t i = 0; i < state->master_count; i++)
-                unjudge(&facts->nodes[state->masters[i]]);
-        for (size_t i = 0; i < facts->asked_count; i++) {
-                size_t node = facts->asked[i];
+        for (size_t i = 0; i < state->master_count; i++) {
+                size_t master = state->masters[i];
 
-                if (facts->nodes[node].judged)
-                        unjudge(&facts->nodes[node]);
-                if (is_to_be_judged(state, &state->nodes[node])) {
-                        judge_node(state, facts, node, now);
-                        facts->nodes[node].judged = true;
-                }
+                unjudge(&facts->nodes[master]);
+                if (facts->nodes[master].health)
+                        judge_node(state, facts, master, now);
         }
+
+        if (state_is_at_work(state) || facts->agents_judged)
+                judge_agents(state, facts, now);
 }
 
 Event health_event(const State *state, size_t subject, const Sample *sample) {

@@ -12,14 +12,16 @@ typedef struct Telling {
         usec_t now;
         TellSend send;
         void *userdata;
+        size_t said;
 } Telling;
 
-static void say(const Telling *telling, size_t node, const Message *message) {
+static void say(Telling *telling, size_t node, const Message *message) {
+        telling->said++;
         telling->send(node, message, telling->userdata);
 }
 
 /* Told at once when it changes; otherwise it comes with the answer to each heartbeat. */
-static void tell_heartbeat(const Telling *telling, size_t node) {
+static void tell_heartbeat(Telling *telling, size_t node) {
         NodeFacts *known = &telling->facts->nodes[node];
         Message message = { .kind = MESSAGE_WELCOME };
 
@@ -37,7 +39,7 @@ static bool may_be_watched(const State *state, size_t node) {
 }
 
 /* Repeated until the node's heartbeat names it. */
-static void tell_watch(const Telling *telling, size_t node) {
+static void tell_watch(Telling *telling, size_t node) {
         NodeFacts *known = &telling->facts->nodes[node];
         Message message = { .kind = MESSAGE_WATCH };
         bool is_new;
@@ -56,7 +58,7 @@ static void tell_watch(const Telling *telling, size_t node) {
         say(telling, node, &message);
 }
 
-static void tell_order(const Telling *telling, size_t node) {
+static void tell_order(Telling *telling, size_t node) {
         Message order;
 
         if (!order_due(telling->state, telling->facts, node, telling->now, &order))
@@ -82,20 +84,38 @@ static bool is_quiet(const State *state, const Facts *facts, size_t node) {
                known->watching == known->watch && !order_is_wanted(state, facts, node);
 }
 
-void tell_nodes(const State *state, Facts *facts, usec_t now, TellSend send, void *userdata) {
-        const Telling telling = { state, facts, now, send, userdata };
+static void tell_node(Telling *telling, size_t node) {
+        Facts *facts = telling->facts;
 
-        for (size_t i = 0; i < state->node_count; i++) {
-                if (facts->quiet[i])
-                        continue;
+        if (facts->quiet[node])
+                return;
 
-                facts_expire(facts, i, now);
-                if (facts->nodes[i].greeted != 0) {
-                        tell_heartbeat(&telling, i);
-                        tell_watch(&telling, i);
-                }
-
-                tell_order(&telling, i);
-                facts->quiet[i] = is_quiet(state, facts, i);
+        facts_expire(facts, node, telling->now);
+        if (facts->nodes[node].greeted != 0) {
+                tell_heartbeat(telling, node);
+                tell_watch(telling, node);
         }
+
+        tell_order(telling, node);
+        facts->quiet[node] = is_quiet(telling->state, facts, node);
+}
+
+bool tell_nodes(const State *state, Facts *facts, usec_t now, TellSend send, void *userdata) {
+        Telling telling = { state, facts, now, send, userdata, 0 };
+        size_t looked = 0;
+
+        for (size_t i = 0; i < state->master_count; i++)
+                tell_node(&telling, state->masters[i]);
+
+        /* From where the call before has stopped, so that everybody has a turn. */
+        for (; looked < state->node_count && telling.said < TELL_MAX; looked++) {
+                size_t node = (facts->told_to + looked) % state->node_count;
+
+                if (!facts->quiet[node] && state->nodes[node].role != ROLE_MASTER)
+                        tell_node(&telling, node);
+        }
+
+        facts->told_to = looked < state->node_count ? (facts->told_to + looked) % state->node_count
+                                                    : 0;
+        return looked < state->node_count;
 }

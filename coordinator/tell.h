@@ -9,5 +9,8 @@
 
 typedef void (*TellSend)(size_t node, const Message *message, void *userdata);
 
-/* Hands over everything that is due now, and notes in the facts that it was sent. */
-void tell_nodes(const State *state, Facts *facts, usec_t now, TellSend send, void *userdata);
+#define TELL_MAX 64 /* messages at once: while they are sent, nobody is heard */
+
+/* Hands over what is due now, and notes in the facts that it was sent: to masters all of it, to
+ * agents so much that there are TELL_MAX messages. True: there may be more, for the next call. */
+bool tell_nodes(const State *state, Facts *facts, usec_t now, TellSend send, void *userdata);

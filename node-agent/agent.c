@@ -157,6 +157,16 @@ static bool take_new_key(Agent *agent, const Ack *ack) {
         return true;
 }
 
+/* The coordinator repeats it until it hears that we have it: at once, because heartbeats may be far
+ * between. To a wish the answers come soon, and a heartbeat with them. */
+static void watch(Agent *agent, const Watch *wanted) {
+        bool is_new = wanted->serial != sampler_get_serial(agent->sampler);
+
+        sampler_watch(agent->sampler, wanted);
+        if (is_new && wanted->refresh <= sampler_get_refreshed(agent->sampler))
+                send_heartbeat(agent);
+}
+
 static void on_message(const Message *message, void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
 
@@ -166,7 +176,7 @@ static void on_message(const Message *message, void *userdata) {
         if (message->kind != MESSAGE_WATCH) {
                 runner_handle(agent->runner, message);
         } else if (runner_order_holds(agent->runner, message)) {
-                sampler_watch(agent->sampler, &message->watch);
+                watch(agent, &message->watch);
         }
 }
 

@@ -19,7 +19,8 @@
 
 /* Some hundred node agents in one process, as many as nanomsg has sockets for. Each has the link of
  * a real one, a session of its own, the real waiting times, and a heartbeat of its own pace. It
- * acknowledges claims and answers what it is asked, at once and as a healthy node would; it has no
+ * acknowledges claims and answers what it is asked, as a healthy node would: what it can read at
+ * once comes at once, what it would have to ask somebody else takes up to SLOWEST_ANSWER. It has no
  * steps and no files.
  *
  *      fleet ENDPOINT CLUSTER COORDINATOR-KEY FIRST COUNT MASTERS
@@ -38,6 +39,8 @@
 #define BEAT_TICK (50 * USEC_PER_MSEC)
 #define LINE_SIZE 64
 
+#define SLOWEST_ANSWER (500 * USEC_PER_MSEC)
+
 typedef struct Fleet Fleet;
 
 typedef struct Node {
@@ -52,7 +55,9 @@ typedef struct Node {
         uint64_t sequence;
         uint64_t refreshed;
         Watch watch;
-        usec_t asked; /* boot time, of the newest round of questions */
+        usec_t asked;          /* boot time, of the newest round of questions */
+        usec_t due[WATCH_MAX]; /* of the watch's items: when the answer is there; 0: nobody asked */
+        size_t due_count;
         usec_t next_heartbeat;
         usec_t up_at; /* the newest session; 0: none since the mark */
 } Node;
@@ -126,13 +131,22 @@ static Sample make_sample(const Node *node, const WatchItem *item) {
         return sample;
 }
 
-static void answer_all(Node *node, usec_t now) {
-        node->asked = now;
-        for (size_t i = 0; i < node->watch.item_count; i++) {
-                Message message = { .kind = MESSAGE_SAMPLE };
+static void answer(Node *node, size_t item) {
+        Message message = { .kind = MESSAGE_SAMPLE };
 
-                message.sample = make_sample(node, &node->watch.items[i]);
-                (void) link_send(node->link, &message);
+        message.sample = make_sample(node, &node->watch.items[item]);
+        (void) link_send(node->link, &message);
+        node->due[item] = 0;
+        node->due_count--;
+}
+
+static void ask_all(Node *node, usec_t now) {
+        node->asked = now;
+        node->due_count = node->watch.item_count;
+        for (size_t i = 0; i < node->watch.item_count; i++) {
+                node->due[i] = now + random_up_to(SLOWEST_ANSWER);
+                if (strcmp(node->watch.items[i].check, "version") == 0)
+                        answer(node, i);
         }
 }
 
@@ -173,6 +187,7 @@ static void on_up(void *userdata) {
         Node *node = userdata;
 
         node->watch = (Watch) {};
+        node->due_count = 0;
         node->refreshed = 0;
         node->up_at = clock_boottime();
         node->fleet->sessions++;
@@ -195,12 +210,12 @@ static void watch(Node *node, const Watch *wanted, usec_t now) {
         bool is_wish = wanted->refresh > node->watch.refresh;
 
         node->watch = *wanted;
+        node->due_count = 0;
         if (is_wish) {
-                answer_all(node, now);
-                node->refreshed = wanted->refresh;
+                ask_all(node, now);
+        } else {
+                send_heartbeat(node, now);
         }
-
-        send_heartbeat(node, now);
 }
 
 static void on_message(const Message *message, void *userdata) {
@@ -249,11 +264,27 @@ static usec_t shortest_period(const Watch *wanted) {
         return period;
 }
 
+static void give_answers(Node *node, usec_t now) {
+        if (node->due_count == 0)
+                return;
+
+        for (size_t i = 0; i < node->watch.item_count; i++) {
+                if (node->due[i] != 0 && node->due[i] <= now)
+                        answer(node, i);
+        }
+
+        if (node->due_count == 0 && node->refreshed != node->watch.refresh) {
+                node->refreshed = node->watch.refresh;
+                send_heartbeat(node, now);
+        }
+}
+
 static void look_after(Node *node, usec_t now) {
         if (node->is_hopeless && dial(node, NULL) < 0)
                 node->is_hopeless = true;
         if (span_sub(now, node->asked) >= shortest_period(&node->watch))
-                answer_all(node, now);
+                ask_all(node, now);
+        give_answers(node, now);
         if (now >= node->next_heartbeat && link_is_up(node->link))
                 send_heartbeat(node, now);
 }

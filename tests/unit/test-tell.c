@@ -51,13 +51,13 @@ static void tell_all(const Lab *lab, Told *told) {
         assert_non_null(copy.nodes);
         assert_non_null(copy.quiet);
         memcpy(copy.nodes, lab->facts.nodes, copy.count * sizeof(NodeFacts));
-        tell_nodes(lab->state, &copy, lab->now, note, told);
+        assert_false(tell_nodes(lab->state, &copy, lab->now, note, told));
         free(copy.nodes);
         free(copy.quiet);
 }
 
 static void tell(Lab *lab, Told *told) {
-        tell_nodes(lab->state, &lab->facts, lab->now, note, told);
+        assert_false(tell_nodes(lab->state, &lab->facts, lab->now, note, told));
 }
 
 static void check_same(const Told *told, const Told *all) {
@@ -266,10 +266,39 @@ static void test_an_agent_whose_turn_comes_nearer_is_told_what_to_watch(void **s
         free(told);
 }
 
+static void count_one(size_t node, const Message *message, void *userdata) {
+        unsigned *counts = userdata;
+
+        assert_int_equal(message->kind, MESSAGE_WATCH);
+        counts[node]++;
+}
+
+/* Nobody is heard while so many are told something. */
+static void test_many_are_told_in_portions_and_each_once(void **state) {
+        AUTO(Lab) *lab = lab_new();
+        static unsigned counts[3 * TELL_MAX];
+        char name[NAME_TEXT_MAX];
+        unsigned calls = 1;
+
+        for (size_t i = 0; i < ELEMENTSOF(counts); i++) {
+                (void) text_format(name, sizeof(name), "a%zu", i);
+                lab_join(lab, name, ROLE_AGENT, 0);
+                lab->facts.nodes[i].heartbeat = 10 * SEC;
+        }
+
+        while (tell_nodes(lab->state, &lab->facts, lab->now, count_one, counts))
+                calls++;
+
+        assert_in_range(calls, 3, 4);
+        for (size_t i = 0; i < ELEMENTSOF(counts); i++)
+                assert_int_equal(counts[i], 1);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_who_is_quiet_would_not_be_told_anything),
                 cmocka_unit_test(test_agents_that_have_taken_over_everything_are_quiet),
+                cmocka_unit_test(test_many_are_told_in_portions_and_each_once),
                 cmocka_unit_test(test_an_agent_whose_turn_comes_nearer_is_told_what_to_watch),
         };
 
