@@ -276,7 +276,7 @@ static int on_redial(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-/* Whoever drops a token need not restart us, nor wait until we ask again. */
+/* Whoever drops a token, or corrects its mode, need not restart us, nor wait until we ask again. */
 static int on_join_dropped(
                 sd_event_source *source, const struct inotify_event *event, void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
@@ -490,8 +490,8 @@ static int watch_join(Agent *agent) {
         (void) text_copy(directory, sizeof(directory), agent->config.join);
         *(strrchr(directory, '/') + 1) = '\0';
         r = sd_event_add_inotify(
-                        agent->event, &agent->join_watch, directory, IN_CLOSE_WRITE | IN_MOVED_TO,
-                        on_join_dropped, agent);
+                        agent->event, &agent->join_watch, directory,
+                        IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB, on_join_dropped, agent);
         return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 }
 

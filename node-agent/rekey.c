@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/crash.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -53,6 +54,7 @@ void rekey_want(Rekey *rekey) {
                 return;
         }
 
+        CRASH_POINT("key-saved");
         log_notice("The coordinator wants another key of this node: made one.");
         rekey->next = TAKE(next);
 }
@@ -78,6 +80,7 @@ static int put_in_place(Rekey *rekey, Error *error) {
         if (renameat(rekey->dir, NEXT_KEY_FILE, rekey->dir, CHANNEL_KEY_FILE) < 0)
                 return error_errnof(error, errno, "renaming " NEXT_KEY_FILE);
 
+        CRASH_POINT("key-in-place");
         return dir_sync(rekey->dir, error);
 }
 

@@ -204,6 +204,10 @@ class Lab(product.Client):
                 self._with_token.add(node.name)
         self.give_tokens(hosts)
 
+    def keep_out(self, *names):
+        """These nodes are given no token by themselves."""
+        self._with_token.update(names)
+
     def kill_coordinator(self):
         self.daemon.kill()
 
