@@ -55,7 +55,8 @@ def boot(rig):
     cluster.wait_healthy(BOOT)
     cluster.wait_claimed(BOOT)
     say(f"{len(rig.hosts)} hosts are up and the cluster is healthy after "
-        f"{time.monotonic() - begin:.0f} s")
+        f"{time.monotonic() - begin:.0f} s; every node has made a key and joined with a token")
+    show(cluster, "token", "list")
     return cluster
 
 

@@ -86,8 +86,9 @@ class Node:
             self.host.run(["journalctl", "-n0", "--show-cursor"]).stdout, re.M).group(1)
         directory = f"{STATE}/steps/steps/{STEP}"
         self.host.write(f"{directory}/stage", json.dumps({
-            "epoch": 1, "step": STEP, "run": DIGITS * 2, "node": "m1", "from": "2.1.0",
+            "epoch": 1, "cluster": "lab", "step": STEP, "run": DIGITS * 2, "node": "m1", "from": "2.1.0",
             "to": "2.1.1", "url": "http://b/x", "sha256": DIGITS * 4, "size": 1, "timeout": 1000000,
+            "signature": DIGITS * 8,
         }))
         self.host.write(f"{directory}/intent", json.dumps({
             "fence": 1, "boot_id": boot, "wall": wall, "boottime": int(uptime * 1e6),
