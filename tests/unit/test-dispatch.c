@@ -44,10 +44,11 @@ static bool expected(MessageKind kind, Party from, Party to, Contact contact) {
 
         if (contact == CONTACT_NONE || is_order == (to == PARTY_COORDINATOR))
                 return false; /* strangers, nodes among themselves, the coordinator with itself */
-        if (contact == CONTACT_HANDSHAKE)
+        if (contact == CONTACT_HANDSHAKE) {
                 return is_in(is_order ? said_in_handshakes_by_coordinator
                                       : said_in_handshakes_by_node,
                              kind);
+        }
 
         return is_in(is_order ? said_by_coordinator : said_by_node, kind);
 }
