@@ -38,6 +38,10 @@ struct Lab {
 #define LAB_TO   "2.1.1"
 #define LAB_RUN  "1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d"
 
+/* A key as text, all of one digit. */
+#define HEX8(c) #c #c #c #c #c #c #c #c
+#define KEY(c)  HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c)
+
 Lab *lab_new(void); /* has started: epoch 1 */
 void lab_free(Lab *lab);
 DEFINE_AUTO(Lab, lab_free)

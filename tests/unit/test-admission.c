@@ -17,11 +17,9 @@
 /* Who says hello, on a log in memory: what the node hears, what stands in the audit, and that
  * nothing else has happened. Who may come in at all is test-enrol.c's. */
 
-#define HEX8(c) #c #c #c #c #c #c #c #c
-#define KEY(c)  HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c)
-#define TOKEN   HEX8(7) HEX8(7)
-#define OURS    "11111111-2222-3333-4444-555555555555"
-#define THEIRS  "99999999-2222-3333-4444-555555555555"
+#define TOKEN  HEX8(7) HEX8(7)
+#define OURS   "11111111-2222-3333-4444-555555555555"
+#define THEIRS "99999999-2222-3333-4444-555555555555"
 
 static Coordinator *coordinator_with_masters(void) {
         Coordinator *c = fake_coordinator_new(lab_new());

@@ -20,9 +20,6 @@
 #include "coordinator/health.h"
 #include "tests/unit/fake-coordinator.h"
 
-#define HEX8(c) #c #c #c #c #c #c #c #c
-#define KEY(c)  HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c)
-
 /* What programs read: compared to the letter with tests/samples/answers/NAME.json. UPDATE=1 writes
  * these files anew; what has changed is then seen in the diff, and belongs into NEWS.md. */
 

@@ -15,9 +15,7 @@
 #include "coordinator/waiting.h"
 #include "tests/unit/core-lab.h"
 
-#define HEX8(c)  #c #c #c #c #c #c #c #c
 #define HEX16(c) HEX8(c) HEX8(c)
-#define KEY(c)   HEX16(c) HEX16(c) HEX16(c) HEX16(c)
 #define TOKEN(c) HEX16(c)
 #define OURS     "11111111-2222-3333-4444-555555555555"
 #define THEIRS   "99999999-2222-3333-4444-555555555555"

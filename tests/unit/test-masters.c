@@ -18,9 +18,6 @@
 /* Who counts as a master, and whose word counts at all: no node goes down while the two lists of
  * masters disagree, nor while the key of one of them is revoked. */
 
-#define HEX8(c) #c #c #c #c #c #c #c #c
-#define KEY(c)  HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c)
-
 static const char *const three[] = { "m1", "m2", "m3" };
 static const char *const keys[] = { KEY(1), KEY(2), KEY(3) };
 

@@ -17,9 +17,6 @@
 #include "coordinator/answers.h"
 #include "tests/unit/fake-coordinator.h"
 
-#define HEX8(c) #c #c #c #c #c #c #c #c
-#define KEY(c)  HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c) HEX8(c)
-
 typedef struct Answer {
         int exit;
         Error error;
