@@ -20,6 +20,19 @@ static const char *const link_names[] = {
 // clang-format on
 DEFINE_ENUM_NAMES(link_state, link_names, LINK_STATE_COUNT);
 
+/* `list` is the address of a pointer. What it points to stays when there is no memory. */
+static bool grow(void *list, size_t count, size_t size) {
+        void *old, *new;
+
+        memcpy(&old, list, sizeof(old));
+        new = reallocarray(old, count, size);
+        if (!new)
+                return false;
+
+        memcpy(list, &new, sizeof(new));
+        return true;
+}
+
 int facts_grow(Facts *facts, const State *state, usec_t now) {
         size_t space = state->node_space;
 
@@ -27,14 +40,9 @@ int facts_grow(Facts *facts, const State *state, usec_t now) {
                 return 0;
 
         if (space > facts->space) {
-                NodeFacts *nodes = reallocarray(facts->nodes, space, sizeof(NodeFacts));
-                bool *quiet = reallocarray(facts->quiet, space, sizeof(bool));
-                size_t *asked = reallocarray(facts->asked, space, sizeof(size_t));
-
-                facts->nodes = nodes ? nodes : facts->nodes;
-                facts->quiet = quiet ? quiet : facts->quiet;
-                facts->asked = asked ? asked : facts->asked;
-                if (!nodes || !quiet || !asked)
+                if (!grow(&facts->nodes, space, sizeof(*facts->nodes)) ||
+                    !grow(&facts->quiet, space, sizeof(*facts->quiet)) ||
+                    !grow(&facts->asked, space, sizeof(*facts->asked)))
                         return -ENOMEM;
 
                 facts->space = space;

@@ -312,7 +312,7 @@ static int compare_times(const void *a, const void *b) {
 }
 
 static void count(const Fleet *fleet) {
-        usec_t times[FLEET_MAX];
+        usec_t times[FLEET_MAX] = {};
         size_t up = 0;
         size_t made = 0;
 

@@ -335,6 +335,12 @@ static bool has_zombies(void *userdata) {
         return endpoint_get_counters(coordinator->endpoint).zombies > 0;
 }
 
+static bool has_zombies_soon(void *userdata) {
+        Wary *here = userdata;
+
+        return loop_until(here->event, has_zombies, &here->coordinator, USEC_PER_SEC);
+}
+
 static bool has_none_left(void *userdata) {
         const Coordinator *coordinator = userdata;
         EndpointCounters counters = endpoint_get_counters(coordinator->endpoint);
@@ -354,21 +360,18 @@ static void test_a_few_zombies_go_when_nothing_is_at_work(void **state) {
         };
         AUTO_EVENT *event = loop_new();
         char endpoint[ENDPOINT_TEXT_MAX];
-        Coordinator coordinator;
+        Wary here = { .event = event };
+        Coordinator *coordinator = &here.coordinator;
 
         pick_endpoint(endpoint);
-        coordinator_start(&coordinator, event, endpoint, &wary);
-        coordinator.busy = true;
-        for (unsigned i = 0; i < STORMS_MAX && !has_zombies(&coordinator); i++) {
-                storm(endpoint);
-                (void) loop_until(event, has_zombies, &coordinator, USEC_PER_SEC);
-        }
-        assert_true(has_zombies(&coordinator));
-        assert_false(loop_until(event, has_rebound, &coordinator, USEC_PER_SEC));
+        coordinator_start(coordinator, event, endpoint, &wary);
+        coordinator->busy = true;
+        storm_until(endpoint, has_zombies_soon, &here);
+        assert_false(loop_until(event, has_rebound, coordinator, USEC_PER_SEC));
 
-        coordinator.busy = false;
-        loop_wait(event, has_none_left, &coordinator);
-        coordinator_stop(&coordinator);
+        coordinator->busy = false;
+        loop_wait(event, has_none_left, coordinator);
+        coordinator_stop(coordinator);
 }
 
 int main(void) {

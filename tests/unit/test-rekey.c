@@ -147,7 +147,7 @@ static void test_a_key_that_waits_is_found_at_the_next_start_and_announced_again
 /* Killed between the renaming and the first use: the new key is the only one there. */
 static void test_after_the_new_key_is_in_place_nothing_waits_any_more(void **state) {
         const LabDir *dir = *state;
-        AUTO(KeyPair) *old = put_old_key(dir);
+        AUTO(KeyPair) *old UNUSED = put_old_key(dir);
         char key[KEY_TEXT_MAX];
         Message message;
 

@@ -74,13 +74,10 @@ static void check_same(const Told *told, const Told *all) {
 }
 
 static Role role_of(size_t node) {
-        static const Role roles[] = {
-                ['m' - 'a'] = ROLE_MASTER,
-                ['a' - 'a'] = ROLE_AGENT,
-                ['p' - 'a'] = ROLE_PUBLIC_AGENT,
-        };
+        if (names[node][0] == 'm')
+                return ROLE_MASTER;
 
-        return roles[names[node][0] - 'a'];
+        return names[node][0] == 'p' ? ROLE_PUBLIC_AGENT : ROLE_AGENT;
 }
 
 /* --- what may happen --- */
