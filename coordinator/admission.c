@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "coordinator/intake.h"
 
 /* When those come again who were turned away. Whoever waits for a person is to notice soon; the
  * others' case is changed by somebody who can restart the node agent, or drops a token, and that is
@@ -63,6 +64,26 @@ void admission_note_false_token(
         note(c, &request, known ? DENIAL_TOKEN_WRONG : DENIAL_TOKEN_UNKNOWN);
 }
 
+/* Whose words they are is known; that they cannot be true is for its own journal and ours. */
+static bool is_plausible(const Coordinator *c, const Introduction *guest, TurnedAway *ret) {
+        Message hello = { .kind = MESSAGE_HELLO, .hello = guest->hello };
+        const char *what;
+
+        if (intake_is_plausible(coordinator_get_state(c), &hello, &what))
+                return true;
+
+        log_warning("%s names a %s that no coordinator of this cluster can have given; it is damaged, "
+                    "or lies; rollpatch node revoke %s",
+                    guest->hello.name, what, guest->hello.name);
+        ret->again = AGAIN;
+        (void) text_format(
+                        ret->reason, sizeof(ret->reason),
+                        "the %s in this node's step journal is far beyond any that this coordinator has "
+                        "given: the journal is damaged, or belongs to another cluster",
+                        what);
+        return false;
+}
+
 bool admission_identify(
                 Coordinator *c,
                 const Introduction *guest,
@@ -73,6 +94,9 @@ bool admission_identify(
         EnrolRules rules = get_rules(c);
         EnrolVerdict verdict;
         DenialText text;
+
+        if (!is_plausible(c, guest, ret))
+                return false;
 
         enrol_judge(enrol, &rules, clock_wall(), &request, &verdict);
         if (verdict.denial == DENIAL_NONE) {

@@ -457,8 +457,10 @@ int run_decide(const State *state,
         if (state->deposed_by) {
                 why_setf(ret_why, "systemctl restart rollpatchd",
                          "%s obeys another coordinator (epoch %" PRIu64 ", ours is %" PRIu64
-                         "); stop that one, then restart this one",
-                         state->deposed_node, state->deposed_by, state->epoch);
+                         "); stop that one, then restart this one; if there is no other, %s lies: "
+                         "rollpatch node revoke %s --reason TEXT, then restart",
+                         state->deposed_node, state->deposed_by, state->epoch, state->deposed_node,
+                         state->deposed_node);
                 return 0;
         }
         if (state->run.made.number == 0)

@@ -453,7 +453,8 @@ static bool has_zombies_at_a_calm_moment(const Endpoint *endpoint, usec_t now) {
 }
 
 static bool wants_rebind(Endpoint *endpoint, usec_t now) {
-        bool too_many = endpoint->counters.zombies > endpoint->limits.zombies_max;
+        bool too_many = endpoint->counters.zombies > endpoint->limits.zombies_max &&
+                        now - endpoint->rebound_at >= endpoint->limits.zombie_check / 2;
 
         if (!too_many && !has_zombies_at_a_calm_moment(endpoint, now))
                 return false;

@@ -50,6 +50,45 @@ int intake_hello(const State *state, const Hello *hello, Event *ret) {
         return 1;
 }
 
+/* The highest epoch and fence that a message names; 0: none. */
+static void find_numbers(const Message *message, uint64_t *ret_epoch, uint64_t *ret_fence) {
+        *ret_epoch = 0;
+        *ret_fence = 0;
+        if (message->kind == MESSAGE_HELLO) {
+                *ret_epoch = message->hello.epoch;
+                *ret_fence = message->hello.fence;
+        } else if (message->kind == MESSAGE_HEARTBEAT) {
+                *ret_epoch = message->heartbeat.epoch;
+        } else if (message->kind == MESSAGE_REFUSED) {
+                *ret_epoch = message->refused.epoch;
+                *ret_fence = message->refused.fence;
+        } else if (message->kind == MESSAGE_READY) {
+                *ret_fence = message->ready.fence;
+        } else if (message->kind == MESSAGE_REPORT) {
+                *ret_fence = message->report.fence;
+        } else if (message->kind == MESSAGE_CLAIMED) {
+                *ret_epoch = message->claimed.epoch;
+                for (size_t i = 0; i < message->claimed.step_count; i++)
+                        *ret_fence = MAX(*ret_fence, message->claimed.steps[i].fence);
+        }
+}
+
+bool intake_is_plausible(const State *state, const Message *message, const char **ret_what) {
+        uint64_t epoch, fence;
+
+        find_numbers(message, &epoch, &fence);
+        if (epoch > MAX(state->epoch, state->deposed_by) + NUMBER_LEAP) {
+                *ret_what = "epoch";
+                return false;
+        }
+        if (fence > state->fence + NUMBER_LEAP) {
+                *ret_what = "fence";
+                return false;
+        }
+
+        return true;
+}
+
 int intake_epoch(
                 const State *state,
                 const char *node,

@@ -12,6 +12,12 @@
  * because nobody else may have what it has forgotten. 1: `ret` is to be committed. */
 int intake_hello(const State *state, const Hello *hello, Event *ret);
 
+/* Epochs and fences grow by one for each start, and for each slot. A node that names one that is
+ * further ahead than any history explains is damaged, or lies; and whoever followed it would soon
+ * have no number left to go on with. False: to be dropped, and `ret_what` says what was named. */
+#define NUMBER_LEAP (UINT64_C(1) << 20)
+bool intake_is_plausible(const State *state, const Message *message, const char **ret_what);
+
 /* The epoch the node has named: EPOCH when it is higher than ours and the claim has never been
  * complete, DEPOSED when it has (promise 9). 1: `ret` is to be committed. */
 int intake_epoch(

@@ -193,7 +193,9 @@ static void rest(Link *link, usec_t now, usec_t longest) {
 
 static void on_no_answer(Link *link, usec_t now) {
         if (link->hint == 0) {
-                give_up(link, now, "hello was not answered");
+                give_up(link, now,
+                        "hello was not answered; if rollpatchd runs there, coordinator_key in agent.yaml "
+                        "is not its key (compare with 'rollpatch init' on the bootstrap node)");
         } else {
                 rest(link, now, USEC_INFINITY);
         }

@@ -209,7 +209,7 @@ static void stage_anew(Runner *runner, const Stage *stage) {
 }
 
 /* A plan that was made for another state of this node would not end where it says. */
-static int check_versions(const char *root, const Stage *stage, Error *error) {
+static int check_versions(const char *root, const Stage *stage, bool must_be_read, Error *error) {
         char version[VERSION_MAX];
 
         identity_read_version(root, version);
@@ -218,6 +218,12 @@ static int check_versions(const char *root, const Stage *stage, Error *error) {
                                 error, ERROR_INVALID,
                                 "the plan leads from %s to %s, this node has %s", stage->from,
                                 stage->to, version);
+        }
+        if (!version[0] && must_be_read) {
+                return error_setf(
+                                error, ERROR_NOT_FOUND,
+                                "the plan leads from %s to %s, and the version of this node cannot be read",
+                                stage->from, stage->to);
         }
 
         return 0;
@@ -231,7 +237,7 @@ static int check_plan(const Runner *runner, const Stage *stage, bool is_new, Err
         if (r < 0)
                 return r;
 
-        return is_new ? check_versions(options->root, stage, error) : 0;
+        return is_new ? check_versions(options->root, stage, false, error) : 0;
 }
 
 static void handle_stage(Runner *runner, const Stage *stage) {
@@ -310,7 +316,12 @@ static void handle_start(Runner *runner, const Start *start) {
             entry->look)
                 return;
 
+        /* Staged long ago, maybe, and patched by hand since. */
         entry->look_began = input.now;
+        if (check_versions(runner->options.root, &entry->record.stage, true, &error) < 0) {
+                entry_looked(entry, &error);
+                return;
+        }
         if (look_start(runner->event, start->look, start->look_count, on_looked, entry,
                        &entry->look, &error) < 0)
                 entry_looked(entry, &error);

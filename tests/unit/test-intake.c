@@ -203,6 +203,46 @@ static void test_an_epoch_that_could_not_be_topped_is_ignored(void **state) {
         assert_int_equal(intake_hello_epoch(lab->state, &hello, "x", &event), 0);
 }
 
+/* Followed, it would leave no number to go on with: for us, and for all whom we then claimed. */
+static void test_numbers_that_no_history_explains_are_not_plausible(void **state) {
+        AUTO(Lab) *lab = lab_new();
+        const uint64_t leap = NUMBER_LEAP;
+        const char *what = "";
+        Message hello = { .kind = MESSAGE_HELLO, .hello = lab_hello_of("m1", ROLE_MASTER, 1) };
+        Message heartbeat = { .kind = MESSAGE_HEARTBEAT };
+        Message report = { .kind = MESSAGE_REPORT };
+        Message claimed = { .kind = MESSAGE_CLAIMED, .claimed = { .step_count = 2 } };
+        Message ready = { .kind = MESSAGE_READY };
+        Message refused = { .kind = MESSAGE_REFUSED };
+        const struct {
+                Message *message;
+                uint64_t *number;
+                uint64_t ours;
+                const char *what;
+        } rows[] = {
+                { &hello, &hello.hello.epoch, lab->state->epoch, "epoch" },
+                { &hello, &hello.hello.fence, lab->state->fence, "fence" },
+                { &heartbeat, &heartbeat.heartbeat.epoch, lab->state->epoch, "epoch" },
+                { &refused, &refused.refused.epoch, lab->state->epoch, "epoch" },
+                { &refused, &refused.refused.fence, lab->state->fence, "fence" },
+                { &claimed, &claimed.claimed.epoch, lab->state->epoch, "epoch" },
+                { &claimed, &claimed.claimed.steps[1].fence, lab->state->fence, "fence" },
+                { &ready, &ready.ready.fence, lab->state->fence, "fence" },
+                { &report, &report.report.fence, lab->state->fence, "fence" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                *rows[i].number = rows[i].ours + leap;
+                assert_true(intake_is_plausible(lab->state, rows[i].message, &what));
+                *rows[i].number = rows[i].ours + leap + 1;
+                assert_false(intake_is_plausible(lab->state, rows[i].message, &what));
+                assert_string_equal(what, rows[i].what);
+                *rows[i].number = EPOCH_MAX;
+                assert_false(intake_is_plausible(lab->state, rows[i].message, &what));
+                *rows[i].number = 0;
+        }
+}
+
 static void test_a_deposed_coordinator_that_is_started_again_claims_above_the_other(void **state) {
         AUTO(Lab) *lab = lab_new();
         Hello hello = lab_hello_of("a1", ROLE_AGENT, 0);
@@ -700,6 +740,7 @@ int main(void) {
                 cmocka_unit_test(
                                 test_an_agent_that_holds_our_epoch_unheard_is_claimed_again_after_the_claim),
                 cmocka_unit_test(test_an_epoch_that_could_not_be_topped_is_ignored),
+                cmocka_unit_test(test_numbers_that_no_history_explains_are_not_plausible),
                 cmocka_unit_test(
                                 test_a_deposed_coordinator_that_is_started_again_claims_above_the_other),
                 cmocka_unit_test(test_a_report_that_is_repeated_changes_nothing),

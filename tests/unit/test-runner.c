@@ -158,6 +158,7 @@ static int setup(void **state) {
         put_file(lab->probe,
                  "#!/bin/bash\nprintf '#!/bin/sh\\nexit 0\\n' > \"$5\"; echo '{\"ok\":true}'\n",
                  0755);
+        put_version(lab, "2.1.0");
 
         assert_true(sd_event_new(&lab->event) >= 0);
         assert_true(fake_systemd_new(lab->event, lab->socket, &lab->fake) >= 0);
@@ -657,7 +658,6 @@ static void test_a_plan_from_another_version_than_the_nodes_is_refused(void **st
         Message message = make_stage("r2-m1");
 
         prepare(lab);
-        put_version(lab, "2.1.0");
         (void) text_copy(message.stage.from, VERSION_MAX, "1.13.0");
         (void) text_copy(message.stage.to, VERSION_MAX, "1.13.1");
         give(lab, &message);
@@ -736,6 +736,27 @@ static void test_without_systemd_nothing_is_begun(void **state) {
         claim(lab, 2);
         assert_refused(lab, "claim", REFUSAL_FAILED, reason);
         assert_int_equal(step_journal_get_epoch(lab->journal), 1);
+        assert_false(is_there(lab, "intent"));
+}
+
+static void test_a_node_that_was_patched_by_hand_since_it_was_staged_declines(void **state) {
+        Lab *lab = *state;
+
+        prepare(lab);
+        slot_of(lab, STEP, 1);
+        put_version(lab, "2.2.0");
+        start(lab);
+        wait_report(lab, NODE_STEP_DECLINED);
+        assert_non_null(
+                        strstr(last_report(lab)->reason,
+                               "leads from 2.1.0 to 2.1.1, this node has 2.2.0"));
+
+        put_version(lab, ""); /* no version is not the right one */
+        slot_of(lab, STEP, 2);
+        start(lab);
+        wait_report(lab, NODE_STEP_DECLINED);
+        assert_non_null(strstr(last_report(lab)->reason, "cannot be read"));
+        assert_int_equal(lab->rules->starts, 0);
         assert_false(is_there(lab, "intent"));
 }
 
@@ -1441,6 +1462,7 @@ int main(void) {
                 LAB_TEST(test_a_start_order_is_valid_for_five_seconds),
                 LAB_TEST(test_a_failed_look_declines_and_names_who_was_down),
                 LAB_TEST(test_without_systemd_nothing_is_begun),
+                LAB_TEST(test_a_node_that_was_patched_by_hand_since_it_was_staged_declines),
                 LAB_TEST(test_a_systemd_that_is_lost_during_the_look_declines),
                 LAB_TEST(test_a_script_that_was_changed_on_disk_is_not_started),
                 LAB_TEST(test_a_unit_that_systemd_refuses_is_declined_with_its_words),
