@@ -215,11 +215,13 @@ def test_a_journal_that_is_read_seldom_is_read_on_from_where_it_was(node):
     log_as_dcos_net(node, "harmless at first")
     node.host.run(["systemd-run", "--quiet", "--unit=seldom", f"--property=StandardOutput=file:{out}",
                    TOOL, f"{STATE}/steps", "127.0.0.1", "10000", STEP, "-", "journal"])
-    first = wait_for(lambda: samples(), 10, "a sample")[0]
-    log_as_dcos_net(node, "Bad detect_ip")
-    files = node.host.run(["sh", "-c", "ls -l /proc/$(systemctl show --value -pMainPID seldom)/fd"]).stdout
-    second = wait_for(lambda: samples()[1:], 20, "a second sample")[0]
-    node.host.run(["systemctl", "stop", "seldom"])
+    try:
+        first = wait_for(samples, 10, "a sample")[0]
+        log_as_dcos_net(node, "Bad detect_ip")
+        files = node.host.run(["sh", "-c", "ls -l /proc/$(systemctl show --value -pMainPID seldom)/fd"]).stdout
+        second = wait_for(lambda: samples()[1:], 20, "a second sample")[0]
+    finally:
+        node.host.run(["systemctl", "stop", "seldom"])
 
     at_once = node.ask("journal", step=STEP)["numbers"]
     assert ".journal" not in files
