@@ -12,22 +12,38 @@ static bool has_proof(Denial denial) {
         return denial != DENIAL_TOKEN_UNKNOWN && denial != DENIAL_TOKEN_WRONG;
 }
 
-static bool is_same(const WaitingEntry *entry, const EnrolRequest *request, Denial denial) {
-        if (has_proof(entry->denial) != has_proof(denial))
-                return false;
+/* The places and the lines that a refusal is for. */
+typedef struct Share {
+        WaitingEntry *entries;
+        size_t *count;
+        size_t max;
+        WaitingNews *news;
+        uint64_t news_max;
+} Share;
 
+static Share share_of(Waiting *waiting, Denial denial) {
+        if (has_proof(denial)) {
+                return (Share) { waiting->entries, &waiting->count, WAITING_MAX, &waiting->news,
+                                 WAITING_NEWS_MAX };
+        }
+
+        return (Share) { waiting->unproven, &waiting->unproven_count, WAITING_UNPROVEN_MAX,
+                         &waiting->unproven_news, WAITING_UNPROVEN_NEWS_MAX };
+}
+
+static bool is_same(const WaitingEntry *entry, const EnrolRequest *request, Denial denial) {
         return has_proof(denial) ? strcmp(entry->request.key, request->key) == 0
                                  : strcmp(entry->request.token, request->token) == 0;
 }
 
 /* The entry of this request, or the one to be given up for it. */
 static WaitingEntry *find_place(
-                Waiting *waiting, const EnrolRequest *request, Denial denial, bool *ret_known) {
-        WaitingEntry *oldest = &waiting->entries[0];
+                const Share *share, const EnrolRequest *request, Denial denial, bool *ret_known) {
+        WaitingEntry *oldest = &share->entries[0];
 
         *ret_known = false;
-        for (size_t i = 0; i < waiting->count; i++) {
-                WaitingEntry *entry = &waiting->entries[i];
+        for (size_t i = 0; i < *share->count; i++) {
+                WaitingEntry *entry = &share->entries[i];
 
                 if (is_same(entry, request, denial)) {
                         *ret_known = true;
@@ -37,24 +53,24 @@ static WaitingEntry *find_place(
                         oldest = entry;
         }
 
-        return waiting->count < WAITING_MAX ? &waiting->entries[waiting->count++] : oldest;
+        return *share->count < share->max ? &share->entries[(*share->count)++] : oldest;
 }
 
-static bool may_tell(Waiting *waiting, usec_t wall) {
-        uint64_t passed = span_sub(wall, waiting->news_at) / WAITING_NEWS_SPAN;
+static bool may_tell(WaitingNews *news, uint64_t max, usec_t wall) {
+        uint64_t passed = span_sub(wall, news->at) / WAITING_NEWS_SPAN;
 
         /* A clock that was set back gives nothing, and takes nothing. */
-        if (passed > 0 || wall < waiting->news_at) {
-                waiting->news -= MIN(passed, waiting->news);
-                waiting->news_at = wall;
+        if (passed > 0 || wall < news->at) {
+                news->told -= MIN(passed, news->told);
+                news->at = wall;
         }
 
-        if (waiting->news >= WAITING_NEWS_MAX) {
-                waiting->unwritten++;
+        if (news->told >= max) {
+                news->unwritten++;
                 return false;
         }
 
-        waiting->news++;
+        news->told++;
         return true;
 }
 
@@ -83,8 +99,9 @@ bool waiting_note(
                 Denial denial,
                 usec_t wall,
                 Event *ret) {
+        Share share = share_of(waiting, denial);
         bool known;
-        WaitingEntry *entry = find_place(waiting, request, denial, &known);
+        WaitingEntry *entry = find_place(&share, request, denial, &known);
         bool news = !known || entry->denial != denial ||
                     strcmp(entry->request.name, request->name) != 0;
 
@@ -95,7 +112,7 @@ bool waiting_note(
         entry->last = wall;
         entry->count++;
 
-        if (!news || !may_tell(waiting, wall))
+        if (!news || !may_tell(share.news, share.news_max, wall))
                 return false;
 
         *ret = describe(enrol, request, denial);
@@ -108,7 +125,7 @@ const WaitingEntry *waiting_find(const Waiting *waiting, const char *fingerprint
                 char own[KEY_FINGERPRINT_MAX];
                 uint8_t key[KEY_SIZE];
 
-                if (!has_proof(entry->denial) || key_parse(entry->request.key, key) < 0)
+                if (key_parse(entry->request.key, key) < 0)
                         continue;
 
                 key_fingerprint(key, own);
@@ -129,5 +146,5 @@ Enrolment waiting_state(const WaitingEntry *entry, const Enrol *enrol) {
 }
 
 bool waiting_is_open(const WaitingEntry *entry, const Enrol *enrol) {
-        return has_proof(entry->denial) && !enrol_find_key(enrol, entry->request.key);
+        return !enrol_find_key(enrol, entry->request.key);
 }

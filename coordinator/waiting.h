@@ -5,13 +5,19 @@
 
 /* Who was turned away lately. Anybody who has the coordinator's public key can get in here, with as
  * many keys as they like; so it is bounded, it is memory and not the log, and the oldest goes
- * first. A node that waits to be approved comes again and again, and so comes back. Pure. */
+ * first. A node that waits to be approved comes again and again, and so comes back.
+ *
+ * Who names a token and does not know its secret has proven nothing, not even a key, and costs us
+ * the least; so these have few places and few lines of their own, and take none from those that a
+ * person is to rule on. Pure. */
 
-#define WAITING_MAX 256
+#define WAITING_MAX          256
+#define WAITING_UNPROVEN_MAX 16
 
 /* How many lines of the audit strangers can write: so many at once, and one more each span. */
-#define WAITING_NEWS_MAX  100
-#define WAITING_NEWS_SPAN USEC_PER_MINUTE
+#define WAITING_NEWS_MAX          100
+#define WAITING_UNPROVEN_NEWS_MAX 20
+#define WAITING_NEWS_SPAN         USEC_PER_MINUTE
 
 typedef struct WaitingEntry {
         EnrolRequest request;
@@ -21,12 +27,19 @@ typedef struct WaitingEntry {
         uint64_t count;
 } WaitingEntry;
 
-typedef struct Waiting {
-        WaitingEntry entries[WAITING_MAX];
-        size_t count;
-        uint64_t news; /* lines of the audit written and not made up for */
-        usec_t news_at;
+typedef struct WaitingNews {
+        uint64_t told; /* lines of the audit written and not made up for */
+        usec_t at;
         uint64_t unwritten; /* that would have been too many */
+} WaitingNews;
+
+typedef struct Waiting {
+        WaitingEntry entries[WAITING_MAX]; /* each of another key, which was proven */
+        size_t count;
+        WaitingNews news;
+        WaitingEntry unproven[WAITING_UNPROVEN_MAX]; /* each of another token */
+        size_t unproven_count;
+        WaitingNews unproven_news;
 } Waiting;
 
 /* Notes a refusal. True: it is news, and `ret` is a line for the audit. */

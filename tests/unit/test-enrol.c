@@ -547,7 +547,7 @@ static void test_strangers_fill_neither_memory_nor_the_audit(void **state) {
 
         assert_int_equal(waiting->count, WAITING_MAX);
         assert_true(told < WAITING_NEWS_MAX);
-        assert_int_equal(waiting->unwritten, 10001 - WAITING_NEWS_MAX);
+        assert_int_equal(waiting->news.unwritten, 10001 - WAITING_NEWS_MAX);
         assert_int_equal(waiting_find(waiting, fingerprint)->count, 100);
 }
 
@@ -586,11 +586,51 @@ static void test_who_has_not_proven_a_key_is_not_listed_under_it(void **state) {
                                              DENIAL_TOKEN_UNKNOWN, i + 1, &event),
                                 i == 0);
         }
-        assert_int_equal(waiting->count, 1);
+        assert_int_equal(waiting->unproven_count, 1);
+        assert_int_equal(waiting->unproven[0].count, 1000);
         assert_string_equal(event.turned_away.key, "");
         assert_string_equal(event.turned_away.node, "");
         assert_string_equal(event.turned_away.token, TOKEN(7));
-        assert_false(waiting_is_open(&waiting->entries[0], &lab->state->enrol));
+        assert_int_equal(waiting->count, 0);
+}
+
+/* Only our public key is needed for these; so they must cost those nothing who proved a key. */
+static void test_tokens_made_up_push_nobody_out_who_has_proven_a_key(void **state) {
+        auto_free Waiting *waiting = calloc(1, sizeof(Waiting));
+        AUTO(Lab) *lab = lab_new();
+        usec_t wall = USEC_PER_DAY;
+        unsigned told = 0;
+        Event event;
+
+        for (unsigned i = 0; i < WAITING_NEWS_MAX - 1; i++) {
+                EnrolRequest request = stranger(i);
+
+                assert_true(
+                                waiting_note(waiting, &lab->state->enrol, &request,
+                                             DENIAL_KEY_PENDING, wall, &event));
+        }
+
+        for (unsigned i = 0; i < 10000; i++) {
+                EnrolRequest request = stranger(i);
+
+                (void) text_format(request.token, sizeof(request.token), "%016x", i);
+                told +=
+                                waiting_note(waiting, &lab->state->enrol, &request,
+                                             i % 2 ? DENIAL_TOKEN_UNKNOWN : DENIAL_TOKEN_WRONG,
+                                             wall + 1, &event);
+        }
+
+        assert_int_equal(told, WAITING_UNPROVEN_NEWS_MAX);
+        assert_int_equal(waiting->unproven_count, WAITING_UNPROVEN_MAX);
+        assert_int_equal(waiting->count, WAITING_NEWS_MAX - 1);
+        for (unsigned i = 0; i < WAITING_NEWS_MAX; i++) {
+                EnrolRequest request = stranger(i);
+
+                assert_int_equal(
+                                waiting_note(waiting, &lab->state->enrol, &request,
+                                             DENIAL_KEY_PENDING, wall + 2, &event),
+                                i == WAITING_NEWS_MAX - 1);
+        }
 }
 
 static void test_the_audit_may_be_written_to_again_after_a_while(void **state) {
@@ -633,6 +673,7 @@ int main(void) {
                 cmocka_unit_test(test_strangers_fill_neither_memory_nor_the_audit),
                 cmocka_unit_test(test_the_same_refusal_is_told_once_and_another_one_again),
                 cmocka_unit_test(test_who_has_not_proven_a_key_is_not_listed_under_it),
+                cmocka_unit_test(test_tokens_made_up_push_nobody_out_who_has_proven_a_key),
                 cmocka_unit_test(test_the_audit_may_be_written_to_again_after_a_while),
         };
 
