@@ -14,10 +14,11 @@ static int format(const Stage *stage, char ret[static TEXT_MAX], Error *error) {
                                       stage->from,    stage->to,  stage->url,  stage->sha256 };
 
         for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
-                if (strchr(texts[i], '\n'))
+                if (strchr(texts[i], '\n')) {
                         return error_setf(
                                         error, ERROR_INVALID,
                                         "the plan has a text of more than one line");
+                }
         }
 
         if (!text_format(ret, TEXT_MAX,
@@ -72,10 +73,11 @@ int signed_plan_check(
                 return r;
 
         if (signature_parse(stage->signature, signature) < 0 ||
-            !key_verify(signing, CONTEXT, text, strlen(text), signature))
+            !key_verify(signing, CONTEXT, text, strlen(text), signature)) {
                 return error_setf(
                                 error, ERROR_DENIED,
                                 "the plan is not signed with the signing_key of agent.yaml");
+        }
 
         return 0;
 }

@@ -229,9 +229,10 @@ static void expect_whole(Lab *lab, unsigned slots) {
         for (size_t i = 1; i < lab->state->node_count; i++) {
                 const Node *node = &lab->state->nodes[i];
 
-                if (node->step.order <= slots + 1 && !is_asked_about(&watch, node))
+                if (node->step.order <= slots + 1 && !is_asked_about(&watch, node)) {
                         fail_msg("%u slots: %s, the %u. of the plan, is missing", slots, node->name,
                                  (unsigned) node->step.order);
+                }
         }
 }
 
