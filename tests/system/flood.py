@@ -82,12 +82,12 @@ class Flood:
                 sock = self.connect()
                 sock.sendall(HELLO + struct.pack("!Q", ANNOUNCED))
                 socks.append(sock)
+            self.counts["slow sockets"] = max(len(socks), self.counts.get("slow sockets", 0))
             for sock in list(socks):
                 try:
                     sock.sendall(b"x")
                 except OSError:
                     socks.remove(sock)
-            self.counts["slow sockets"] = len(socks)
             time.sleep(max(0.0, begin + 1 - time.monotonic()))
 
     def repeat(self, attack):

@@ -2,6 +2,7 @@
 """Sixty seconds of everything that a stranger on the network can do, while a step runs: nobody who is
 enrolled notices."""
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from lab import ADDRESS
 from rig import wait_for
 
 SECONDS = 60
+ATTACKS = ["garbage", "half_handshake", "replay", "reset"]
 GROWTH_MAX = 32 * 1024  # KiB
 MASTERS = ["10.77.0.11"]
 
@@ -89,6 +91,8 @@ def test_a_flood_of_strangers_disturbs_nobody_who_is_enrolled(site):
     with open(f"{os.environ['RIG_LOGS']}/flood.txt", "w", encoding="ascii") as file:
         file.write(f"the flood: {done.strip()}; resident {before} KiB, at most {largest} KiB\n")
     assert largest - before <= GROWTH_MAX
+    did = json.loads(done)
+    assert did["slow sockets"] == 1000 and min(did[a] for a in ATTACKS) > 1000, did
 
     dropped = site.status()["coordinator"]["link"]["dropped"]
     grown = {kind for kind, count in dropped.items() if count > link_before["dropped"][kind]}
