@@ -151,3 +151,16 @@ int admission_hear_announce(
         r = enrol_judge_rekey(enrol, clock_wall(), node, announce->key, &event, error);
         return r <= 0 ? r : coordinator_commit(c, &event, 1, error);
 }
+
+bool admission_believes(const Coordinator *c, const char *name, const Message *message, bool loud) {
+        const char *what;
+
+        if (intake_is_plausible(coordinator_get_state(c), message, &what))
+                return true;
+
+        log_message(loud ? LOG_WARNING : LOG_DEBUG, NULL,
+                    "%s names a %s that no coordinator of this cluster can have given; it is damaged, or "
+                    "lies, and is not listened to; try: rollpatch node revoke %s --reason TEXT",
+                    name, what, name);
+        return false;
+}

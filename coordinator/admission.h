@@ -22,6 +22,10 @@ bool admission_identify(
 /* False: it is not let in any more, or that could not be written down. */
 bool admission_take_in(Coordinator *c, const char *node, const Introduction *guest);
 
+/* False: the node names a number that no history of ours explains (intake.h). It is not heard then,
+ * and soon shown as such; `loud` the first time. */
+bool admission_believes(const Coordinator *c, const char *name, const Message *message, bool loud);
+
 /* Whether this node is to announce another key now (node rekey). */
 bool admission_wants_rekey(const Coordinator *c, const Node *node);
 

@@ -406,21 +406,6 @@ static void hear_sample(Coordinator *c, size_t index, const Sample *sample, usec
         (void) commit_heard(c, &event);
 }
 
-/* Whoever is not believed is not heard either, and soon shown as such. */
-static bool is_plausible(
-                const Coordinator *c, const char *name, const Message *message, bool loud) {
-        const char *what;
-
-        if (intake_is_plausible(c->state, message, &what))
-                return true;
-
-        log_message(loud ? LOG_WARNING : LOG_DEBUG, NULL,
-                    "%s names a %s that no coordinator of this cluster can have given; it is damaged, or "
-                    "lies, and is not listened to; try: rollpatch node revoke %s --reason TEXT",
-                    name, what, name);
-        return false;
-}
-
 static void on_message(const char *name, const Message *message, void *userdata) {
         Coordinator *c = ASSERT_PTR(userdata);
         const Node *node = state_find_node_const(c->state, name);
@@ -435,7 +420,7 @@ static void on_message(const char *name, const Message *message, void *userdata)
 
         index = (size_t) (node - c->state->nodes);
         was_heard = node_link(c->state, &c->facts, index, now) == LINK_FRESH;
-        if (!is_plausible(c, name, message, was_heard))
+        if (!admission_believes(c, name, message, was_heard))
                 return;
 
         c->facts.nodes[index].heard = now;

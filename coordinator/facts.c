@@ -20,17 +20,29 @@ static const char *const link_names[] = {
 // clang-format on
 DEFINE_ENUM_NAMES(link_state, link_names, LINK_STATE_COUNT);
 
-/* `list` is the address of a pointer. What it points to stays when there is no memory. */
-static bool grow(void *list, size_t count, size_t size) {
-        void *old, *new;
+/* On failure what has grown already stays, and does no harm. */
+static int grow(Facts *facts, size_t space) {
+        NodeFacts *nodes;
+        size_t *asked;
+        bool *quiet;
 
-        memcpy(&old, list, sizeof(old));
-        new = reallocarray(old, count, size);
-        if (!new)
-                return false;
+        nodes = reallocarray(facts->nodes, space, sizeof(NodeFacts));
+        if (!nodes)
+                return -ENOMEM;
+        facts->nodes = nodes;
 
-        memcpy(list, &new, sizeof(new));
-        return true;
+        quiet = reallocarray(facts->quiet, space, sizeof(bool));
+        if (!quiet)
+                return -ENOMEM;
+        facts->quiet = quiet;
+
+        asked = reallocarray(facts->asked, space, sizeof(size_t));
+        if (!asked)
+                return -ENOMEM;
+        facts->asked = asked;
+
+        facts->space = space;
+        return 0;
 }
 
 int facts_grow(Facts *facts, const State *state, usec_t now) {
@@ -39,14 +51,8 @@ int facts_grow(Facts *facts, const State *state, usec_t now) {
         if (facts->count >= state->node_count)
                 return 0;
 
-        if (space > facts->space) {
-                if (!grow(&facts->nodes, space, sizeof(*facts->nodes)) ||
-                    !grow(&facts->quiet, space, sizeof(*facts->quiet)) ||
-                    !grow(&facts->asked, space, sizeof(*facts->asked)))
-                        return -ENOMEM;
-
-                facts->space = space;
-        }
+        if (space > facts->space && grow(facts, space) < 0)
+                return -ENOMEM;
 
         for (size_t i = facts->count; i < state->node_count; i++) {
                 facts->nodes[i] = (NodeFacts) { .changed = now };
