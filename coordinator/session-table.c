@@ -199,6 +199,7 @@ void session_table_use(SessionTable *table, Peer *peer, usec_t fades_until) {
         }
 
         move(peer, PEER_USED);
+        free(TAKE(peer->guest));
 }
 
 void session_table_forget(SessionTable *table, const char *node) {

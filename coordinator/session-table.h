@@ -10,8 +10,8 @@
 /* Sessions by id and by node. A node has at most one in use, one that was offered to it (HS2 sent)
  * and has not been used yet, and one that was in use before and takes late words for a moment. An
  * offer changes nothing, because the hello behind it may be a recorded one: it becomes the one in
- * use, and the old one begins to fade, with the node's first valid word in it. Offered and fading
- * ones are the first to go when room is wanted. No I/O, no clock. */
+ * use, and the old one begins to fade, when the node was let in with a valid word in it. Offered
+ * and fading ones are the first to go when room is wanted. No I/O, no clock. */
 
 #define SESSIONS_MAX 20000 /* two for each of the most nodes there may be */
 
@@ -29,7 +29,7 @@ typedef struct Peer {
         PeerState state;
         Route route;         /* newest way to the node; nothing before the first use */
         usec_t until;        /* PEER_FADING: when it ends */
-        Introduction *guest; /* of the handshake, until it has been taken in; then NULL */
+        Introduction *guest; /* of the handshake; NULL unless PEER_OFFERED */
         PeerNode *node;      /* whose it is */
         Role role;           /* of that node, as it said when it was let in */
 } Peer;
@@ -49,7 +49,7 @@ void session_table_withdraw(SessionTable *table, Peer *peer);
 Peer *session_table_find(SessionTable *table, uint64_t id, usec_t now);
 Peer *session_table_find_used(SessionTable *table, const char *node);
 
-/* The session is used: the node's older one fades until then. */
+/* Its guest was let in: the session is in use, and the node's older one fades until then. */
 void session_table_use(SessionTable *table, Peer *peer, usec_t fades_until);
 
 /* Ends all sessions of the node. */

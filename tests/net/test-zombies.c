@@ -13,8 +13,6 @@
  * everything must work again. The bugs are races between threads: a round that hit none is
  * repeated. */
 
-#define AUTO_EVENT __attribute__((cleanup(sd_event_unrefp))) sd_event
-
 #define CLIENTS    20
 #define ROUNDS_MAX 20
 #define STORM      2000

@@ -31,9 +31,10 @@ static Peer *find(SessionTable *table, uint64_t id) {
 }
 
 static void use(SessionTable *table, Peer *peer) {
+        assert_non_null(peer->guest);
         session_table_use(table, peer, LATER);
         assert_int_equal(peer->state, PEER_USED);
-        assert_non_null(peer->guest);
+        assert_null(peer->guest);
 }
 
 static void test_an_offer_is_found_by_its_id_and_not_by_its_node(void **state) {
