@@ -76,6 +76,7 @@ const EndpointLimits endpoint_limits_default = {
         .zombie_check = 10 * USEC_PER_SEC,
         .calm_rebind = USEC_PER_MINUTE,
         .fade = USEC_PER_MINUTE,
+        .offer = USEC_PER_MINUTE,
 };
 
 static Budget budget_full(uint64_t per_second, usec_t now) {
@@ -159,7 +160,9 @@ static void accept_guest(
                 Guest *guest,
                 const char *node,
                 const Introduction *introduction) {
-        Peer *peer = session_table_offer(endpoint->table, node, introduction);
+        Peer *peer = session_table_offer(
+                        endpoint->table, node, introduction,
+                        clock_boottime() + endpoint->limits.offer);
         Message welcome = make_welcome(endpoint, node);
         uint8_t buffer[SESSION_BYTES_MAX];
         Error error = {};

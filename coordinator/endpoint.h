@@ -72,6 +72,7 @@ typedef struct EndpointLimits {
         usec_t calm_rebind; /* since the last one, before a rebind because of fewer than that, when
                              * nothing is at work; twice as long after each that did not help */
         usec_t fade;        /* how long a session takes late words after it was replaced */
+        usec_t offer;       /* how long one that was offered waits for its first word */
 } EndpointLimits;
 
 extern const EndpointLimits endpoint_limits_default;

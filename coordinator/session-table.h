@@ -11,7 +11,8 @@
  * and has not been used yet, and one that was in use before and takes late words for a moment. An
  * offer changes nothing, because the hello behind it may be a recorded one: it becomes the one in
  * use, and the old one begins to fade, when the node was let in with a valid word in it. Offered
- * and fading ones are the first to go when room is wanted. No I/O, no clock. */
+ * and fading ones are the first to go when room is wanted, and both end at their moment. No I/O, no
+ * clock. */
 
 #define SESSIONS_MAX 20000 /* two for each of the most nodes there may be */
 
@@ -28,7 +29,7 @@ typedef struct Peer {
         Session session;
         PeerState state;
         Route route;         /* newest way to the node; nothing before the first use */
-        usec_t until;        /* PEER_FADING: when it ends */
+        usec_t until;        /* when it ends; not of PEER_USED */
         Introduction *guest; /* of the handshake; NULL unless PEER_OFFERED */
         PeerNode *node;      /* whose it is */
         Role role;           /* of that node, as it said when it was let in */
@@ -40,12 +41,14 @@ typedef struct SessionTable SessionTable;
  * memory. */
 SessionTable *session_table_new(uint32_t seed);
 
-/* Offers a session to a node, in place of one offered before. It has an id that was never used
- * before, and no keys: it is to be completed or withdrawn. NULL: no room, or out of memory. */
-Peer *session_table_offer(SessionTable *table, const char *node, const Introduction *guest);
+/* Offers a session to a node until then, in place of one offered before. It has an id that was
+ * never used before, and no keys: it is to be completed or withdrawn. NULL: no room, or out of
+ * memory. */
+Peer *session_table_offer(
+                SessionTable *table, const char *node, const Introduction *guest, usec_t until);
 void session_table_withdraw(SessionTable *table, Peer *peer);
 
-/* NULL: unknown, or faded. */
+/* NULL: unknown, or at its end. */
 Peer *session_table_find(SessionTable *table, uint64_t id, usec_t now);
 Peer *session_table_find_used(SessionTable *table, const char *node);
 
@@ -55,7 +58,7 @@ void session_table_use(SessionTable *table, Peer *peer, usec_t fades_until);
 /* Ends all sessions of the node. */
 void session_table_forget(SessionTable *table, const char *node);
 
-/* Ends what has faded. */
+/* Ends what has faded, and the offers that nobody has used. */
 void session_table_expire(SessionTable *table, usec_t now);
 
 const char *peer_name(const Peer *peer); /* borrowed */

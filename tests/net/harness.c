@@ -22,6 +22,7 @@ const EndpointLimits generous = {
         .zombies_max = 2000,
         .zombie_check = USEC_PER_HOUR,
         .fade = USEC_PER_HOUR,
+        .offer = USEC_PER_HOUR,
 };
 
 const LinkTiming hasty = {

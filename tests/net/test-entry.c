@@ -396,6 +396,29 @@ static void test_a_node_that_is_forgotten_while_it_is_let_in_is_not_heard(void *
         coordinator_stop(&coordinator);
 }
 
+static void test_an_offer_that_nobody_uses_in_time_is_none_any_more(void **state) {
+        AUTO_EVENT *event = loop_new();
+        EndpointLimits limits = generous;
+        Message beat = heartbeat_message(1);
+        char address[ENDPOINT_TEXT_MAX];
+        Coordinator coordinator;
+        Stranger stranger;
+        Session session;
+
+        assert_true(endpoint_limits_default.offer == USEC_PER_MINUTE);
+        limits.offer = 0;
+        pick_endpoint(address);
+        coordinator_start(&coordinator, event, address, &limits);
+        stranger_dial(&stranger, event, address);
+        session = stranger_join(&stranger, event, "m1");
+        stranger_say(&stranger, &session, &beat);
+        loop_wait(event, was_told_nos, &stranger);
+        assert_int_equal(coordinator.hellos, 0);
+
+        stranger_stop(&stranger);
+        coordinator_stop(&coordinator);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_node_is_its_key_whatever_name_it_says),
@@ -414,6 +437,7 @@ int main(void) {
                 cmocka_unit_test(test_a_node_that_was_known_shows_a_token_again_once_it_is_refused),
                 cmocka_unit_test(test_a_session_is_in_use_once_its_holder_was_let_in),
                 cmocka_unit_test(test_a_node_that_is_forgotten_while_it_is_let_in_is_not_heard),
+                cmocka_unit_test(test_an_offer_that_nobody_uses_in_time_is_none_any_more),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -299,6 +299,7 @@ static void test_a_storm_of_resets_makes_the_endpoint_bind_anew_and_nodes_return
                 .zombies_max = 0,
                 .zombie_check = 200 * USEC_PER_MSEC,
                 .fade = USEC_PER_HOUR,
+                .offer = USEC_PER_HOUR,
         };
         AUTO_EVENT *event = loop_new();
         char endpoint[ENDPOINT_TEXT_MAX];
@@ -355,6 +356,7 @@ static void test_a_few_zombies_go_when_nothing_is_at_work(void **state) {
                 .zombie_check = 50 * USEC_PER_MSEC,
                 .calm_rebind = 100 * USEC_PER_MSEC,
                 .fade = USEC_PER_HOUR,
+                .offer = USEC_PER_HOUR,
         };
         AUTO_EVENT *event = loop_new();
         char endpoint[ENDPOINT_TEXT_MAX];
