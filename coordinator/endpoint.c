@@ -76,6 +76,7 @@ const EndpointLimits endpoint_limits_default = {
         .zombie_check = 10 * USEC_PER_SEC,
         .calm_rebind = USEC_PER_MINUTE,
         .fade = USEC_PER_MINUTE,
+        .offer = USEC_PER_MINUTE,
 };
 
 static Budget budget_full(uint64_t per_second, usec_t now) {
@@ -159,7 +160,9 @@ static void accept_guest(
                 Guest *guest,
                 const char *node,
                 const Introduction *introduction) {
-        Peer *peer = session_table_offer(endpoint->table, node, introduction);
+        Peer *peer = session_table_offer(
+                        endpoint->table, node, introduction,
+                        clock_boottime() + endpoint->limits.offer);
         Message welcome = make_welcome(endpoint, node);
         uint8_t buffer[SESSION_BYTES_MAX];
         Error error = {};
@@ -347,6 +350,21 @@ static bool open_data(
         return true;
 }
 
+/* A session is in use once its holder has been let in: we say nothing in it before but WELCOME,
+ * which is how a node knows that it was. NULL: it was not, and nothing has changed. */
+static Peer *let_in(Endpoint *endpoint, Peer *peer, usec_t now) {
+        uint64_t id = peer->session.id;
+
+        if (!endpoint->handlers.on_hello(peer_name(peer), peer->guest, endpoint->userdata))
+                return NULL; /* it is introduced again when it says its next word */
+
+        peer = session_table_find(endpoint->table, id, now);
+        if (peer)
+                session_table_use(endpoint->table, peer, now + endpoint->limits.fade);
+
+        return peer;
+}
+
 static void on_data(Endpoint *endpoint, const Route *route, const Frame *frame) {
         usec_t now = clock_boottime();
         Peer *peer = session_table_find(endpoint->table, frame->session, now);
@@ -360,14 +378,10 @@ static void on_data(Endpoint *endpoint, const Route *route, const Frame *frame) 
         if (!open_data(endpoint, peer, route, frame, &message))
                 return;
 
-        if (peer->state == PEER_OFFERED)
-                session_table_use(endpoint->table, peer, now + endpoint->limits.fade);
-
-        if (peer->guest) {
-                if (!endpoint->handlers.on_hello(peer_name(peer), peer->guest, endpoint->userdata))
-                        return; /* not known: it is introduced again when it says its next word */
-
-                free(TAKE(peer->guest));
+        if (peer->state == PEER_OFFERED) {
+                peer = let_in(endpoint, peer, now);
+                if (!peer)
+                        return;
         }
 
         if (message.kind == MESSAGE_HEARTBEAT) {

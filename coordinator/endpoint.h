@@ -21,7 +21,8 @@ typedef struct TurnedAway {
         usec_t again;            /* it need not ask again before that */
 } TurnedAway;
 
-/* None of them may free the endpoint or forget a node. */
+/* None of them may free the endpoint or forget a node, but for on_hello, which may forget the node
+ * as the last thing it does. */
 typedef struct EndpointHandlers {
         /* The psk of a join token (token.h), to be wiped by the endpoint. False: there is no such
          * token, or it is not to be used any more. Asked by strangers: must be cheap, and have no
@@ -46,8 +47,9 @@ typedef struct EndpointHandlers {
 
         /* The node's first valid DATA in a new session: now, and not before, its hello is known to
          * be new, and whoever came with a token joins. False: it could not be taken in (the log
-         * cannot be written, the token was used up meanwhile); what the node says is dropped, and
-         * it is introduced again with its next word. */
+         * cannot be written, the token was used up meanwhile); what the node says is dropped,
+         * nothing is sent to it in this session, an older one stays in use, and it is introduced
+         * again with its next word. */
         bool (*on_hello)(const char *node, const Introduction *guest, void *userdata);
 
         /* Everything a node says in its session, heartbeats too; they have been answered by then.
@@ -71,6 +73,7 @@ typedef struct EndpointLimits {
         usec_t calm_rebind;  /* since the last one, before a rebind because of fewer than that, when
                               * nothing is at work; twice as long after each that did not help */
         usec_t fade;         /* how long a session takes late words after it was replaced */
+        usec_t offer;        /* how long one that was offered waits for its first word */
 } EndpointLimits;
 
 extern const EndpointLimits endpoint_limits_default;

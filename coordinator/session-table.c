@@ -146,7 +146,8 @@ static uint64_t next_id(SessionTable *table, uint32_t place) {
         return (uint64_t) place << 32 | table->tag;
 }
 
-Peer *session_table_offer(SessionTable *table, const char *node, const Introduction *guest) {
+Peer *session_table_offer(
+                SessionTable *table, const char *node, const Introduction *guest, usec_t until) {
         AUTO(Peer) *peer = make_peer(guest);
         uint32_t place = find_place(table);
         PeerNode *found;
@@ -165,17 +166,22 @@ Peer *session_table_offer(SessionTable *table, const char *node, const Introduct
         peer->session.id = next_id(table, place);
         peer->node = found;
         peer->role = guest->hello.role;
+        peer->until = until;
         table->next = (place + 1) % SESSIONS_MAX;
         table->peers[place] = peer;
         found->sessions[PEER_OFFERED] = peer;
         return TAKE(peer);
 }
 
+static bool is_over(const Peer *peer, usec_t now) {
+        return peer->state != PEER_USED && peer->until <= now;
+}
+
 Peer *session_table_find(SessionTable *table, uint64_t id, usec_t now) {
         uint64_t place = id >> 32;
         Peer *peer = place < SESSIONS_MAX ? table->peers[place] : NULL;
 
-        if (!peer || peer->session.id != id || (peer->state == PEER_FADING && peer->until <= now))
+        if (!peer || peer->session.id != id || is_over(peer, now))
                 return NULL;
 
         return peer;
@@ -199,6 +205,7 @@ void session_table_use(SessionTable *table, Peer *peer, usec_t fades_until) {
         }
 
         move(peer, PEER_USED);
+        free(TAKE(peer->guest));
 }
 
 void session_table_forget(SessionTable *table, const char *node) {
@@ -217,7 +224,7 @@ void session_table_expire(SessionTable *table, usec_t now) {
         for (uint32_t place = 0; place < SESSIONS_MAX; place++) {
                 Peer *peer = table->peers[place];
 
-                if (peer && peer->state == PEER_FADING && peer->until <= now)
+                if (peer && is_over(peer, now))
                         session_table_withdraw(table, peer);
         }
 }

@@ -22,6 +22,7 @@ const EndpointLimits generous = {
         .zombies_max = 2000,
         .zombie_check = USEC_PER_HOUR,
         .fade = USEC_PER_HOUR,
+        .offer = USEC_PER_HOUR,
 };
 
 const LinkTiming hasty = {
@@ -179,12 +180,16 @@ static bool identify(
 static bool on_hello(const char *node, const Introduction *guest, void *userdata) {
         Coordinator *coordinator = userdata;
 
-        if (coordinator->deaf)
+        if (coordinator->deaf) {
+                coordinator->unheard++;
                 return false;
+        }
 
         coordinator->hellos++;
         coordinator->hello = guest->hello;
         coordinator->guest = *guest;
+        if (coordinator->forgetful)
+                endpoint_forget(coordinator->endpoint, node);
         return true;
 }
 
@@ -484,6 +489,18 @@ Session stranger_join(Stranger *stranger, sd_event *event, const char *name) {
                                         NULL),
                         0);
         return session;
+}
+
+bool heard(void *userdata) {
+        const Stranger *stranger = userdata;
+
+        return stranger->kinds[FRAME_DATA] > 0;
+}
+
+bool was_told_nos(void *userdata) {
+        const Stranger *stranger = userdata;
+
+        return stranger->kinds[FRAME_NOS] > 0;
 }
 
 void stranger_stop(Stranger *stranger) {

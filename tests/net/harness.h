@@ -27,6 +27,7 @@ typedef bool (*Condition)(void *userdata);
 /* A free port of 127.0.0.1, as an endpoint. */
 void pick_endpoint(char ret[static ENDPOINT_TEXT_MAX]);
 
+#define AUTO_EVENT __attribute__((cleanup(sd_event_unrefp))) sd_event
 sd_event *loop_new(void);
 bool loop_until(sd_event *event, Condition condition, void *userdata, usec_t limit);
 void loop_wait(sd_event *event, Condition condition, void *userdata); /* fails the test */
@@ -58,6 +59,8 @@ typedef struct Coordinator {
         Hello hello;
         Introduction guest;       /* of the last hello */
         bool deaf;                /* takes no hello in */
+        unsigned unheard;         /* hellos that were not taken in */
+        bool forgetful;           /* forgets a node when it says hello */
         bool wants_rekey;         /* says so in every welcome */
         bool busy;                /* connections had better stay */
         unsigned false_tokens[2]; /* unknown ones, and those whose secret was wrong */
@@ -135,6 +138,10 @@ void stranger_welcome(Stranger *stranger, Session *session, uint64_t id);
 void stranger_refuse(Stranger *stranger, const char *reason);
 void stranger_say(Stranger *stranger, Session *session, const Message *message);
 void stranger_stop(Stranger *stranger);
+
+/* Of a stranger, for loop_wait. */
+bool heard(void *userdata); /* DATA */
+bool was_told_nos(void *userdata);
 
 /* A session of the stranger, as node `name`, with the coordinator. */
 Session stranger_join(Stranger *stranger, sd_event *event, const char *name);

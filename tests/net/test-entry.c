@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/net/harness.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -116,12 +117,15 @@ static void test_a_node_joins_with_a_token_once(void **state) {
 
 static void test_nobody_has_joined_before_the_coordinator_says_so(void **state) {
         AUTO(KeyPair) *key = new_key();
+        Message order = ack_message(1);
         Gate gate;
 
         gate_start(&gate, (Node) { .key = key, .token = the_token() }, &hasty);
         gate.coordinator.deaf = true; /* its log cannot be written, say */
         loop_wait(gate.event, gate_is_up, &gate);
         loop_for(gate.event, 200 * USEC_PER_MSEC);
+        assert_true(gate.coordinator.unheard > 0);
+        assert_int_equal(endpoint_send(gate.coordinator.endpoint, "m1", &order), -ENOTCONN);
         assert_int_equal(gate.node.enrolled, 0);
         gate.coordinator.deaf = false;
         loop_wait(gate.event, gate_has_enrolled, &gate);
@@ -311,6 +315,110 @@ static void test_a_node_that_was_known_shows_a_token_again_once_it_is_refused(vo
         gate_stop(&gate);
 }
 
+static bool is_unheard(void *userdata) {
+        const Coordinator *coordinator = userdata;
+
+        return coordinator->unheard > 0;
+}
+
+static void expect_order_in(
+                Stranger *stranger, sd_event *event, Session *session, Coordinator *coordinator) {
+        Message ack = ack_message(7);
+        Message message;
+        bool newest;
+
+        stranger->kinds[FRAME_DATA] = 0;
+        assert_int_equal(endpoint_send(coordinator->endpoint, "m1", &ack), 0);
+        loop_wait(event, heard, stranger);
+        assert_int_equal(session_open(session, &stranger->frame, &message, &newest, NULL), 0);
+        assert_int_equal(message.kind, MESSAGE_ACK);
+        assert_int_equal(ack_number(&message), 7);
+}
+
+static void test_a_session_is_in_use_once_its_holder_was_let_in(void **state) {
+        AUTO_EVENT *event = loop_new();
+        Message beat = heartbeat_message(1);
+        char address[ENDPOINT_TEXT_MAX];
+        Coordinator coordinator;
+        Stranger stranger;
+        Session old;
+        Session new;
+
+        pick_endpoint(address);
+        coordinator_start(&coordinator, event, address, &generous);
+        stranger_dial(&stranger, event, address);
+        old = stranger_join(&stranger, event, "m1");
+        stranger_say(&stranger, &old, &beat);
+        loop_wait(event, heard, &stranger);
+
+        coordinator.deaf = true;
+        new = stranger_join(&stranger, event, "m1");
+        stranger_say(&stranger, &new, &beat);
+        loop_wait(event, is_unheard, &coordinator);
+        expect_order_in(&stranger, event, &old, &coordinator);
+        stranger.kinds[FRAME_DATA] = 0;
+        stranger_say(&stranger, &old, &beat);
+        loop_wait(event, heard, &stranger);
+        assert_int_equal(coordinator.heartbeats, 2);
+
+        coordinator.deaf = false;
+        stranger.kinds[FRAME_DATA] = 0;
+        stranger_say(&stranger, &new, &beat);
+        loop_wait(event, heard, &stranger);
+        assert_int_equal(coordinator.heartbeats, 3);
+        expect_order_in(&stranger, event, &new, &coordinator);
+
+        stranger_stop(&stranger);
+        coordinator_stop(&coordinator);
+}
+
+static void test_a_node_that_is_forgotten_while_it_is_let_in_is_not_heard(void **state) {
+        AUTO_EVENT *event = loop_new();
+        Message beat = heartbeat_message(1);
+        char address[ENDPOINT_TEXT_MAX];
+        Coordinator coordinator;
+        Stranger stranger;
+        Session session;
+
+        pick_endpoint(address);
+        coordinator_start(&coordinator, event, address, &generous);
+        coordinator.forgetful = true;
+        stranger_dial(&stranger, event, address);
+        session = stranger_join(&stranger, event, "m1");
+        stranger_say(&stranger, &session, &beat);
+        stranger_say(&stranger, &session, &beat);
+        loop_wait(event, was_told_nos, &stranger);
+        assert_int_equal(coordinator.hellos, 1);
+        assert_int_equal(coordinator.heartbeats, 0);
+        assert_int_equal(endpoint_send(coordinator.endpoint, "m1", &beat), -ENOTCONN);
+
+        stranger_stop(&stranger);
+        coordinator_stop(&coordinator);
+}
+
+static void test_an_offer_that_nobody_uses_in_time_is_none_any_more(void **state) {
+        AUTO_EVENT *event = loop_new();
+        EndpointLimits limits = generous;
+        Message beat = heartbeat_message(1);
+        char address[ENDPOINT_TEXT_MAX];
+        Coordinator coordinator;
+        Stranger stranger;
+        Session session;
+
+        assert_true(endpoint_limits_default.offer == USEC_PER_MINUTE);
+        limits.offer = 0;
+        pick_endpoint(address);
+        coordinator_start(&coordinator, event, address, &limits);
+        stranger_dial(&stranger, event, address);
+        session = stranger_join(&stranger, event, "m1");
+        stranger_say(&stranger, &session, &beat);
+        loop_wait(event, was_told_nos, &stranger);
+        assert_int_equal(coordinator.hellos, 0);
+
+        stranger_stop(&stranger);
+        coordinator_stop(&coordinator);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_node_is_its_key_whatever_name_it_says),
@@ -327,6 +435,9 @@ int main(void) {
                 cmocka_unit_test(test_after_a_wrong_token_the_right_one_is_used_at_once),
                 cmocka_unit_test(test_a_hurry_does_nothing_to_a_session_that_stands),
                 cmocka_unit_test(test_a_node_that_was_known_shows_a_token_again_once_it_is_refused),
+                cmocka_unit_test(test_a_session_is_in_use_once_its_holder_was_let_in),
+                cmocka_unit_test(test_a_node_that_is_forgotten_while_it_is_let_in_is_not_heard),
+                cmocka_unit_test(test_an_offer_that_nobody_uses_in_time_is_none_any_more),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

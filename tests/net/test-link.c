@@ -7,8 +7,6 @@
 #include "common/clock.h"
 #include "proto/codec.h"
 
-#define AUTO_EVENT __attribute__((cleanup(sd_event_unrefp))) sd_event
-
 #define STRANGE_ID UINT64_C(0x0000000512345678)
 
 /* A coordinator with one node that has a session and beats. */
@@ -205,12 +203,6 @@ static void test_a_restarted_coordinator_is_found_again(void **state) {
         loop_wait(pair.event, is_up_again, &pair);
         assert_true(link_is_up(pair.node.link));
         pair_stop(&pair);
-}
-
-static bool was_told_nos(void *userdata) {
-        const Stranger *stranger = userdata;
-
-        return stranger->kinds[FRAME_NOS] > 0;
 }
 
 static void test_a_frame_of_a_session_of_an_earlier_life_is_answered_with_nos(void **state) {
@@ -554,12 +546,6 @@ static void test_an_old_session_is_replaced_while_words_go_on_both_ways(void **s
 }
 
 /* --- sessions and routes at the coordinator --- */
-
-static bool heard(void *userdata) {
-        const Stranger *stranger = userdata;
-
-        return stranger->kinds[FRAME_DATA] > 0;
-}
 
 static void test_answers_go_where_the_newest_frame_came_from(void **state) {
         AUTO_EVENT *event = loop_new();

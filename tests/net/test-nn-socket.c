@@ -11,8 +11,6 @@
 #include "common/parse.h"
 #include "common/text.h"
 
-#define AUTO_EVENT __attribute__((cleanup(sd_event_unrefp))) sd_event
-
 static bool heard_something(void *userdata) {
         const Stranger *stranger = userdata;
 

@@ -13,8 +13,6 @@
  * everything must work again. The bugs are races between threads: a round that hit none is
  * repeated. */
 
-#define AUTO_EVENT __attribute__((cleanup(sd_event_unrefp))) sd_event
-
 #define CLIENTS    20
 #define ROUNDS_MAX 20
 #define STORM      2000
@@ -301,6 +299,7 @@ static void test_a_storm_of_resets_makes_the_endpoint_bind_anew_and_nodes_return
                 .zombies_max = 0,
                 .zombie_check = 200 * USEC_PER_MSEC,
                 .fade = USEC_PER_HOUR,
+                .offer = USEC_PER_HOUR,
         };
         AUTO_EVENT *event = loop_new();
         char endpoint[ENDPOINT_TEXT_MAX];
@@ -357,6 +356,7 @@ static void test_a_few_zombies_go_when_nothing_is_at_work(void **state) {
                 .zombie_check = 50 * USEC_PER_MSEC,
                 .calm_rebind = 100 * USEC_PER_MSEC,
                 .fade = USEC_PER_HOUR,
+                .offer = USEC_PER_HOUR,
         };
         AUTO_EVENT *event = loop_new();
         char endpoint[ENDPOINT_TEXT_MAX];

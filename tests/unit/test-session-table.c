@@ -11,7 +11,8 @@
 
 #include "common/text.h"
 
-#define LATER 60
+#define LATER   60
+#define OFFERED 90
 
 static const char *name_of(unsigned number) {
         static char name[NAME_TEXT_MAX];
@@ -23,7 +24,7 @@ static const char *name_of(unsigned number) {
 static Peer *offer(SessionTable *table, unsigned number) {
         static const Introduction guest;
 
-        return session_table_offer(table, name_of(number), &guest);
+        return session_table_offer(table, name_of(number), &guest, OFFERED);
 }
 
 static Peer *find(SessionTable *table, uint64_t id) {
@@ -31,9 +32,10 @@ static Peer *find(SessionTable *table, uint64_t id) {
 }
 
 static void use(SessionTable *table, Peer *peer) {
+        assert_non_null(peer->guest);
         session_table_use(table, peer, LATER);
         assert_int_equal(peer->state, PEER_USED);
-        assert_non_null(peer->guest);
+        assert_null(peer->guest);
 }
 
 static void test_an_offer_is_found_by_its_id_and_not_by_its_node(void **state) {
@@ -94,6 +96,33 @@ static void test_the_old_session_fades_when_the_new_one_is_used(void **state) {
         session_table_expire(table, LATER);
         assert_null(find(table, old_id));
         assert_ptr_equal(find(table, new->session.id), new);
+}
+
+static void test_an_offer_that_nobody_uses_ends_and_leaves_no_trace(void **state) {
+        AUTO(SessionTable) *table = session_table_new(1);
+        Peer *used = offer(table, 1);
+        uint64_t ids[3] = {};
+
+        use(table, used);
+        for (unsigned i = 0; i < ELEMENTSOF(ids); i++) {
+                Peer *peer = offer(table, i + 1);
+
+                ids[i] = peer->session.id;
+                assert_ptr_equal(session_table_find(table, ids[i], OFFERED - 1), peer);
+                assert_null(session_table_find(table, ids[i], OFFERED));
+        }
+
+        session_table_expire(table, OFFERED - 1);
+        for (unsigned i = 0; i < ELEMENTSOF(ids); i++)
+                assert_non_null(find(table, ids[i]));
+
+        session_table_expire(table, OFFERED);
+        for (unsigned i = 0; i < ELEMENTSOF(ids); i++)
+                assert_null(find(table, ids[i]));
+
+        /* What is in use has no end. */
+        assert_ptr_equal(session_table_find(table, used->session.id, 10 * OFFERED), used);
+        assert_ptr_equal(session_table_find_used(table, "n1"), used);
 }
 
 static void test_one_session_fades_at_most(void **state) {
@@ -244,6 +273,7 @@ int main(void) {
                 cmocka_unit_test(test_a_new_offer_leaves_the_session_in_use_alone),
                 cmocka_unit_test(test_a_new_offer_replaces_the_last_one),
                 cmocka_unit_test(test_the_old_session_fades_when_the_new_one_is_used),
+                cmocka_unit_test(test_an_offer_that_nobody_uses_ends_and_leaves_no_trace),
                 cmocka_unit_test(test_one_session_fades_at_most),
                 cmocka_unit_test(test_an_offer_leaves_a_fading_session_alone),
                 cmocka_unit_test(test_an_offer_that_was_withdrawn_is_unknown),
