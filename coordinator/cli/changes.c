@@ -176,16 +176,18 @@ static bool was_known(const Json *problems, const Json *problem) {
 static void changes_of_problems(Changes *changes) {
         const Json *before = doc_list(changes->before, "problems");
         const Json *after = doc_list(changes->after, "problems");
-        char level[WORD_TEXT_MAX], message[MESSAGE_TEXT_MAX];
+        char level[WORD_TEXT_MAX], impact[WORD_TEXT_MAX], message[MESSAGE_TEXT_MAX];
 
         for (const Json *one = after ? json_first(after) : NULL; one; one = json_next(one)) {
                 if (was_known(before, one))
                         continue;
 
                 (void) show_capital(doc_text(one, "level"), level);
+                (void) text_copy(impact, sizeof(impact), doc_text(one, "impact"));
+                if (impact[0] >= 'A' && impact[0] <= 'Z')
+                        impact[0] = (char) (impact[0] - 'A' + 'a');
                 show_problem_message(one, message);
-                say(changes, show_style(level), "%s, %s: %s", level, doc_text(one, "impact"),
-                    message);
+                say(changes, show_style(level), "%s, holds up %s: %s", level, impact, message);
         }
 }
 
