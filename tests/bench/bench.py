@@ -141,15 +141,6 @@ class LightLab(Lab):
             self.ssh.admit(host)
         self.ssh.inventory({"masters": hosts["m"], "agents": hosts["a"]})
 
-    def boot(self):
-        """Until rollpatchd has heard all of them."""
-        self.start_coordinator()
-        for node in self.nodes.values():
-            node.host.boot()
-        for node in self.nodes.values():
-            node.host.wait_up(60)
-        self.wait_claimed(60)
-
     def turn_back(self):
         """To the version from before the run."""
         for node in self.nodes.values():

@@ -27,6 +27,7 @@ def fixture_cluster(rig):
     begin = time.monotonic()
     made.boot(wait=False)
     made.wait_healthy(30)
+    made.enrol()
     print(f"healthy {time.monotonic() - begin:.1f} s after the start of the boot")
     yield made
     made.close()
@@ -167,8 +168,8 @@ def test_the_masters_are_one_ensemble_with_one_leader(cluster):
     modes = sorted(cluster.zookeeper_modes().values())
     assert modes == ["follower", "follower", "leader"]
     masters = cluster.of_role("master")
-    elected = [node.name for node in masters if metrics(node)["master/elected"] == 1.0]
-    assert elected == [cluster.leader()]
+    wait_for(lambda: [node.name for node in masters if metrics(node)["master/elected"] == 1.0]
+             == [cluster.leader()], 15, "one elected master, the one to which all point")
     assert len(cluster.active_agents()) == 3
 
 
@@ -440,11 +441,11 @@ def test_a_master_of_another_version_passes_every_check(cluster, sick, patch_aga
 
 
 def test_an_agent_that_will_refuse_recovery_is_registered_and_back(cluster, sick, patch_again):
-    node = sick(cluster.node("a1"), {"linger": 4, "after_patch": {"mesos_refuse_recovery": True}})
+    node = sick(cluster.node("a1"), {"linger": 10, "after_patch": {"mesos_refuse_recovery": True}})
     assert patch_again(node).returncode == 0
     assert page_says_registered(node) and page_says_back(cluster, node)
     unit = "dcos-mesos-slave.service"
-    wait_for(lambda: int(systemctl_show(node, unit)["NRestarts"]) > 0, 25, "a loop of restarts")
+    wait_for(lambda: int(systemctl_show(node, unit)["NRestarts"]) > 0, 40, "a loop of restarts")
     assert "EXIT with status 1: Failed to perform recovery: " in node.host.journal(unit)
     assert not page_says_back(cluster, node)
 

@@ -208,6 +208,15 @@ class Lab(product.Client):
         """These nodes are given no token by themselves."""
         self._with_token.update(names)
 
+    def boot(self, names=None):
+        """Coordinator and all hosts, until it knows all nodes (by these names, if not their hosts')."""
+        self.start_coordinator()
+        for node in self.nodes.values():
+            node.host.boot()
+        for node in self.nodes.values():
+            node.host.wait_up(60)
+        self.wait_known(names or self.nodes, 60)
+
     def kill_coordinator(self):
         self.daemon.kill()
 

@@ -18,12 +18,7 @@ def fixture_small(rig, tmp_path_factory):
     masters = ["10.77.0.11"]
     lab.add_node("m1", masters[0], "master", masters)
     lab.add_node("a1", "10.77.0.21", "slave", masters)
-    lab.start_coordinator()
-    for node in lab.nodes.values():
-        node.host.boot()
-    for node in lab.nodes.values():
-        node.host.wait_up(60)
-    lab.wait_claimed(60)
+    lab.boot()
     yield lab
     lab.close()
 

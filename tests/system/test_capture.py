@@ -37,12 +37,7 @@ def fixture_captured(rig, tmp_path_factory):
     host = lab.add_node("a1", "10.77.0.21", "slave", MASTERS).host
     host.write("/etc/rollpatch/agent.yaml", product.agent_config(ADDRESS, AGENT, "lab"))
     capture = Capture(product.PORT)
-    lab.start_coordinator()
-    for node in lab.nodes.values():
-        node.host.boot()
-    for node in lab.nodes.values():
-        node.host.wait_up(60)
-    lab.wait_known(["m1", "m2", "m3", AGENT], 60)
+    lab.boot(["m1", "m2", "m3", AGENT])
     patch(lab)
     capture.stop()
     yield capture

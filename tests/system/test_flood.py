@@ -27,12 +27,7 @@ def fixture_site(lab):
     lab.add_node("a1", "10.77.0.21", "slave", MASTERS)
     lab.nodes["m1"].mark("hold-script")
     capture = Capture(product.PORT)
-    lab.start_coordinator()
-    for node in lab.nodes.values():
-        node.host.boot()
-    for node in lab.nodes.values():
-        node.host.wait_up(60)
-    lab.wait_claimed(60)
+    lab.boot()
     host = lab.nodes["a1"].host
     host.run(["systemctl", "restart", "rollpatch-agent.service"])  # says HS1 now
     wait_for(lambda: host.journal("rollpatch-agent.service").count("A session with the coordinator") > 1,

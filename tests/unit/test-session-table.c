@@ -121,7 +121,7 @@ static void test_an_offer_that_nobody_uses_ends_and_leaves_no_trace(void **state
                 assert_null(find(table, ids[i]));
 
         /* What is in use has no end. */
-        assert_ptr_equal(session_table_find(table, used->session.id, 10 * OFFERED), used);
+        assert_ptr_equal(session_table_find(table, used->session.id, (usec_t) 10 * OFFERED), used);
         assert_ptr_equal(session_table_find_used(table, "n1"), used);
 }
 
