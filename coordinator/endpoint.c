@@ -466,9 +466,18 @@ static bool has_zombies_at_a_calm_moment(const Endpoint *endpoint, usec_t now) {
                endpoint->handlers.is_calm(endpoint->userdata);
 }
 
+/* All nodes have to connect again: not often, as long as memory does not grow without a bound. */
+static bool has_too_many_zombies(const Endpoint *endpoint, usec_t now) {
+        const EndpointLimits *limits = &endpoint->limits;
+
+        if (now - endpoint->rebound_at >= limits->zombie_check / 2)
+                return endpoint->counters.zombies > limits->zombies_max;
+
+        return endpoint->counters.zombies / 2 > limits->zombies_max;
+}
+
 static bool wants_rebind(Endpoint *endpoint, usec_t now) {
-        bool too_many = endpoint->counters.zombies > endpoint->limits.zombies_max &&
-                        now - endpoint->rebound_at >= endpoint->limits.zombie_check / 2;
+        bool too_many = has_too_many_zombies(endpoint, now);
 
         if (!too_many && !has_zombies_at_a_calm_moment(endpoint, now))
                 return false;

@@ -68,8 +68,8 @@ typedef struct EndpointLimits {
         uint64_t hellos_per_second; /* handshakes answered; the rest is dropped, nodes try again */
         uint64_t hints_per_second;  /* frames answered that could be anybody's: NOS and HINT */
         uint64_t zombies_max;       /* connections that only the library sees, before a rebind */
-        usec_t zombie_check; /* how often they are counted; no flood makes us bind anew twice in
-                                half of that */
+        usec_t zombie_check; /* how often they are counted; in half of that only twice as many make
+                                us bind anew again */
         usec_t calm_rebind;  /* since the last one, before a rebind because of fewer than that, when
                               * nothing is at work; twice as long after each that did not help */
         usec_t fade;         /* how long a session takes late words after it was replaced */
