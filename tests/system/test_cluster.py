@@ -233,7 +233,7 @@ def retry_and_resume(cluster, name, part):
 def test_exit_0_and_the_new_version_with_an_old_package_do_not_pass(cluster):
     for name in MASTERS:
         cluster.node(name).scenario({"pkgpanda_keeps": ["dcos-config"]})
-    start(cluster, timeouts_master="40s")
+    start(cluster, timeouts_master="25s")
     run = wait_state(cluster, "halted")
     first = only_one_patched(cluster)
     node = cluster.node(first)
@@ -262,7 +262,7 @@ def test_a_configuration_that_was_not_rolled_out_is_noticed_though_the_version_i
     cluster = make(to_version="2.1.0")
     for name in MASTERS:
         cluster.node(name).scenario({"pkgpanda_keeps": ["dcos-config", "dcos-metadata"]})
-    start(cluster, timeouts_master="40s")
+    start(cluster, timeouts_master="25s")
     run = wait_state(cluster, "halted")
     first = only_one_patched(cluster)
     assert f"{first} is failed" in run["why"] and ": packages: " in run["why"], run
