@@ -64,24 +64,20 @@ void admission_note_false_token(
         note(c, &request, known ? DENIAL_TOKEN_WRONG : DENIAL_TOKEN_UNKNOWN);
 }
 
-/* Whose words they are is known; that they cannot be true is for its own journal and ours. */
-static bool is_plausible(const Coordinator *c, const Introduction *guest, TurnedAway *ret) {
+/* Numbers that cannot be are looked at last: strangers are turned away for being strangers. */
+static void judge(
+                const Coordinator *c,
+                const Introduction *guest,
+                const EnrolRequest *request,
+                EnrolVerdict *ret) {
+        const State *state = coordinator_get_state(c);
         Message hello = { .kind = MESSAGE_HELLO, .hello = guest->hello };
+        EnrolRules rules = get_rules(c);
         const char *what;
 
-        if (intake_is_plausible(coordinator_get_state(c), &hello, &what))
-                return true;
-
-        log_warning("%s names a %s that no coordinator of this cluster can have given; it is damaged, "
-                    "or lies; rollpatch node revoke %s",
-                    guest->hello.name, what, guest->hello.name);
-        ret->again = AGAIN;
-        (void) text_format(
-                        ret->reason, sizeof(ret->reason),
-                        "the %s in this node's step journal is far beyond any that this coordinator has "
-                        "given: the journal is damaged, or belongs to another cluster",
-                        what);
-        return false;
+        enrol_judge(&state->enrol, &rules, clock_wall(), request, ret);
+        if (ret->denial == DENIAL_NONE && !intake_is_plausible(state, &hello, &what))
+                *ret = (EnrolVerdict) { .denial = DENIAL_JOURNAL_IMPLAUSIBLE };
 }
 
 bool admission_identify(
@@ -91,14 +87,10 @@ bool admission_identify(
                 TurnedAway *ret) {
         const Enrol *enrol = &coordinator_get_state(c)->enrol;
         EnrolRequest request = make_request(guest);
-        EnrolRules rules = get_rules(c);
         EnrolVerdict verdict;
         DenialText text;
 
-        if (!is_plausible(c, guest, ret))
-                return false;
-
-        enrol_judge(enrol, &rules, clock_wall(), &request, &verdict);
+        judge(c, guest, &request, &verdict);
         if (verdict.denial == DENIAL_NONE) {
                 (void) text_copy(ret_node, NAME_TEXT_MAX, verdict.node);
                 return true;
@@ -113,11 +105,10 @@ bool admission_identify(
 
 bool admission_take_in(Coordinator *c, const char *node, const Introduction *guest) {
         EnrolRequest request = make_request(guest);
-        EnrolRules rules = get_rules(c);
         EnrolVerdict verdict;
         Error error = {};
 
-        enrol_judge(&coordinator_get_state(c)->enrol, &rules, clock_wall(), &request, &verdict);
+        judge(c, guest, &request, &verdict);
         if (verdict.denial != DENIAL_NONE) {
                 note(c, &request, verdict.denial);
                 return false;

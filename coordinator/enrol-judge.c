@@ -25,6 +25,7 @@ static const char *const denial_ids[] = {
         [DENIAL_MASTER_LISTED]   = "master.listed",
         [DENIAL_NAME_CONFLICT]   = "name.conflict",
         [DENIAL_CLUSTER_MIXED]   = "cluster.mixed",
+        [DENIAL_JOURNAL_IMPLAUSIBLE] = "journal.implausible",
         [DENIAL_KEY_PENDING]     = "key.pending",
 };
 // clang-format on

@@ -43,6 +43,7 @@ typedef enum Denial {
         DENIAL_MASTER_LISTED,
         DENIAL_NAME_CONFLICT,
         DENIAL_CLUSTER_MIXED,
+        DENIAL_JOURNAL_IMPLAUSIBLE, /* not by enrol_judge(): see admission.c */
         DENIAL_KEY_PENDING,
 } Denial;
 #define DENIAL_COUNT (DENIAL_KEY_PENDING + 1)

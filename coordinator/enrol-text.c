@@ -79,6 +79,10 @@ static const struct {
                 "{node} belongs to another DC/OS cluster: its /var/lib/dcos/cluster-id is not ours",
                 "compare that file on {node} and on a master",
                 "this node's /var/lib/dcos/cluster-id is not that of the coordinator's cluster: the agent.yaml of another cluster was put here" },
+        [DENIAL_JOURNAL_IMPLAUSIBLE] = {
+                "{node} names an epoch or a fence that no coordinator of this cluster can have given: its step journal is damaged or another cluster's, or it lies",
+                "look at /var/lib/rollpatch on {node}; rollpatch node revoke {node} --reason TEXT, if it lies",
+                "the epoch or fence in this node's step journal is far beyond any that this coordinator has given: the journal is damaged, or belongs to another cluster; ask the operator" },
         [DENIAL_KEY_PENDING] = {
                 "{node} asks to be let in as {role}, with key {key}",
                 "compare the fingerprint with the one in the journal of that node; then: rollpatch node approve {key}",

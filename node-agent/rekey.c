@@ -76,17 +76,20 @@ static void drop(Rekey *rekey) {
         key_pair_free(TAKE(rekey->next));
 }
 
-/* Once it is renamed there is no way back: whether that is on disk already or not, the coordinator
- * takes either key until the new one is used, and that comes after this. */
+/* 0: on disk, so it may be used. Renamed and not known to be on disk, it must not: the coordinator
+ * voids the old key with the first use of the new one, and a loss of power may bring the old one
+ * back. Until then it takes either, whichever the next start finds. */
 static int put_in_place(Rekey *rekey, Error *error) {
-        Error problem = {};
-
-        if (renameat(rekey->dir, NEXT_KEY_FILE, rekey->dir, CHANNEL_KEY_FILE) < 0)
-                return error_errnof(error, errno, "renaming " NEXT_KEY_FILE);
+        if (renameat(rekey->dir, NEXT_KEY_FILE, rekey->dir, CHANNEL_KEY_FILE) < 0) {
+                error_errnof(error, errno, "renaming " NEXT_KEY_FILE);
+                return error_prefixf(error, "it stays where it is, and is announced again");
+        }
 
         CRASH_POINT("key-in-place");
-        if (dir_sync(rekey->dir, &problem) < 0)
-                log_warning("The new key may not be on disk yet: %s.", problem.text);
+        if (dir_sync(rekey->dir, error) < 0) {
+                key_pair_free(TAKE(rekey->next));
+                return error_prefixf(error, "it is used from the next start on");
+        }
 
         return 0;
 }
@@ -108,7 +111,7 @@ bool rekey_acknowledge(Rekey *rekey, const Ack *ack, KeyPair **ret) {
         }
 
         if (put_in_place(rekey, &error) < 0) {
-                log_error("The new key cannot be put in place: %s. The old one stays in use.",
+                log_error("The new key cannot be put in place: %s. The old one stays in use until then.",
                           error.text);
                 return false;
         }

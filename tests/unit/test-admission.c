@@ -302,6 +302,28 @@ static void test_a_node_of_another_dcos_cluster_is_refused(void **state) {
                        10 * USEC_PER_MINUTE);
 }
 
+/* A stranger is a stranger first: he writes no other lines into the audit, nor into the journal. */
+static void test_a_journal_with_numbers_that_cannot_be_is_refused_and_one_line_in_the_audit(
+                void **state) {
+        AUTO(Coordinator) *c = coordinator_with_masters();
+        Introduction guest = guest_of("a1", KEY(a), true);
+        Introduction stranger = guest_of("a1", KEY(b), false);
+        char node[NAME_TEXT_MAX] = "";
+        TurnedAway away = {};
+        size_t count;
+
+        make_token(c, 1);
+        guest.hello.epoch = EPOCH_MAX - 1;
+        expect_refused(c, &guest, "far beyond any", "journal.implausible", 10 * USEC_PER_MINUTE);
+        count = c->lab->count;
+        assert_false(admission_identify(c, &guest, node, &away));
+        assert_false(admission_take_in(c, "a1", &guest));
+        assert_int_equal(c->lab->count, count);
+
+        stranger.hello.fence = FENCE_MAX;
+        expect_refused(c, &stranger, "waiting to be approved", "key.pending", 10 * USEC_PER_SEC);
+}
+
 static void test_a_full_disk_hides_no_refusal_from_the_node(void **state) {
         AUTO(Coordinator) *c = coordinator_with_masters();
         Introduction guest = guest_of("a1", KEY(a), false);
@@ -463,6 +485,8 @@ int main(void) {
                 cmocka_unit_test(test_who_asks_again_and_again_is_one_line_in_the_audit),
                 cmocka_unit_test(test_a_name_that_has_another_key_is_refused),
                 cmocka_unit_test(test_a_node_of_another_dcos_cluster_is_refused),
+                cmocka_unit_test(
+                                test_a_journal_with_numbers_that_cannot_be_is_refused_and_one_line_in_the_audit),
                 cmocka_unit_test(test_a_full_disk_hides_no_refusal_from_the_node),
                 cmocka_unit_test(test_the_psk_of_every_token_that_was_made_is_found),
                 cmocka_unit_test(
