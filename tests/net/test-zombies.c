@@ -292,15 +292,17 @@ static bool is_up(void *userdata) {
         return node->ups > 0;
 }
 
+/* As a coordinator that counts zombies all the time. */
+static const EndpointLimits wary = {
+        .hellos_per_second = 1000,
+        .hints_per_second = 1000,
+        .zombie_check = 200 * USEC_PER_MSEC,
+        .calm_rebind = 100 * USEC_PER_MSEC,
+        .fade = USEC_PER_HOUR,
+        .offer = USEC_PER_HOUR,
+};
+
 static void test_a_storm_of_resets_makes_the_endpoint_bind_anew_and_nodes_return(void **state) {
-        const EndpointLimits wary = {
-                .hellos_per_second = 1000,
-                .hints_per_second = 1000,
-                .zombies_max = 0,
-                .zombie_check = 200 * USEC_PER_MSEC,
-                .fade = USEC_PER_HOUR,
-                .offer = USEC_PER_HOUR,
-        };
         AUTO_EVENT *event = loop_new();
         char endpoint[ENDPOINT_TEXT_MAX];
         Wary here = { .event = event };
@@ -349,22 +351,15 @@ static bool has_none_left(void *userdata) {
 
 /* Their memory is all they cost; nodes at work need not be disturbed for that. */
 static void test_a_few_zombies_go_when_nothing_is_at_work(void **state) {
-        const EndpointLimits wary = {
-                .hellos_per_second = 1000,
-                .hints_per_second = 1000,
-                .zombies_max = UINT64_MAX,
-                .zombie_check = 50 * USEC_PER_MSEC,
-                .calm_rebind = 100 * USEC_PER_MSEC,
-                .fade = USEC_PER_HOUR,
-                .offer = USEC_PER_HOUR,
-        };
+        EndpointLimits tolerant = wary;
         AUTO_EVENT *event = loop_new();
         char endpoint[ENDPOINT_TEXT_MAX];
         Wary here = { .event = event };
         Coordinator *coordinator = &here.coordinator;
 
+        tolerant.zombies_max = UINT64_MAX;
         pick_endpoint(endpoint);
-        coordinator_start(coordinator, event, endpoint, &wary);
+        coordinator_start(coordinator, event, endpoint, &tolerant);
         coordinator->busy = true;
         storm_until(endpoint, has_zombies_soon, &here);
         assert_false(loop_until(event, has_rebound, coordinator, USEC_PER_SEC));

@@ -145,6 +145,16 @@ static void test_status_of_a_run_that_is_halted_says_why_and_what_to_type(void *
         compare("status-halted", answer_status(c, NULL, 0, DETAIL_ALL));
 }
 
+/* One, and this. */
+static void expect_the_problem(const Json *status, const char *message, const char *try) {
+        const Json *problems = json_find(status, "problems");
+        const Json *problem = json_first(problems);
+
+        assert_int_equal(json_size(problems), 1);
+        assert_string_equal(json_string_value(json_find(problem, "message")), message);
+        assert_string_equal(json_string_value(json_find(problem, "try")), try);
+}
+
 /* "Nothing is known to be wrong" would be a lie. */
 static void test_a_master_that_is_ill_is_a_problem_with_what_to_type_and_where(void **state) {
         Sample sample = { .check = "exhibitor",
@@ -153,20 +163,14 @@ static void test_a_master_that_is_ill_is_a_problem_with_what_to_type_and_where(v
         Lab *lab = lab_new();
         AUTO(Coordinator) *c = NULL;
         AUTO(Json) *json = NULL;
-        const Json *problems;
         size_t subject;
 
         lab_join_masters(lab, 1);
         assert_true(health_hear(lab->state, &lab->facts, 0, &sample, lab->now, &subject));
         c = fake_coordinator_new(lab);
         json = answer_status(c, NULL, 0, DETAIL_ALL);
-        problems = json_find(json, "problems");
-        assert_int_equal(json_size(problems), 1);
-        assert_string_equal(
-                        json_string_value(json_find(json_first(problems), "message")),
-                        "m1: exhibitor: 10.0.0.1 is 'down', want all serving");
-        assert_string_equal(
-                        json_string_value(json_find(json_first(problems), "try")),
+        expect_the_problem(
+                        json, "m1: exhibitor: 10.0.0.1 is 'down', want all serving",
                         "journalctl -u dcos-exhibitor (on m1)");
 }
 
@@ -186,7 +190,7 @@ static void test_a_revoked_master_is_a_problem_and_a_revoked_agent_is_only_shown
         AUTO(Coordinator) *c = NULL;
         AUTO(Json) *json = NULL;
         AUTO(Json) *agent = NULL;
-        const Json *problems, *nodes;
+        const Json *nodes;
 
         lab_join_masters(lab, 3);
         lab_join(lab, "a1", ROLE_AGENT, 0);
@@ -194,13 +198,9 @@ static void test_a_revoked_master_is_a_problem_and_a_revoked_agent_is_only_shown
         revoke_node(lab, "a1", KEY(a), ROLE_AGENT);
         c = fake_coordinator_new(lab);
         json = answer_status(c, NULL, 0, DETAIL_ALL);
-        problems = json_find(json, "problems");
-        assert_int_equal(json_size(problems), 1);
-        assert_string_equal(
-                        json_string_value(json_find(json_first(problems), "message")),
-                        "m2's key was revoked; nothing it says counts until it has joined again");
-        assert_string_equal(
-                        json_string_value(json_find(json_first(problems), "try")),
+        expect_the_problem(
+                        json,
+                        "m2's key was revoked; nothing it says counts until it has joined again",
                         "rollpatch token create --role master --name m2");
 
         agent = answer_status(c, names, 1, DETAIL_ALL);
