@@ -270,9 +270,9 @@ typedef struct Wary {
 
 /* Dead connections are looked for several times meanwhile. */
 static bool rebinds_soon(void *userdata) {
-        Wary *wary = userdata;
+        Wary *here = userdata;
 
-        return loop_until(wary->event, has_rebound, &wary->coordinator, USEC_PER_SEC);
+        return loop_until(here->event, has_rebound, &here->coordinator, USEC_PER_SEC);
 }
 
 typedef struct Live {
