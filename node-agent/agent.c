@@ -137,6 +137,10 @@ static void on_up(void *userdata) {
         runner_on_up(agent->runner);
 }
 
+static void on_mended(void *userdata) {
+        send_heartbeat(userdata);
+}
+
 static void on_rekey(void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
 
@@ -253,6 +257,7 @@ static void dial(Agent *agent, usec_t spread) {
                 .on_message = on_message,
                 .on_hopeless = on_hopeless,
                 .on_heartbeat = on_heartbeat_changed,
+                .on_mended = on_mended,
                 .get_token = get_token,
                 .on_enrolled = on_enrolled,
                 .on_refused = on_refused,

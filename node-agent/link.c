@@ -22,6 +22,12 @@
  *         │◀── hello unanswered for 4 s ────────────────────────────────┘                 │
  *         └◀── silent for three heartbeats, or not connected for 4 s ─────────────────────┘
  *
+ * Before that, a link that is UP mends itself: when it sees that the connection is gone, or when a
+ * heartbeat has waited too long for its answer, it dials again within the same session, and speaks
+ * as soon as there is a connection. Left to itself the library waits longer after each
+ * interruption, however short, and the coordinator cannot reach us before we have spoken on the new
+ * connection.
+ *
  * The session lives apart from these states: it stays in use until HS2 has brought a new one, and
  * its successor's first moments it still takes late words. It is renewed from UP by a new hello.
  *
@@ -79,8 +85,10 @@ struct Link {
         Session faded; /* the one before, until `faded_until` */
         usec_t faded_until;
         usec_t heartbeat;
-        usec_t asked; /* first heartbeat since the coordinator's last word; 0: none */
-        bool is_lost; /* hung up since `session` was made */
+        usec_t asked;  /* first heartbeat since the coordinator's last word; 0: none */
+        usec_t mended; /* LINK_UP: when it last dialled again within the session */
+        uint64_t used; /* number of the connection that we last spoke on */
+        bool is_lost;  /* hung up since `session` was made */
 
         /* What is being said. Here, because of a stack every page that was ever used stays. */
         uint8_t outgoing[SESSION_BYTES_MAX];
@@ -112,6 +120,9 @@ static usec_t silence_deadline(const Link *link) {
  * not put it off. */
 static usec_t next_look_up(const Link *link) {
         usec_t wait = MAX(link->timing.connect / LOOKS, link->heartbeat / 2);
+
+        if (link->cut_since != 0)
+                wait = link->timing.poll;
 
         return MIN(silence_deadline(link), link->looked + wait);
 }
@@ -201,6 +212,18 @@ static void on_no_answer(Link *link, usec_t now) {
         }
 }
 
+/* What lies in `outgoing`. */
+static int send_out(Link *link, size_t size) {
+        int r;
+
+        link->used = nn_socket_made(link->socket);
+        r = nn_socket_send(link->socket, NULL, link->outgoing, size);
+        if (r >= 0)
+                link->cut_since = 0;
+
+        return r == -EAGAIN ? -ENOTCONN : r;
+}
+
 /* Not right after one was turned away: see above. */
 static bool get_token(const Link *link, Token *ret) {
         return !link->is_known && !link->is_denied && link->handlers.get_token &&
@@ -231,7 +254,7 @@ static void greet(Link *link, usec_t now) {
                 return;
         }
 
-        if (nn_socket_send(link->socket, NULL, link->outgoing, size) >= 0)
+        if (send_out(link, size) >= 0)
                 enter(link, LINK_GREETING, now + link->timing.handshake);
 }
 
@@ -439,14 +462,39 @@ static void look_for_connection(Link *link, usec_t now) {
 
 /* --- the watchdog --- */
 
-static void look_after_session(Link *link, usec_t now) {
-        link->looked = now;
-        if (nn_socket_is_writable(link->socket)) {
-                link->cut_since = 0;
-        } else if (link->cut_since == 0) {
-                link->cut_since = now;
-        }
+/* Dials again, and keeps the session: what comes of it is seen at the next looks. */
+static void mend(Link *link, usec_t now) {
+        Error error = {};
 
+        link->mended = link->looked = now;
+        if (link->cut_since == 0)
+                link->cut_since = now;
+        if (nn_socket_redial(link->socket, &error) < 0)
+                give_up(link, now, error.text);
+}
+
+/* The library may believe in a connection that is not there, and its word is all there is. Once a
+ * heartbeat at most: it may also be the coordinator that has no time, and that for all nodes. */
+static bool has_waited_too_long(const Link *link, usec_t now) {
+        return link->asked != 0 &&
+               now - link->asked >= MIN(link->heartbeat, link->timing.connect) &&
+               now - link->mended >= link->heartbeat;
+}
+
+static void look_at_connection(Link *link, usec_t now) {
+        bool is_writable = nn_socket_is_writable(link->socket);
+
+        link->looked = now;
+        if (is_writable && nn_socket_made(link->socket) != link->used) {
+                link->cut_since = 0;
+                if (link->handlers.on_mended)
+                        link->handlers.on_mended(link->userdata);
+        } else if (link->cut_since == 0 && (!is_writable || has_waited_too_long(link, now))) {
+                mend(link, now);
+        }
+}
+
+static void look_after_session(Link *link, usec_t now) {
         if (link->faded.id != 0 && now >= link->faded_until)
                 session_wipe(&link->faded);
 
@@ -457,6 +505,8 @@ static void look_after_session(Link *link, usec_t now) {
         } else if (now - link->session_since >= link->timing.rekey ||
                    session_is_worn(&link->session)) {
                 renew(link, now);
+        } else {
+                look_at_connection(link, now);
         }
 }
 
@@ -550,6 +600,24 @@ int link_new(sd_event *event,
         return 0;
 }
 
+/* The next one falls due: if the one before was not answered, the connection may be to blame. */
+static int send_heartbeat(Link *link, size_t size) {
+        usec_t now = clock_boottime();
+        bool is_up = link->state == LINK_UP && link->cut_since == 0;
+        int r = -ENOTCONN;
+
+        if (!is_up || !has_waited_too_long(link, now))
+                r = send_out(link, size);
+        if (link->asked == 0)
+                link->asked = now;
+        if (is_up && r == -ENOTCONN) {
+                mend(link, now);
+                (void) arm(link);
+        }
+
+        return r;
+}
+
 int link_send(Link *link, const Message *message) {
         Error error = {};
         size_t size;
@@ -569,11 +637,8 @@ int link_send(Link *link, const Message *message) {
                 return r;
         }
 
-        if (message->kind == MESSAGE_HEARTBEAT && link->asked == 0)
-                link->asked = clock_boottime();
-
-        r = nn_socket_send(link->socket, NULL, link->outgoing, size);
-        return r == -EAGAIN ? -ENOTCONN : r;
+        return message->kind == MESSAGE_HEARTBEAT ? send_heartbeat(link, size)
+                                                  : send_out(link, size);
 }
 
 usec_t link_get_heartbeat(const Link *link) {

@@ -28,6 +28,9 @@ typedef struct LinkHandlers {
         /* link_get_heartbeat() has changed: the next one is due that much after the last. May be
          * NULL. */
         void (*on_heartbeat)(void *userdata);
+        /* The connection was dialled again within the session: the coordinator reaches us as soon
+         * as it has heard us there, so a heartbeat is due now. May be NULL. */
+        void (*on_mended)(void *userdata);
         /* A token to join with, if there is one: asked before each handshake until the coordinator
          * has taken this node in, and wiped by the link. May be NULL. */
         bool (*get_token)(Token *ret, void *userdata);

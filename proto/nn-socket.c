@@ -55,8 +55,6 @@
 /* "tcp://" and an address with its port */
 #define URL_TEXT_MAX (ADDRESS_TEXT_MAX + 16)
 
-DEFINE_AUTO(DIR, closedir)
-
 struct NnSocket {
         int socket;
         int endpoint; /* negative: neither bound nor connected now */
@@ -65,6 +63,8 @@ struct NnSocket {
         bool is_listener;
         bool is_ipv6;
         uint16_t port;
+        DIR *descriptors; /* listener only: ours, kept open because none may be left to open it with
+                           */
         char url[URL_TEXT_MAX];
         Route request; /* node only: what stands before each body it sends */
         sd_event_source *source;
@@ -195,16 +195,13 @@ static bool is_established(int fd) {
 }
 
 /* Borrowed: the library closes it. Negative: there is none. */
-static int find_listener(uint16_t port) {
-        AUTO(DIR) *directory = opendir("/proc/self/fd");
+static int find_listener(const NnSocket *socket) {
         int fd;
 
-        if (!directory)
-                return -1;
-
+        rewinddir(socket->descriptors);
         do {
-                fd = next_fd(directory);
-        } while (fd >= 0 && !(is_listening(fd) && has_local_port(fd, port)));
+                fd = next_fd(socket->descriptors);
+        } while (fd >= 0 && !(is_listening(fd) && has_local_port(fd, socket->port)));
 
         return fd;
 }
@@ -222,7 +219,7 @@ static int tune_listener(const NnSocket *socket, Error *error) {
                 { IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES },
                 { IPPROTO_TCP, TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MSEC },
         };
-        int fd = find_listener(socket->port);
+        int fd = find_listener(socket);
 
         if (fd < 0) {
                 return error_setf(
@@ -242,27 +239,31 @@ static int tune_listener(const NnSocket *socket, Error *error) {
         return 0;
 }
 
-uint64_t nn_socket_counted(const NnSocket *socket) {
-        uint64_t counted = nn_get_statistic(socket->socket, NN_STAT_CURRENT_CONNECTIONS);
+static uint64_t get_statistic(const NnSocket *socket, int statistic) {
+        uint64_t value = nn_get_statistic(socket->socket, statistic);
 
-        return counted == UINT64_MAX ? 0 : counted;
+        return value == UINT64_MAX ? 0 : value;
 }
 
-int nn_socket_connections(const NnSocket *socket, uint64_t *ret_counted, uint64_t *ret_real) {
-        AUTO(DIR) *directory = opendir("/proc/self/fd");
+uint64_t nn_socket_counted(const NnSocket *socket) {
+        return get_statistic(socket, NN_STAT_CURRENT_CONNECTIONS);
+}
+
+uint64_t nn_socket_made(const NnSocket *socket) {
+        return get_statistic(socket, NN_STAT_ESTABLISHED_CONNECTIONS);
+}
+
+void nn_socket_connections(const NnSocket *socket, uint64_t *ret_counted, uint64_t *ret_real) {
         uint64_t real = 0;
 
-        if (!directory)
-                return -errno;
-
-        for (int fd = next_fd(directory); fd >= 0; fd = next_fd(directory)) {
+        rewinddir(socket->descriptors);
+        for (int fd = next_fd(socket->descriptors); fd >= 0; fd = next_fd(socket->descriptors)) {
                 if (has_local_port(fd, socket->port) && is_established(fd))
                         real++;
         }
 
         *ret_counted = nn_socket_counted(socket);
         *ret_real = real;
-        return 0;
 }
 
 /* --- making and ending --- */
@@ -334,6 +335,11 @@ static int set_all_options(const NnSocket *socket) {
                                    : set_node_options(socket->socket);
 }
 
+static int open_descriptors(NnSocket *socket) {
+        socket->descriptors = opendir("/proc/self/fd");
+        return socket->descriptors ? 0 : -errno;
+}
+
 static int open_socket(NnSocket *socket) {
         int r;
 
@@ -346,10 +352,11 @@ static int open_socket(NnSocket *socket) {
                 return r;
 
         r = get_fd(socket->socket, NN_RCVFD, &socket->receive_fd);
-        if (r < 0 || socket->is_listener)
+        if (r < 0)
                 return r;
 
-        return get_fd(socket->socket, NN_SNDFD, &socket->send_fd);
+        return socket->is_listener ? open_descriptors(socket)
+                                   : get_fd(socket->socket, NN_SNDFD, &socket->send_fd);
 }
 
 static int watch(NnSocket *socket, sd_event *event) {
@@ -485,6 +492,8 @@ void nn_socket_free(NnSocket *socket) {
         (void) sd_event_source_disable_unref(socket->source);
         if (socket->socket >= 0)
                 (void) nn_close(socket->socket);
+        if (socket->descriptors)
+                (void) closedir(socket->descriptors);
 
         free(socket);
 }

@@ -43,7 +43,7 @@ int nn_socket_rebind(NnSocket *socket, Error *error);
 /* Connections that the library counts, and those that the kernel has established on our port; the
  * latter takes some microseconds each. */
 uint64_t nn_socket_counted(const NnSocket *socket);
-int nn_socket_connections(const NnSocket *socket, uint64_t *ret_counted, uint64_t *ret_real);
+void nn_socket_connections(const NnSocket *socket, uint64_t *ret_counted, uint64_t *ret_real);
 
 /* Node: dials tcp://ENDPOINT. */
 int nn_socket_dial(
@@ -60,6 +60,9 @@ int nn_socket_redial(NnSocket *socket, Error *error);
 /* Node: whether the library could take a message now. False: surely not connected. True means
  * nothing (transport 3.4). */
 bool nn_socket_is_writable(const NnSocket *socket);
+
+/* Node: how many connections have been made, by the library itself too; it tells nobody. */
+uint64_t nn_socket_made(const NnSocket *socket);
 
 /* `route` is NULL on a node. 0: handed to the library, which is all that can be known. -EAGAIN: not
  * connected (node only). */

@@ -291,6 +291,14 @@ static void on_heartbeat(void *userdata) {
         }
 }
 
+static void on_mended(void *userdata) {
+        Node *node = userdata;
+
+        node->mended++;
+        if (node->beat)
+                (void) sd_event_source_set_time(node->beat, clock_boottime());
+}
+
 static bool get_token(Token *ret, void *userdata) {
         const Node *node = userdata;
 
@@ -314,8 +322,14 @@ void node_start_as(
                 const char *endpoint,
                 const LinkTiming *timing) {
         static const LinkHandlers handlers = {
-                fill_hello, on_up,       on_coordinator_message, on_hopeless, on_heartbeat,
-                get_token,  on_enrolled,
+                .fill_hello = fill_hello,
+                .on_up = on_up,
+                .on_message = on_coordinator_message,
+                .on_hopeless = on_hopeless,
+                .on_heartbeat = on_heartbeat,
+                .on_mended = on_mended,
+                .get_token = get_token,
+                .on_enrolled = on_enrolled,
         };
         const LinkOptions options = {
                 .endpoint = endpoint,
@@ -441,7 +455,8 @@ static void open_hello(const Stranger *stranger, Guest *ret) {
 void stranger_welcome(Stranger *stranger, Session *session, uint64_t id) {
         const Message welcome = {
                 .kind = MESSAGE_WELCOME,
-                .welcome = { .heartbeat = 50 * USEC_PER_MSEC },
+                .welcome = { .heartbeat = stranger->heartbeat ? stranger->heartbeat
+                                                              : 50 * USEC_PER_MSEC },
         };
         uint8_t buffer[SESSION_BYTES_MAX];
         Guest guest;

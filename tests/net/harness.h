@@ -92,6 +92,7 @@ typedef struct Node {
         unsigned messages;
         unsigned hopeless;
         unsigned heartbeats; /* changes of the heartbeat */
+        unsigned mended;
         Message message;
 } Node;
 
@@ -116,6 +117,7 @@ void node_stop(Node *node);
 
 typedef struct Stranger {
         NnSocket *socket;
+        usec_t heartbeat; /* asked in a welcome; 0: 50 ms */
         unsigned frames;
         unsigned kinds[8]; /* by FrameKind */
         Route route;       /* of the last frame */

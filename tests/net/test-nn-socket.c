@@ -224,7 +224,7 @@ static void test_many_redials_and_rebinds_leave_nothing_behind(void **state) {
                 loop_wait(event, heard_something, &coordinator);
         }
 
-        assert_int_equal(nn_socket_connections(coordinator.socket, &counted, &real), 0);
+        nn_socket_connections(coordinator.socket, &counted, &real);
         assert_int_equal(counted, 1);
         assert_int_equal(real, 1);
         stranger_stop(&node);

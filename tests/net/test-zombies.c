@@ -218,7 +218,7 @@ typedef struct Storm {
 static bool no_connection_is_left(void *userdata) {
         Storm *st = userdata;
 
-        assert_int_equal(nn_socket_connections(st->socket, &st->counted, &st->real), 0);
+        nn_socket_connections(st->socket, &st->counted, &st->real);
         return st->real == 0;
 }
 
