@@ -433,8 +433,24 @@ static int control_bind(Control *control, Error *error) {
         return 0;
 }
 
+/* The loop makes a clock's descriptor when the clock is first needed, and ends when it cannot: not
+ * in the middle of a rush, when there may be none left. A limited rate is kept by CLOCK_MONOTONIC.
+ */
+static int reserve_clock(sd_event *event) {
+        sd_event_source *timer = NULL;
+        int r;
+
+        r = sd_event_add_time(event, &timer, CLOCK_MONOTONIC, USEC_INFINITY, 0, NULL, NULL);
+        (void) sd_event_source_disable_unref(timer);
+        return r;
+}
+
 static int control_watch(Control *control) {
         int r;
+
+        r = reserve_clock(control->event);
+        if (r < 0)
+                return r;
 
         r =
                         sd_event_add_io(control->event, &control->source, control->fd, EPOLLIN,

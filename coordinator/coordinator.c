@@ -485,6 +485,12 @@ static bool is_calm(void *userdata) {
         return !state_is_at_work(c->state);
 }
 
+static size_t expected_nodes(void *userdata) {
+        const Coordinator *c = ASSERT_PTR(userdata);
+
+        return MAX(c->state->node_count, c->state->enrol.key_count);
+}
+
 /* --- life --- */
 
 static int on_replay(const Event *event, void *userdata, Error *error) {
@@ -499,18 +505,24 @@ static int claim_epoch(Coordinator *c, Error *error) {
 }
 
 /* Not to be there at all would be worse. */
-static void warn_of_limits(const Coordinator *c) {
+static void warn_of_limits(Coordinator *c) {
         const Limits limits = limits_get();
-        size_t nodes = MAX(c->state->node_count, c->state->enrol.key_count);
         Error error = {};
 
-        if (limits_check(&limits, nodes, &error) < 0)
+        if (limits_check(&limits, expected_nodes(c), &error) < 0)
                 log_warning("%s.", error.text);
 }
 
 static int listen_for_nodes(Coordinator *c, Error *error) {
         static const EndpointHandlers handlers = {
-                find_psk, on_false_token, identify, on_hello, on_message, fill_welcome, is_calm,
+                .find_psk = find_psk,
+                .on_false_token = on_false_token,
+                .identify = identify,
+                .on_hello = on_hello,
+                .on_message = on_message,
+                .fill_welcome = fill_welcome,
+                .is_calm = is_calm,
+                .expected = expected_nodes,
         };
         const EndpointOptions options = {
                 .listen = c->config.listen,

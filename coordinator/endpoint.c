@@ -7,6 +7,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/service.h"
+#include "coordinator/limits.h"
 #include "coordinator/session-table.h"
 #include "proto/dispatch.h"
 #include "proto/nn-socket.h"
@@ -24,8 +26,10 @@
  * that no flood of them delays the words of a node by more than one handshake.
  *
  * What a stranger can make us do is bounded: handshakes and hints by a budget a second, memory by
- * the queue and the table, and connections that the library keeps although they are gone by a look
- * every ten seconds. */
+ * the queue and the table, connections that the library keeps although they are gone by a look
+ * every ten seconds, and those that stand by the limit of open files, which is kept a little above
+ * what there is: the library takes in all that come before it looks at one that ends, and holds us
+ * up meanwhile. */
 
 #define QUEUE_MAX      256 /* first words that wait for their turn */
 #define REBIND_RETRY   (20 * USEC_PER_MSEC)
@@ -63,6 +67,7 @@ struct Endpoint {
         usec_t counted_at;     /* zombies */
         usec_t rebound_at;     /* or bound at first */
         usec_t calm_wait;
+        bool has_freed;          /* much memory, which is to be given back */
         uint64_t zombies_before; /* when they were counted the time before */
         EndpointCounters counters;
         size_t queue_first, queue_count;
@@ -74,6 +79,7 @@ const EndpointLimits endpoint_limits_default = {
         .hints_per_second = 1000,
         .zombies_max = 1000,
         .zombie_check = 10 * USEC_PER_SEC,
+        .spare = 1024,
         .calm_rebind = USEC_PER_MINUTE,
         .fade = USEC_PER_MINUTE,
         .offer = USEC_PER_MINUTE,
@@ -440,22 +446,35 @@ static void count_zombies(Endpoint *endpoint) {
         uint64_t real;
 
         endpoint->zombies_before = endpoint->counters.zombies;
-        if (nn_socket_connections(endpoint->socket, &counted, &real) < 0)
-                return;
-
+        nn_socket_connections(endpoint->socket, &counted, &real);
         endpoint->counters.connections = real;
         endpoint->counters.zombies = counted > real ? counted - real : 0;
         if (endpoint->counters.zombies == 0)
                 endpoint->calm_wait = endpoint->limits.calm_rebind;
 }
 
-/* Now and then; and soon when there may be too many, which costs one look at a number. */
+/* Now and then; and soon when there may be too many, or room is short, which costs one look at a
+ * number. */
 static bool is_time_to_count(const Endpoint *endpoint, usec_t now) {
+        const EndpointLimits *limits = &endpoint->limits;
         uint64_t known = endpoint->counters.connections;
         uint64_t counted = nn_socket_counted(endpoint->socket);
+        uint64_t more = limits->spare ? MIN(limits->zombies_max, limits->spare / 2)
+                                      : limits->zombies_max;
 
-        return now - endpoint->counted_at >= endpoint->limits.zombie_check ||
-               (counted > known && counted - known > endpoint->limits.zombies_max);
+        return now - endpoint->counted_at >= limits->zombie_check ||
+               (counted > known && counted - known > more);
+}
+
+/* So many files as the connections need that stand or may come at once, and some. */
+static void make_room(const Endpoint *endpoint) {
+        size_t expected = endpoint->handlers.expected
+                                          ? endpoint->handlers.expected(endpoint->userdata)
+                                          : 0;
+        uint64_t connections = MAX(endpoint->counters.connections, (uint64_t) expected);
+
+        if (endpoint->limits.spare != 0)
+                limits_allow_files(connections + endpoint->limits.spare + LIMITS_FILES_OWN);
 }
 
 /* A few cost nothing but their memory, and go when nobody minds. Twice in a row, because
@@ -499,6 +518,7 @@ static int rebind(Endpoint *endpoint) {
         if (r >= 0) {
                 endpoint->rebind_tries = 0;
                 endpoint->rebound_at = clock_boottime();
+                endpoint->has_freed = true;
                 endpoint->counters.rebinds++;
                 return 0;
         }
@@ -511,6 +531,14 @@ static int rebind(Endpoint *endpoint) {
         return r;
 }
 
+/* The library frees them in a thread of its own, some moments later. */
+static void give_back(Endpoint *endpoint) {
+        if (endpoint->has_freed && endpoint->rebind_tries == 0)
+                service_rest();
+
+        endpoint->has_freed = false;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Endpoint *endpoint = ASSERT_PTR(userdata);
         usec_t now = clock_boottime();
@@ -518,8 +546,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         usec_t wait;
         int r;
 
+        give_back(endpoint);
         if (endpoint->rebind_tries == 0 && is_time_to_count(endpoint, now)) {
                 count_zombies(endpoint);
+                make_room(endpoint);
                 endpoint->counted_at = now;
                 wanted = wants_rebind(endpoint, now);
         }
@@ -613,6 +643,7 @@ int endpoint_new(
         if (r < 0)
                 return r;
 
+        make_room(endpoint);
         *ret = TAKE(endpoint);
         return 0;
 }

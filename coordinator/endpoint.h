@@ -62,6 +62,9 @@ typedef struct EndpointHandlers {
         /* Whether nothing is under way that a moment without connections could delay. May be NULL:
          * never. */
         bool (*is_calm)(void *userdata);
+
+        /* How many nodes may come at any time. May be NULL: none. */
+        size_t (*expected)(void *userdata);
 } EndpointHandlers;
 
 typedef struct EndpointLimits {
@@ -70,6 +73,8 @@ typedef struct EndpointLimits {
         uint64_t zombies_max;       /* connections that only the library sees, before a rebind */
         usec_t zombie_check; /* how often they are counted; in half of that only twice as many make
                                 us bind anew again */
+        uint64_t spare;      /* connections more than there are or are expected, until they are
+                                counted again; 0: as many as we may have files */
         usec_t calm_rebind;  /* since the last one, before a rebind because of fewer than that, when
                               * nothing is at work; twice as long after each that did not help */
         usec_t fade;         /* how long a session takes late words after it was replaced */

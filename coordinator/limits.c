@@ -28,6 +28,16 @@ static uint64_t get_files(void) {
         return files.rlim_cur;
 }
 
+void limits_allow_files(uint64_t files) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+
+        limit.rlim_cur = MIN(files, (uint64_t) limit.rlim_max);
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static uint64_t get_backlog(void) {
         auto_free char *text = NULL;
         uint32_t backlog = 0;

@@ -18,6 +18,9 @@ typedef struct Limits {
 /* Raises the limit of open files as far as we may, and tells what there is. */
 Limits limits_get(void);
 
+/* Lets this process have so many open files for now, or as many as it may have at most. */
+void limits_allow_files(uint64_t files);
+
 /* Whether `nodes` nodes can be connected, and come back together; otherwise says what to do. The
  * worst of what is wrong is told. */
 int limits_check(const Limits *limits, size_t nodes, Error *error);

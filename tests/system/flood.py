@@ -16,7 +16,7 @@ import threading
 import time
 
 HELLO = b"\0SP\0\0\x30\0\0"  # REQ, as node agents say
-ANNOUNCED = 65536  # the largest message that the library takes
+ANNOUNCED = 20480  # the largest message that rollpatchd takes (FRAME_BYTES_MAX)
 SLOW = 1000
 
 

@@ -17,6 +17,7 @@
 #include "coordinator/control.c" // NOLINT(bugprone-suspicious-include): see above
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #define BIG_BODY     ((size_t) 1024 * 1024) /* more than a socket takes at once */
 #define RECEIVED_MAX (BIG_BODY + 4096)
@@ -490,6 +491,37 @@ static void test_many_clients_are_answered_each_with_its_own(void **state) {
         }
 }
 
+/* As when a flood on another socket has taken all descriptors. */
+static void test_more_clients_than_the_rate_allows_are_survived_when_no_descriptor_is_left(
+                void **state) {
+        Fixture *f = *state;
+        struct rlimit before;
+        struct rlimit none;
+        int clients[CONNECTS_PER_SEC / 4];
+        int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        for (size_t i = 0; i < ELEMENTSOF(clients); i++) {
+                clients[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+                assert_true(clients[i] >= 0);
+        }
+        none = (struct rlimit) { (rlim_t) next, before.rlim_max };
+        (void) close(next);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+
+        for (size_t i = 0; i < ELEMENTSOF(clients); i++) {
+                struct sockaddr_un address = address_of(f->path, "");
+
+                (void) connect(clients[i], (const struct sockaddr *) &address, sizeof(address));
+                for (unsigned turns = 0; turns < 8; turns++)
+                        assert_true(sd_event_run(f->event, 0) >= 0);
+        }
+
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        for (size_t i = 0; i < ELEMENTSOF(clients); i++)
+                (void) close(clients[i]);
+}
+
 static void test_free_drops_all_clients(void **state) {
         Fixture *f = *state;
         int fd = come(f);
@@ -622,6 +654,7 @@ int main(void) {
                 TEST(test_a_client_that_goes_away_is_forgotten),
                 TEST(test_one_client_more_than_there_is_room_for_is_turned_away_with_a_reason),
                 TEST(test_many_clients_are_answered_each_with_its_own),
+                TEST(test_more_clients_than_the_rate_allows_are_survived_when_no_descriptor_is_left),
                 TEST(test_free_drops_all_clients),
                 TEST(test_only_owner_and_group_get_in),
                 TEST(test_a_living_daemon_is_not_replaced),
