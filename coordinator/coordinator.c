@@ -152,10 +152,17 @@ int coordinator_commit(Coordinator *c, Event *events, size_t count, Error *error
 /* An event made from what a node said: dropped when it does not fit, because nodes may be wrong. */
 static int commit_heard(Coordinator *c, Event *event) {
         Error error = {};
+        bool is_first;
 
         if (state_check(c->state, event, &error) < 0) {
                 log_debug("%s: ignored what cannot be: %s", event_node(event), error.text);
                 return 0;
+        }
+        if (!facts_may_write(&c->facts, c->state, event, clock_boottime(), &is_first)) {
+                if (is_first)
+                        log_warning("%s: says more than is written of one node; the rest has to wait.",
+                                    event_node(event));
+                return -EBUSY;
         }
 
         return coordinator_commit(c, event, 1, NULL);
@@ -268,9 +275,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         Coordinator *c = ASSERT_PTR(userdata);
         int r;
 
-        (void) usec;
         coordinator_turn(c);
-
         r = sd_event_source_set_time_relative(source, TICK);
         if (r < 0)
                 return r;
@@ -504,15 +509,6 @@ static int claim_epoch(Coordinator *c, Error *error) {
         return coordinator_commit(c, &event, 1, error);
 }
 
-/* Not to be there at all would be worse. */
-static void warn_of_limits(Coordinator *c) {
-        const Limits limits = limits_get();
-        Error error = {};
-
-        if (limits_check(&limits, expected_nodes(c), &error) < 0)
-                log_warning("%s.", error.text);
-}
-
 static int listen_for_nodes(Coordinator *c, Error *error) {
         static const EndpointHandlers handlers = {
                 .find_psk = find_psk,
@@ -595,7 +591,7 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         if (r < 0)
                 return r;
 
-        warn_of_limits(c);
+        limits_warn(expected_nodes(c));
         r = listen_for_nodes(c, error);
         if (r < 0)
                 return r;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/budget.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/service.h"
@@ -37,13 +38,6 @@
 #define TIMER_ACCURACY (10 * USEC_PER_MSEC)
 #define LOOKS_A_CHECK  10
 #define CALM_WAIT_MAX  USEC_PER_HOUR
-
-/* So many a second, and at most a second's worth at once. */
-typedef struct Budget {
-        uint64_t per_second;
-        uint64_t left; /* in millionths, so that a microsecond brings `per_second` of them */
-        usec_t filled;
-} Budget;
 
 /* A JOIN or HS1 with the right mac1. */
 typedef struct FirstWords {
@@ -85,26 +79,9 @@ const EndpointLimits endpoint_limits_default = {
         .offer = USEC_PER_MINUTE,
 };
 
-static Budget budget_full(uint64_t per_second, usec_t now) {
-        return (Budget) {
-                .per_second = per_second,
-                .left = per_second * USEC_PER_SEC,
-                .filled = now,
-        };
-}
-
-static bool budget_take(Budget *budget, usec_t now) {
-        usec_t elapsed = MIN(now - budget->filled, USEC_PER_SEC);
-
-        budget->left =
-                        MIN(budget->left + elapsed * budget->per_second,
-                            budget->per_second * USEC_PER_SEC);
-        budget->filled = now;
-        if (budget->left < USEC_PER_SEC)
-                return false;
-
-        budget->left -= USEC_PER_SEC;
-        return true;
+/* So many a second, and at most a second's worth at once. */
+static bool take(Budget *budget, uint32_t per_second) {
+        return budget_take(budget, (BudgetRate) { per_second, per_second }, clock_boottime());
 }
 
 /* --- hints --- */
@@ -114,7 +91,7 @@ static void send_hint(Endpoint *endpoint, const Route *route, const Frame *frame
         uint8_t buffer[FRAME_HEADER_MAX];
         size_t size;
 
-        if (!budget_take(&endpoint->hints, clock_boottime()))
+        if (!take(&endpoint->hints, endpoint->limits.hints_per_second))
                 return;
 
         if (frame_encode(frame, buffer, sizeof(buffer), &size) >= 0)
@@ -273,7 +250,7 @@ static void enqueue(Endpoint *endpoint, const Route *route, const void *body, si
         FirstWords *words;
 
         if (endpoint->queue_count == QUEUE_MAX ||
-            !budget_take(&endpoint->hellos, clock_boottime())) {
+            !take(&endpoint->hellos, endpoint->limits.hellos_per_second)) {
                 endpoint->counters.over_budget++;
                 return;
         }
@@ -627,8 +604,6 @@ int endpoint_new(
         endpoint->calm_wait = limits->calm_rebind;
         endpoint->handlers = *handlers;
         endpoint->userdata = userdata;
-        endpoint->hellos = budget_full(limits->hellos_per_second, now);
-        endpoint->hints = budget_full(limits->hints_per_second, now);
         session_end_init(&endpoint->end, options->cluster, options->key, NULL);
         endpoint->table = session_table_new((uint32_t) random_u64());
         if (!endpoint->table)

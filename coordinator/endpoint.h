@@ -68,8 +68,8 @@ typedef struct EndpointHandlers {
 } EndpointHandlers;
 
 typedef struct EndpointLimits {
-        uint64_t hellos_per_second; /* handshakes answered; the rest is dropped, nodes try again */
-        uint64_t hints_per_second;  /* frames answered that could be anybody's: NOS and HINT */
+        uint32_t hellos_per_second; /* handshakes answered; the rest is dropped, nodes try again */
+        uint32_t hints_per_second;  /* frames answered that could be anybody's: NOS and HINT */
         uint64_t zombies_max;       /* connections that only the library sees, before a rebind */
         usec_t zombie_check; /* how often they are counted; in half of that only twice as many make
                                 us bind anew again */

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/log.h"
 #include "common/parse.h"
 
 #define BACKLOG_PATH "/proc/sys/net/core/somaxconn"
@@ -74,4 +75,12 @@ int limits_check(const Limits *limits, size_t nodes, Error *error) {
         }
 
         return 0;
+}
+
+void limits_warn(size_t nodes) {
+        const Limits limits = limits_get();
+        Error error = {};
+
+        if (limits_check(&limits, nodes, &error) < 0)
+                log_warning("%s.", error.text);
 }

@@ -24,3 +24,6 @@ void limits_allow_files(uint64_t files);
 /* Whether `nodes` nodes can be connected, and come back together; otherwise says what to do. The
  * worst of what is wrong is told. */
 int limits_check(const Limits *limits, size_t nodes, Error *error);
+
+/* The same, for the log: not to be there at all would be worse. */
+void limits_warn(size_t nodes);

@@ -7,6 +7,7 @@ written by the script to a directory that no host can lose."""
 import hashlib
 import os
 import shutil
+import signal as signals
 import subprocess
 import sys
 
@@ -111,9 +112,9 @@ class Node(product.Counted):
         )
         self.host.write("/etc/systemd/system.conf.d/crash.conf", f"[Manager]\nDefaultEnvironment={lines}\n")
 
-    def kill_agent(self):
-        """SIGKILL; systemd starts it again by itself."""
-        self.host.run(["systemctl", "kill", "--signal=KILL", "rollpatch-agent.service"])
+    def kill_agent(self, signal="KILL"):
+        """systemd starts it again by itself."""
+        self.host.run(["systemctl", "kill", f"--signal={signal}", "rollpatch-agent.service"])
 
 
 class Lab(product.Client):
@@ -217,8 +218,12 @@ class Lab(product.Client):
             node.host.wait_up(60)
         self.wait_known(names or self.nodes, 60)
 
-    def kill_coordinator(self):
-        self.daemon.kill()
+    def kill_coordinator(self, signal="KILL"):
+        if signal == "KILL":
+            self.daemon.kill()
+        else:
+            os.kill(self.daemon.pid, getattr(signals, f"SIG{signal}"))
+            self.daemon.wait(10)
 
     def wipe_state(self):
         """While rollpatchd is down: its log is lost. The keys were in a safe."""

@@ -36,6 +36,16 @@ counter = itertools.count(1)
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("point", POINTS)
 def test_the_script_is_executed_exactly_once(lab, point, victim):
+    strike_at(lab, point, victim, "KILL")
+
+
+@pytest.mark.parametrize("point", ["start-called", "script-running", "report-sent", "report-committed"])
+def test_an_abort_inside_the_transport_library_is_survived_by_both(lab, point):
+    strike_at(lab, point, "both", "ABRT")
+
+
+def strike_at(lab, point, victim, signal):
+    """One node, one run, and somebody who ends so at that point."""
     where = POINTS[point]
     number = next(counter)
     node = lab.add_node(f"m{number}", f"10.77.0.{10 + number}")
@@ -57,7 +67,7 @@ def test_the_script_is_executed_exactly_once(lab, point, victim):
         # Nobody holds the script back here: let it end, so that it is known what the disk must say.
         wait_for(lambda: has_result(node), 30, "result of the script on disk")
 
-    strike(lab, node, victim, held_by, point)
+    strike(lab, node, victim, held_by, point, signal)
 
     status = lab.wait_run("finished", "halted", timeout=90)
     assert node.executions() == 1
@@ -83,12 +93,12 @@ def has_result(node):
     ).returncode == 0
 
 
-def strike(lab, node, victim, held_by, point):
-    """Kill the victim, let whoever is left go on, and bring the victim back."""
+def strike(lab, node, victim, held_by, point, signal):
+    """End the victim, let whoever is left go on, and bring the victim back."""
     if victim in ("coordinator", "both"):
-        lab.kill_coordinator()
+        lab.kill_coordinator(signal)
     if victim in ("node agent", "both"):
-        node.kill_agent()
+        node.kill_agent(signal)
     if victim == "power":
         node.host.power_cut()
     open(f"{held_by}/{point}.go", "w", encoding="utf-8").close()
