@@ -258,6 +258,40 @@ size_t health_leader(const State *state, const Facts *facts, usec_t now) {
         return leader;
 }
 
+/* A majority of the replicas is whole, by what each master says of its own: the leader's ensemble
+ * counts a dead one for 10 s, and one that is empty for as long as it likes. Without a majority
+ * nothing looks different, until the registry is to be written (facts 1). */
+static bool has_quorum(
+                const State *state, const Facts *facts, size_t leader, usec_t now, Why *why) {
+        uint64_t masters = state_master_count(state, NULL);
+        uint64_t want = masters / 2 + 1;
+        const Kept *leads = fresh_sample(state, facts, leader, CHECK_MESOS_MASTER, now);
+        uint64_t whole = 0;
+        uint64_t ensemble;
+
+        for (size_t i = 0; i < state->master_count; i++) {
+                whole += says(fresh_sample(state, facts, state->masters[i], CHECK_MESOS_MASTER,
+                                           now),
+                              "recovered", 1);
+        }
+
+        if (leads && kept_number(leads, "ensemble_size", &ensemble))
+                whole = MIN(whole, ensemble);
+        if (masters > 0 && whole >= want)
+                return true;
+        if (masters == 0) {
+                why_setf(why, "rollpatch status",
+                         "it is not known how many masters there are, so not what a quorum is");
+                return false;
+        }
+
+        why_setf(why, "rollpatch status MASTER",
+                 "the leading master %s has no quorum: %" PRIu64
+                 " masters have a whole replica of the registry, want at least %" PRIu64,
+                 state->nodes[leader].name, whole, want);
+        return false;
+}
+
 bool cluster_is_well(
                 const State *state, const Facts *facts, size_t except, usec_t now, Why *ret_why) {
         const char *advice = "rollpatch status MASTER";
@@ -284,7 +318,7 @@ bool cluster_is_well(
                 return false;
         }
 
-        return true;
+        return has_quorum(state, facts, leader, now, ret_why);
 }
 
 /* --- gates --- */
@@ -436,9 +470,10 @@ bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now
                 return false;
         }
 
-        if (node->role != ROLE_MASTER)
-                return member_is_new(state, facts, index, now, ret_why);
+        if (node->role != ROLE_MASTER && !member_is_new(state, facts, index, now, ret_why))
+                return false;
 
+        /* An agent too: registered with a leader that cannot write it down is not registered. */
         return cluster_is_well(state, facts, SIZE_MAX, now, ret_why);
 }
 

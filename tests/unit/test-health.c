@@ -31,8 +31,8 @@ static const Sample well[WELL_CHECKS] = {
         { .check = "exhibitor", .verdict = VERDICT_PASS },
         { .check = "mesos-master",
           .verdict = VERDICT_PASS,
-          .numbers = { { "elected", 1 } },
-          .number_count = 1,
+          .numbers = { { "elected", 1 }, { "recovered", 1 }, { "ensemble_size", 1 } },
+          .number_count = 3,
           .texts = { { "leader", "10.0.0.1:5050" } },
           .text_count = 1 },
         { .check = "mesos-leader",
@@ -172,6 +172,126 @@ static void test_everything_is_asked_anew_once_a_script_has_ended(void **state) 
         }
 }
 
+/* --- a leader that cannot write its registry --- */
+
+typedef struct Replica {
+        uint64_t elected;
+        uint64_t recovered;
+        uint64_t ensemble;
+        bool silent;
+} Replica;
+
+/* Everything else is well: one leads, knows itself as the leader, and has read its registry. */
+static void hear_masters(Lab *lab, const Replica replicas[static 3]) {
+        for (size_t i = 0; i < 3; i++) {
+                const char *name = lab->state->nodes[i].name;
+                Sample master = well[5];
+                Sample zookeeper = well[3];
+
+                (void) text_copy(
+                                zookeeper.texts[0].text, sizeof(zookeeper.texts[0].text),
+                                i == 0 ? "leader" : "follower");
+                lab_sample(lab, name, &zookeeper);
+                master.numbers[0].value = replicas[i].elected;
+                master.numbers[1].value = replicas[i].recovered;
+                master.numbers[2].value = replicas[i].ensemble;
+                if (!replicas[i].silent)
+                        lab_sample(lab, name, &master);
+        }
+
+        lab_sample(lab, "m1", &well[6]);
+}
+
+static Lab *lab_of_three(void) {
+        Lab *lab = lab_new();
+
+        lab_join_masters(lab, 3);
+        for (size_t i = 1; i < 3; i++) {
+                (void) text_format(
+                                lab->state->nodes[i].address, ADDRESS_TEXT_MAX, "10.0.0.%zu",
+                                i + 1);
+        }
+
+        return lab;
+}
+
+/* What a Mesos master says that is alone, or whose followers are empty, is what a good one says. */
+static void test_a_leader_is_not_enough_without_a_majority_of_whole_replicas(void **state) {
+        static const struct {
+                Replica replicas[3];
+                bool well;
+        } cases[] = {
+                { { { 1, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 } }, true },
+                { { { 1, 1, 2 }, { 0, 1, 2 }, { .silent = true } }, true },
+                { { { 1, 1, 3 }, { 0, 1, 3 }, { 0, 0, 3 } }, true },
+                { { { 1, 1, 3 }, { .silent = true }, { .silent = true } }, false },
+                { { { 1, 1, 3 }, { 0, 0, 3 }, { 0, 0, 3 } }, false },
+                { { { 1, 1, 1 }, { 0, 1, 3 }, { 0, 1, 3 } }, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                AUTO(Lab) *lab = lab_of_three();
+                Why why = {};
+
+                hear_masters(lab, cases[i].replicas);
+                if (cluster_is_well(lab->state, &lab->facts, SIZE_MAX, lab->now, &why) !=
+                    cases[i].well)
+                        fail_msg("case %zu: '%s'", i, why.text);
+                if (!cases[i].well)
+                        assert_non_null(
+                                        strstr(why.text, "the leading master m1 has no quorum: 1 "
+                                                         "masters have a whole replica of the "
+                                                         "registry, want at least 2"));
+        }
+}
+
+static void test_nobody_has_a_quorum_of_an_unknown_number(void **state) {
+        static const Replica replicas[3] = { { 1, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 } };
+        AUTO(Lab) *lab = lab_of_three();
+        Why why = {};
+
+        lab->state->nodes[1].master_count = 5;
+        hear_masters(lab, replicas);
+        assert_false(cluster_is_well(lab->state, &lab->facts, SIZE_MAX, lab->now, &why));
+        assert_non_null(strstr(why.text, "not known how many masters there are"));
+}
+
+/* Active on a leader that cannot write it down is not registered. */
+static void test_an_agent_is_not_proven_by_a_leader_without_quorum(void **state) {
+        static const char *const own[] = { "version", "packages",    "units",
+                                           "journal", "mesos-agent", "check-runner" };
+        static const Replica replicas[2][3] = {
+                { { 1, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 } },
+                { { 1, 1, 3 }, { .silent = true }, { .silent = true } },
+        };
+        Sample member = { .check = "mesos-leader",
+                          .subject = "10.0.1.1",
+                          .verdict = VERDICT_PASS,
+                          .numbers = { { "listed", 1 }, { "active", 1 }, { "reregistered_ms", 7 } },
+                          .number_count = 3 };
+
+        for (size_t i = 0; i < ELEMENTSOF(replicas); i++) {
+                AUTO(Lab) *lab = lab_of_three();
+                Why why = {};
+
+                lab_join(lab, "a1", ROLE_AGENT, 0);
+                (void) text_copy(lab->state->nodes[3].address, ADDRESS_TEXT_MAX, "10.0.1.1");
+                hear_masters(lab, replicas[i]);
+                lab_sample(lab, "m1", &member);
+                for (size_t j = 0; j < ELEMENTSOF(own); j++) {
+                        Sample sample = { .verdict = VERDICT_PASS };
+
+                        (void) text_copy(sample.check, sizeof(sample.check), own[j]);
+                        lab_sample(lab, "a1", &sample);
+                }
+
+                if (gate_holds(lab->state, &lab->facts, 3, lab->now, &why) != (i == 0))
+                        fail_msg("case %zu: '%s'", i, why.text);
+                if (i == 1)
+                        assert_non_null(strstr(why.text, "has no quorum"));
+        }
+}
+
 /* --- what the leading master is asked --- */
 
 #define CROWD 130 /* agents, the last 30 of them public */
@@ -292,6 +412,9 @@ int main(void) {
                 cmocka_unit_test(test_answers_to_a_list_from_before_the_step_prove_nothing),
                 cmocka_unit_test(
                                 test_the_leader_is_asked_about_every_agent_that_has_a_slot_and_about_the_next),
+                cmocka_unit_test(test_a_leader_is_not_enough_without_a_majority_of_whole_replicas),
+                cmocka_unit_test(test_nobody_has_a_quorum_of_an_unknown_number),
+                cmocka_unit_test(test_an_agent_is_not_proven_by_a_leader_without_quorum),
                 cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),
         };
 
