@@ -15,63 +15,20 @@
 #define SHORT_DWELL    (10 * USEC_PER_SEC)
 #define OUTSIDE_RUN    (30 * USEC_PER_SEC) /* masters, when no run is open */
 
-// clang-format off
-#define MASTERS IN(ROLE_MASTER)
-#define AGENTS  (IN(ROLE_AGENT) | IN(ROLE_PUBLIC_AGENT))
-#define ALL     (MASTERS | AGENTS)
-
-const CheckRow check_rows[CHECK_COUNT] = {
-        [CHECK_VERSION]      = { CHECK_VERSION,      "version",      ALL,     .after_step = true,
-                                 .advice = "cat /opt/mesosphere/etc/dcos-version.json; ls /opt/mesosphere" },
-        [CHECK_PACKAGES]     = { CHECK_PACKAGES,     "packages",     ALL,     .after_step = true,
-                                 .advice = "/opt/mesosphere/bin/dcos-shell pkgpanda active" },
-        [CHECK_UNITS]        = { CHECK_UNITS,        "units",        ALL,     .after_step = true, .before_others = true,
-                                 .advice = "systemctl list-units 'dcos-*' --all" },
-        [CHECK_ZOOKEEPER]    = { CHECK_ZOOKEEPER,    "zookeeper",    MASTERS, .after_step = true, .before_others = true,
-                                 .advice = "journalctl -u dcos-exhibitor" },
-        [CHECK_EXHIBITOR]    = { CHECK_EXHIBITOR,    "exhibitor",    MASTERS, .slow = true, .after_step = true, .before_others = true,
-                                 .advice = "journalctl -u dcos-exhibitor" },
-        [CHECK_MESOS_MASTER] = { CHECK_MESOS_MASTER, "mesos-master", MASTERS, .after_step = true, .before_others = true,
-                                 .advice = "journalctl -u dcos-mesos-master" },
-        [CHECK_MESOS_AGENT]  = { CHECK_MESOS_AGENT,  "mesos-agent",  AGENTS,  .after_step = true,
-                                 .advice = "journalctl -u 'dcos-mesos-slave*'" },
-        [CHECK_JOURNAL]      = { CHECK_JOURNAL,      "journal",      ALL,     .after_step = true,
-                                 .advice = "journalctl -u 'dcos-*' -p err" },
-        [CHECK_RUNNER]       = { CHECK_RUNNER,       "check-runner", ALL,     .slow = true, .once = true, .after_step = true,
-                                 .advice = "/opt/mesosphere/bin/dcos-check-runner check node-poststart" },
-        [CHECK_MESOS_LEADER] = { CHECK_MESOS_LEADER, "mesos-leader", MASTERS,
-                                 .advice = "journalctl -u dcos-mesos-master" },
-        [CHECK_MEMBER]       = { CHECK_MEMBER,       "mesos-leader", AGENTS,  .after_step = true,
-                                 .advice = "journalctl -u 'dcos-mesos-slave*'" },
-};
-// clang-format on
-
-bool check_is_of_cluster(const CheckRow *row) {
-        return row->id == CHECK_MESOS_LEADER || row->id == CHECK_MEMBER;
-}
-
-const CheckRow *check_find(const Sample *sample) {
-        if (strcmp(sample->check, "mesos-leader") == 0)
-                return &check_rows[sample->subject[0] ? CHECK_MEMBER : CHECK_MESOS_LEADER];
-
-        for (size_t i = 0; i < CHECK_MESOS_LEADER; i++) {
-                if (strcmp(check_rows[i].name, sample->check) == 0)
-                        return &check_rows[i];
-        }
-
-        return NULL;
+static bool is_of_cluster(const CheckRow *row) {
+        return row->asker == ASKER_LEADER;
 }
 
 usec_t check_period(const CheckRow *row, Role role, usec_t dwell) {
         usec_t period = role == ROLE_MASTER ? FAST_MASTER : FAST_AGENT;
 
-        if (row->once) {
+        if (row->pace == PACE_COSTLY) {
                 period = MIN(SLOW, dwell);
                 return MAX(period, FASTEST_COSTLY);
         }
-        if (row->slow)
+        if (row->pace == PACE_SLOW)
                 period = SLOW;
-        if (check_is_of_cluster(row))
+        if (is_of_cluster(row))
                 period = FAST_MASTER;
 
         dwell = check_dwell(row, dwell);
@@ -82,19 +39,19 @@ usec_t check_period(const CheckRow *row, Role role, usec_t dwell) {
 usec_t check_newest_max(const CheckRow *row, Role role, bool at_work) {
         if (!at_work)
                 return 3 * OUTSIDE_RUN;
-        if (row->slow)
+        if (row->pace != PACE_FAST)
                 return 15 * USEC_PER_SEC;
-        if (check_is_of_cluster(row) || role == ROLE_MASTER)
+        if (is_of_cluster(row) || role == ROLE_MASTER)
                 return 2 * USEC_PER_SEC;
 
         return 15 * USEC_PER_SEC;
 }
 
 usec_t check_dwell(const CheckRow *row, usec_t dwell) {
-        if (row->once)
+        if (row->pace == PACE_COSTLY)
                 return 0;
 
-        return row->slow ? dwell / 2 : dwell;
+        return row->pace == PACE_SLOW ? dwell / 2 : dwell;
 }
 
 const char *check_advise(const CheckRow *row, const Node *node, char advice[static REASON_MAX]) {
@@ -120,10 +77,10 @@ static void watch_node(const State *state, const Node *node, Watch *watch) {
         const RunNumbers *numbers = &state->run.made.numbers;
         usec_t dwell = node->role == ROLE_MASTER ? numbers->dwell_master : numbers->dwell_agent;
 
-        for (size_t i = 0; i < CHECK_MESOS_LEADER; i++) {
+        for (size_t i = 0; i < CHECK_COUNT; i++) {
                 const CheckRow *row = &check_rows[i];
 
-                if (row->roles & IN(node->role)) {
+                if (row->asker == ASKER_SELF && (row->roles & IN(node->role))) {
                         add_item(watch, row, "",
                                  state_is_at_work(state) ? check_period(row, node->role, dwell)
                                                          : OUTSIDE_RUN);

@@ -139,7 +139,7 @@ static size_t find_subject(
                 usec_t now) {
         size_t subject = row->id == CHECK_MEMBER ? find_by_address(state, sample->subject) : node;
 
-        if (check_is_of_cluster(row) && health_leader(state, facts, now) != node)
+        if (row->asker == ASKER_LEADER && health_leader(state, facts, now) != node)
                 return SIZE_MAX;
         if (subject == SIZE_MAX || !(row->roles & IN(state->nodes[subject].role)))
                 return SIZE_MAX;
@@ -154,7 +154,7 @@ bool health_hear(
                 const Sample *sample,
                 usec_t now,
                 size_t *ret_subject) {
-        const CheckRow *row = check_find(sample);
+        const CheckRow *row = check_find(sample->check, sample->subject);
         size_t subject = row ? find_subject(state, facts, node, row, sample, now) : SIZE_MAX;
         Health *health;
 

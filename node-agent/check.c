@@ -7,37 +7,6 @@
 
 #include "common/text.h"
 
-CheckKind check_kind(const char *name) {
-        // clang-format off
-        static const struct {
-                const char *name;
-                CheckKind kind;
-        } checks[] = {
-                { "check-runner", CHECK_PROBE        },
-                { "exhibitor",    CHECK_PROBE        },
-                { "journal",      CHECK_JOURNAL      },
-                { "mesos-agent",  CHECK_PROBE        },
-                { "mesos-leader", CHECK_PROBE_JOINED },
-                { "mesos-master", CHECK_PROBE        },
-                { "packages",     CHECK_PACKAGES     },
-                { "units",        CHECK_UNITS        },
-                { "version",      CHECK_VERSION      },
-                { "zookeeper",    CHECK_ZOOKEEPER    },
-        };
-        // clang-format on
-
-        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
-                if (strcmp(checks[i].name, name) == 0)
-                        return checks[i].kind;
-        }
-
-        return CHECK_STRANGER;
-}
-
-bool check_needs_program(CheckKind kind) {
-        return kind == CHECK_PROBE || kind == CHECK_PROBE_JOINED;
-}
-
 Sample sample_make(const char *check, const char *subject) {
         Sample sample = { .verdict = VERDICT_UNKNOWN };
 

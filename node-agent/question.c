@@ -40,7 +40,7 @@ struct Asker {
 
 struct Question {
         Asker *asker;
-        CheckKind kind;
+        CheckReader reader;
         usec_t since;  /* boot time */
         usec_t period; /* how often it is asked */
         usec_t limit;
@@ -259,28 +259,22 @@ static int add_root(Command *command, const Question *question, Error *error) {
         return 0;
 }
 
-/* Every verb takes only the options that mean something to it. */
-static int add_options(Command *command, const Question *question, Error *error) {
-        static const struct Options {
-                const char *check;
-                int (*add[4])(Command *command, const Question *question, Error *error);
-        } table[] = {
-                { "check-runner", { add_root } },
-                { "exhibitor", { add_address, add_masters, add_root } },
-                { "mesos-agent", { add_address } },
-                { "mesos-leader", { add_address, add_agents } },
-                { "mesos-master", { add_address, add_masters } },
+static int add_words(Command *command, const Question *question, Error *error) {
+        static int (*const add[PROBE_WORD_COUNT])(
+                        Command * command, const Question *question, Error *error) = {
+                [WORD_ADDRESS] = add_address,
+                [WORD_MASTERS] = add_masters,
+                [WORD_AGENTS] = add_agents,
+                [WORD_ROOT] = add_root,
         };
-        const struct Options *row = table;
+        const CheckRow *row = check_find(question->samples[0].check, "");
         int r = 0;
 
-        while (strcmp(row->check, question->samples[0].check) != 0) {
-                row++;
-                assert(row < table + ELEMENTSOF(table));
+        assert(row);
+        for (size_t i = 0; r == 0 && i < PROBE_WORD_COUNT; i++) {
+                if (row->words & IN(i))
+                        r = add[i](command, question, error);
         }
-
-        for (size_t i = 0; r == 0 && row->add[i]; i++)
-                r = row->add[i](command, question, error);
 
         return r;
 }
@@ -293,7 +287,7 @@ static int ask_probe(Question *question, Error *error) {
             !add_argument(command, question->samples[0].check))
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
-        r = add_options(command, question, error);
+        r = add_words(command, question, error);
         if (r < 0)
                 return r;
 
@@ -511,12 +505,12 @@ static int on_turn(sd_event_source *source, void *userdata) {
         Error error = {};
         int r = 1;
 
-        if (question->kind == CHECK_VERSION) {
+        if (question->reader == READER_VERSION) {
                 read_version(question);
-        } else if (question->kind == CHECK_PACKAGES) {
+        } else if (question->reader == READER_PACKAGES) {
                 packages_ask(asker->options.journal, asker->options.root, asker->watch.step,
                              question->samples);
-        } else if (question->kind == CHECK_JOURNAL) {
+        } else if (question->reader == READER_JOURNAL) {
                 r = read_journal(question, &error);
         }
 
@@ -564,7 +558,7 @@ static int add_sources(Question *question) {
                 r = sd_event_source_set_enabled(question->turn, SD_EVENT_OFF);
         if (r >= 0)
                 r = sd_event_source_set_priority(question->turn, SD_EVENT_PRIORITY_IDLE);
-        if (r >= 0 && !check_needs_program(question->kind)) {
+        if (r >= 0 && !reader_needs_program(question->reader)) {
                 r = sd_event_add_time_relative(
                                 event, &question->deadline, CLOCK_BOOTTIME, question->limit,
                                 USEC_PER_SEC / 10, on_deadline, question);
@@ -574,19 +568,19 @@ static int add_sources(Question *question) {
 }
 
 static int ask(Question *question, Error *error) {
-        switch (question->kind) {
-        case CHECK_PROBE:
-        case CHECK_PROBE_JOINED:
+        switch (question->reader) {
+        case READER_PROBE:
+        case READER_PROBE_JOINED:
                 return ask_probe(question, error);
-        case CHECK_UNITS:
+        case READER_UNITS:
                 return ask_units(question, error);
-        case CHECK_ZOOKEEPER:
+        case READER_ZOOKEEPER:
                 return ask_zookeeper(question, error);
-        case CHECK_JOURNAL:
-        case CHECK_PACKAGES:
-        case CHECK_VERSION:
+        case READER_JOURNAL:
+        case READER_PACKAGES:
+        case READER_VERSION:
                 return sd_event_source_set_enabled(question->turn, SD_EVENT_ON);
-        case CHECK_STRANGER:
+        case READER_NONE:
                 return error_setf(
                                 error, ERROR_INVALID,
                                 "this node agent does not know the check '%s'",
@@ -604,7 +598,7 @@ Question *question_start(Asker *asker, const Task *task, QuestionDone on_done, v
                 return NULL;
 
         question->asker = asker;
-        question->kind = task->kind;
+        question->reader = task->reader;
         question->since = clock_boottime();
         question->period = task->period;
         question->limit = task_limit(task);
@@ -616,7 +610,7 @@ Question *question_start(Asker *asker, const Task *task, QuestionDone on_done, v
         /* What cannot be asked has an answer too: unknown, in a turn of its own. */
         if (ask(question, &error) < 0) {
                 miss(question, error.text);
-                question->kind = CHECK_STRANGER;
+                question->reader = READER_NONE;
                 (void) sd_event_source_set_enabled(question->turn, SD_EVENT_ON);
         }
 
@@ -651,7 +645,7 @@ Asker *asker_new(sd_event *event, const AskerOptions *options) {
 
 static bool has_journal(const Watch *watch) {
         for (size_t i = 0; i < watch->item_count; i++) {
-                if (check_kind(watch->items[i].check) == CHECK_JOURNAL)
+                if (check_reader(watch->items[i].check) == READER_JOURNAL)
                         return true;
         }
 

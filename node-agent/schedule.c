@@ -8,13 +8,13 @@
 #define LIMIT_MIN  (10 * USEC_PER_SEC)
 #define SPREAD_MAX (100 * USEC_PER_MSEC)
 
-static bool is_joined(CheckKind kind) {
-        return kind == CHECK_PROBE_JOINED;
+static bool is_joined(CheckReader reader) {
+        return reader == READER_PROBE_JOINED;
 }
 
 bool task_covers(const Task *task, const WatchItem *item) {
         return strcmp(task->check, item->check) == 0 &&
-               (is_joined(task->kind) || strcmp(task->subject, item->subject) == 0);
+               (is_joined(task->reader) || strcmp(task->subject, item->subject) == 0);
 }
 
 usec_t task_limit(const Task *task) {
@@ -35,12 +35,12 @@ static void add_task(Schedule *schedule, const WatchItem *item, usec_t now, uint
         Task *task = &schedule->tasks[schedule->count++];
 
         *task = (Task) {
-                .kind = check_kind(item->check),
+                .reader = check_reader(item->check),
                 .period = item->period,
                 .due = now + (random + schedule->count * 7919) % (spread + 1),
         };
         (void) text_copy(task->check, sizeof(task->check), item->check);
-        if (!is_joined(task->kind))
+        if (!is_joined(task->reader))
                 (void) text_copy(task->subject, sizeof(task->subject), item->subject);
 }
 
@@ -95,7 +95,7 @@ static bool programs_are_full(const Schedule *schedule) {
         size_t running = 0;
 
         for (size_t i = 0; i < schedule->count; i++) {
-                if (schedule->tasks[i].question && check_needs_program(schedule->tasks[i].kind))
+                if (schedule->tasks[i].question && reader_needs_program(schedule->tasks[i].reader))
                         running++;
         }
 
@@ -103,7 +103,7 @@ static bool programs_are_full(const Schedule *schedule) {
 }
 
 static bool may_be_asked(const Task *task, bool full) {
-        return !task->question && !(full && check_needs_program(task->kind));
+        return !task->question && !(full && reader_needs_program(task->reader));
 }
 
 Task *schedule_pick(Schedule *schedule, usec_t now) {

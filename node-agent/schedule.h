@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/span.h"
-#include "node-agent/check.h"
+#include "proto/check-table.h"
 
 /* When each question of a watch is due. A task is what is asked in one go: one item of the watch,
  * or all items of a check whose subjects are asked about together. A task never has two questions
@@ -13,7 +13,7 @@
 typedef struct Task {
         char check[CHECK_NAME_MAX];
         char subject[SUBJECT_MAX]; /* empty also when all are asked about together */
-        CheckKind kind;
+        CheckReader reader;
         usec_t period;
         usec_t due;     /* boot time */
         usec_t started; /* boot time, of the question under way */

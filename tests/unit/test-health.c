@@ -98,7 +98,8 @@ static void test_no_check_may_fail_be_unknown_or_silent(void **state) {
                 expect(lab, false, check);
                 answer(lab, USEC_PER_SEC, check, VERDICT_UNKNOWN);
                 expect(lab, false, check);
-                window_reset(&lab->facts.nodes[0].health->windows[check_find(&well[i])->id]);
+                window_reset(&lab->facts.nodes[0].health->windows
+                                              [check_find(well[i].check, well[i].subject)->id]);
                 expect(lab, false, "has not been answered yet");
         }
 }

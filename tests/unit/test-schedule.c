@@ -105,7 +105,7 @@ static void test_no_more_than_three_programs_run_at_once(void **state) {
         for (size_t i = 0; i < lab->schedule.count; i++) {
                 Task *task = &lab->schedule.tasks[i];
 
-                if (task->question && check_needs_program(task->kind)) {
+                if (task->question && reader_needs_program(task->reader)) {
                         schedule_end(task, 102 * S);
                         break;
                 }

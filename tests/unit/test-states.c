@@ -9,13 +9,9 @@
 #include <cmocka.h>
 // clang-format on
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "common/cleanup.h"
 #include "coordinator/run.h"
 #include "node-agent/job.h"
+#include "tests/unit/page.h"
 
 /* The table of a step in the coordinator's log, pair by pair; and docs/states.md, which is printed
  * from all three tables: `test-states --print > docs/states.md`. */
@@ -338,29 +334,7 @@ static void print_states(FILE *file) {
 }
 
 static void test_docs_states_md_is_what_the_tables_say(void **state) {
-        const char *root = getenv("SOURCE_ROOT");
-        auto_free char *wanted = NULL;
-        auto_free char *path = NULL;
-        char seen[65536] = "";
-        size_t size = 0;
-        FILE *file;
-
-        if (!root) {
-                print_message("# skipped: SOURCE_ROOT does not say where the page is\n");
-                skip();
-        }
-
-        assert_true(asprintf(&path, "%s/docs/states.md", root) > 0);
-        file = open_memstream(&wanted, &size);
-        assert_non_null(file);
-        print_states(file);
-        assert_int_equal(fclose(file), 0);
-
-        file = fopen(path, "re");
-        assert_non_null(file);
-        seen[fread(seen, 1, sizeof(seen) - 1, file)] = '\0';
-        assert_int_equal(fclose(file), 0);
-        assert_string_equal(seen, wanted);
+        page_compare("docs/states.md", print_states);
 }
 
 int main(int argc, char *argv[]) {
@@ -378,11 +352,7 @@ int main(int argc, char *argv[]) {
                 cmocka_unit_test(test_every_state_and_event_has_a_name),
                 cmocka_unit_test(test_docs_states_md_is_what_the_tables_say),
         };
+        int status = page_print(argc, argv, print_states);
 
-        if (argc == 2 && strcmp(argv[1], "--print") == 0) {
-                print_states(stdout);
-                return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-        }
-
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return status >= 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/check-table.h"
+
+#include <string.h>
+
+#define MASTERS IN(ROLE_MASTER)
+#define AGENTS  (IN(ROLE_AGENT) | IN(ROLE_PUBLIC_AGENT))
+#define ALL     (MASTERS | AGENTS)
+
+#define SELF   .asker = ASKER_SELF
+#define LEADER .asker = ASKER_LEADER
+
+// clang-format off
+const CheckRow check_rows[CHECK_COUNT] = {
+        [CHECK_VERSION] = {
+                CHECK_VERSION, "version", ALL, SELF, .pace = PACE_FAST, .reader = READER_VERSION,
+                .after_step = true,
+                .judge    = "`dcos-version.json` has the run's version, and no installation is in progress",
+                .evidence = "the version, and install_progress where it is there",
+                .advice   = "cat /opt/mesosphere/etc/dcos-version.json; ls /opt/mesosphere",
+        },
+        [CHECK_PACKAGES] = {
+                CHECK_PACKAGES, "packages", ALL, SELF, .pace = PACE_FAST, .reader = READER_PACKAGES,
+                .after_step = true,
+                .judge    = "the active packages are those that the step's script activates, all and no others",
+                .evidence = "how many, and the first that is missing, too much or gone",
+                .advice   = "/opt/mesosphere/bin/dcos-shell pkgpanda active",
+        },
+        [CHECK_EXHIBITOR] = {
+                CHECK_EXHIBITOR, "exhibitor", MASTERS, SELF, .pace = PACE_SLOW, .reader = READER_PROBE,
+                .words = IN(WORD_ADDRESS) | IN(WORD_MASTERS) | IN(WORD_ROOT),
+                .after_step = true, .before_others = true,
+                .judge    = "it lists as many servers as there are masters, all serving, one of them leading",
+                .evidence = "each server with its state",
+                .advice   = "journalctl -u dcos-exhibitor",
+        },
+        [CHECK_ZOOKEEPER] = {
+                CHECK_ZOOKEEPER, "zookeeper", MASTERS, SELF, .pace = PACE_FAST, .reader = READER_ZOOKEEPER,
+                .after_step = true, .before_others = true,
+                .judge    = "this node's own ZooKeeper answers `srvr` as leader or follower (standalone: of one master)",
+                .evidence = "the mode and the newest transaction",
+                .advice   = "journalctl -u dcos-exhibitor",
+        },
+        [CHECK_MESOS_MASTER] = {
+                CHECK_MESOS_MASTER, "mesos-master", MASTERS, SELF, .pace = PACE_FAST, .reader = READER_PROBE,
+                .words = IN(WORD_ADDRESS) | IN(WORD_MASTERS),
+                .after_step = true, .before_others = true,
+                .judge    = "its replica is recovered, all masters' replicas are in its ensemble, and it knows who leads",
+                .evidence = "the metrics it rests on",
+                .advice   = "journalctl -u dcos-mesos-master",
+        },
+        [CHECK_MESOS_AGENT] = {
+                CHECK_MESOS_AGENT, "mesos-agent", AGENTS, SELF, .pace = PACE_FAST, .reader = READER_PROBE,
+                .words = IN(WORD_ADDRESS),
+                .after_step = true,
+                .judge    = "it has recovered without errors, and says that it is registered",
+                .evidence = "the metrics it rests on",
+                .advice   = "journalctl -u 'dcos-mesos-slave*'",
+        },
+        [CHECK_UNITS] = {
+                CHECK_UNITS, "units", ALL, SELF, .pace = PACE_FAST, .reader = READER_UNITS,
+                .after_step = true, .before_others = true,
+                .judge    = "every unit of DC/OS is in its normal state, and has been since the step",
+                .evidence = "the first bad unit with its states",
+                .advice   = "systemctl list-units 'dcos-*' --all",
+        },
+        [CHECK_JOURNAL] = {
+                CHECK_JOURNAL, "journal", ALL, SELF, .pace = PACE_FAST, .reader = READER_JOURNAL,
+                .after_step = true,
+                .judge    = "no line since the step's start names a failure of the catalogue",
+                .evidence = "the line, and its place in the journal",
+                .advice   = "journalctl -u 'dcos-*' -p err",
+        },
+        [CHECK_RUNNER] = {
+                CHECK_RUNNER, "check-runner", ALL, SELF, .pace = PACE_COSTLY, .reader = READER_PROBE,
+                .words = IN(WORD_ROOT),
+                .after_step = true,
+                .judge    = "the JSON of dcos-check-runner says of every node-poststart check that it is good",
+                .evidence = "the checks that are not, with their output",
+                .advice   = "/opt/mesosphere/bin/dcos-check-runner check node-poststart",
+        },
+        [CHECK_MESOS_LEADER] = {
+                CHECK_MESOS_LEADER, "mesos-leader", MASTERS, LEADER, .pace = PACE_FAST, .reader = READER_PROBE_JOINED,
+                .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS),
+                .judge    = "the leading master has read its registry, and every agent in it has registered again",
+                .evidence = "how many agents there are, active, and not registered again",
+                .advice   = "journalctl -u dcos-mesos-master",
+        },
+        [CHECK_MEMBER] = {
+                CHECK_MEMBER, "mesos-leader", AGENTS, LEADER, .pace = PACE_FAST, .reader = READER_PROBE_JOINED,
+                .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS),
+                .after_step = true,
+                .judge    = "the leading master lists this agent once, active, not being drained",
+                .evidence = "its id, its process, and both states",
+                .advice   = "journalctl -u 'dcos-mesos-slave*'",
+        },
+};
+// clang-format on
+
+const CheckRow *check_find(const char *name, const char *subject) {
+        for (size_t i = 0; i < CHECK_COUNT; i++) {
+                const CheckRow *row = &check_rows[i];
+
+                if (strcmp(row->name, name) == 0)
+                        return row->id == CHECK_MESOS_LEADER && subject[0]
+                                               ? &check_rows[CHECK_MEMBER]
+                                               : row;
+        }
+
+        return NULL;
+}
+
+CheckReader check_reader(const char *name) {
+        const CheckRow *row = check_find(name, "");
+
+        return row ? row->reader : READER_NONE;
+}
+
+bool reader_needs_program(CheckReader reader) {
+        return reader == READER_PROBE || reader == READER_PROBE_JOINED;
+}
