@@ -279,6 +279,8 @@ static bool has_quorum(
                 whole = MIN(whole, ensemble);
         if (masters > 0 && whole >= want)
                 return true;
+        if (masters == 1 && says(leads, "in_memory", 1))
+                return true; /* nobody else has a part of it */
         if (masters == 0) {
                 why_setf(why, "rollpatch status",
                          "it is not known how many masters there are, so not what a quorum is");
@@ -290,6 +292,27 @@ static bool has_quorum(
                  " masters have a whole replica of the registry, want at least %" PRIu64,
                  state->nodes[leader].name, whole, want);
         return false;
+}
+
+/* Whoever leads, if only by its own word, has read its registry: until then nothing that it says of
+ * the cluster is true, and it may be alone in the world. */
+static bool registry_is_read(
+                const State *state, const Facts *facts, size_t leader, usec_t now, Why *why) {
+        if (says(fresh_sample(state, facts, leader, CHECK_MESOS_LEADER, now), "health", 1))
+                return true;
+
+        why_setf(why, "rollpatch status MASTER",
+                 "the leading master %s has not said that its registry is recovered",
+                 state->nodes[leader].name);
+        return false;
+}
+
+static bool leads_by_its_own_word(
+                const State *state, const Facts *facts, size_t index, usec_t now) {
+        const Kept *own = fresh_sample(state, facts, index, CHECK_MESOS_MASTER, now);
+
+        return own &&
+               (is_elected(own) || names_node(kept_text(own, "leader"), &state->nodes[index]));
 }
 
 bool cluster_is_well(
@@ -311,14 +334,8 @@ bool cluster_is_well(
         if (leader == except)
                 return true; /* its word about the registry is not asked for */
 
-        if (!says(fresh_sample(state, facts, leader, CHECK_MESOS_LEADER, now), "health", 1)) {
-                why_setf(ret_why, advice,
-                         "the leading master %s has not said that its registry is recovered",
-                         state->nodes[leader].name);
-                return false;
-        }
-
-        return has_quorum(state, facts, leader, now, ret_why);
+        return registry_is_read(state, facts, leader, now, ret_why) &&
+               has_quorum(state, facts, leader, now, ret_why);
 }
 
 /* --- gates --- */
@@ -393,7 +410,8 @@ bool master_is_healthy(
                         return false;
         }
 
-        return true;
+        return !leads_by_its_own_word(state, facts, index, now) ||
+               registry_is_read(state, facts, index, now, ret_why);
 }
 
 bool agent_is_member(
@@ -513,6 +531,7 @@ bool agent_is_looked_at(const State *state, size_t index) {
 static bool is_healthy_but_one(const State *state, const Facts *facts, size_t index, usec_t now) {
         const Health *health = health_of(facts, index);
         usec_t dwell = dwell_of(state, &state->nodes[index]);
+        Why unused = {};
 
         for (size_t i = 0; i < CHECK_COUNT; i++) {
                 const CheckRow *row = &check_rows[i];
@@ -524,7 +543,8 @@ static bool is_healthy_but_one(const State *state, const Facts *facts, size_t in
                         return false;
         }
 
-        return true;
+        return !leads_by_its_own_word(state, facts, index, now) ||
+               registry_is_read(state, facts, index, now, &unused);
 }
 
 static void judge_master(const State *state, Facts *facts, size_t index, usec_t now) {

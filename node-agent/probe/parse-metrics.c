@@ -138,15 +138,47 @@ static void want_answered(Sample *sample, const char *key, const char *name) {
                 sample_doubt(sample, "%s is missing", key);
 }
 
+/* The metrics of a replica do not exist then, and neither do they while a process starts. */
+static bool keeps_registry_in_memory(const Reply *flags, const Sample *sample) {
+        AUTO(Json) *object = NULL;
+        const Json *named = NULL;
+        char registry[32];
+        uint64_t unused;
+
+        return !sample_get_number(sample, "recovered", &unused) &&
+               !sample_get_number(sample, "ensemble_size", &unused) &&
+               reply_object(flags, REPLY_BYTES_MAX, &object, NULL) == 0 &&
+               json_get_object(object, "flags", &named, NULL) == 0 &&
+               json_get_string(named, "registry", registry, sizeof(registry), NULL) == 0 &&
+               strcmp(registry, "in_memory") == 0;
+}
+
+static void judge_memory(uint64_t masters, Sample *sample) {
+        sample_add_number(sample, "in_memory", 1);
+        sample_add_evidence(sample, "/flags: registry in_memory");
+        if (masters > 1) {
+                sample_fail(sample,
+                            "the registry is kept in memory, want replicated_log of %llu masters",
+                            (unsigned long long) masters);
+        }
+}
+
+static void judge_replica(uint64_t masters, Sample *sample) {
+        want(sample, "registrar/log/recovered", "recovered", 1);
+        if (masters > 0)
+                want(sample, "registrar/log/ensemble_size", "ensemble_size", masters);
+}
+
 void mesos_master_judge(const MasterReplies *replies, uint64_t masters, Sample *sample) {
         if (take_metrics(&replies->metrics, master_metrics, ELEMENTSOF(master_metrics), sample) ==
             0) {
-                want(sample, "registrar/log/recovered", "recovered", 1);
-                if (masters > 0) {
-                        want(sample, "registrar/log/ensemble_size", "ensemble_size", masters);
+                if (keeps_registry_in_memory(&replies->flags, sample)) {
+                        judge_memory(masters, sample);
                 } else {
-                        sample_doubt(sample, "it is not known how many masters there are");
+                        judge_replica(masters, sample);
                 }
+                if (masters == 0)
+                        sample_doubt(sample, "it is not known how many masters there are");
                 want_answered(sample, "master/elected", "elected");
         }
 

@@ -14,10 +14,13 @@ typedef struct MasterReplies {
         Reply metrics;
         Reply redirect;
         Reply version;
+        Reply flags; /* looked at only when the metrics know of no replica */
 } MasterReplies;
 
 /* Passes if its replica is recovered, all `masters` replicas are in its ensemble (0: not known, no
- * pass), it says whether it is elected, and it knows a leader. */
+ * pass), it says whether it is elected, and it knows a leader. A master whose flags say that it
+ * keeps its registry in memory has no replica ("in_memory" 1): good enough for one that is the only
+ * one, and a failure for one of several, because the next to lead would know no agent. */
 void mesos_master_judge(const MasterReplies *replies, uint64_t masters, Sample *sample);
 
 typedef struct AgentReplies {

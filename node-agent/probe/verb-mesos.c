@@ -23,6 +23,7 @@
 
 // clang-format off
 static const Question redirect = { "/redirect",     "/redirect",     NULL, REPLY_BYTES_MAX };
+static const Question flags    = { "/flags",        "/flags",        NULL, REPLY_BYTES_MAX };
 static const Question version  = { "/version",      "/version",      NULL, REPLY_BYTES_MAX };
 static const Question metrics  = { METRICS_QUERY,   METRICS_PATH,    NULL, REPLY_LIST_BYTES_MAX };
 static const Question state    = { "/state",        "/state",        NULL, REPLY_LIST_BYTES_MAX };
@@ -125,7 +126,7 @@ static ProbeExit print(const Sample samples[], size_t count, Json *answer, Error
 }
 
 ProbeExit probe_mesos_master(char *const arguments[], Json *answer, Error *error) {
-        const Question questions[] = { redirect, version, metrics };
+        const Question questions[] = { redirect, version, flags, metrics };
         Asked asked[ELEMENTSOF(questions)] = {};
         MesosOrder order = {};
         Sample sample;
@@ -142,7 +143,8 @@ ProbeExit probe_mesos_master(char *const arguments[], Json *answer, Error *error
         mesos_master_judge(
                         &(MasterReplies) { .redirect = asked[0].reply,
                                            .version = asked[1].reply,
-                                           .metrics = asked[2].reply },
+                                           .flags = asked[2].reply,
+                                           .metrics = asked[3].reply },
                         order.masters, &sample);
         asked_done(asked, ELEMENTSOF(asked));
         return print(&sample, 1, answer, error);

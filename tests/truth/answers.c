@@ -14,6 +14,7 @@
 typedef enum Place {
         OF_REDIRECT,
         OF_VERSION,
+        OF_FLAGS,
         OF_METRICS,
         OF_STATE,
         OF_SLAVES,
@@ -23,8 +24,8 @@ typedef enum Place {
 #define PLACES (OF_HEALTH + 1)
 
 static const char *const questions[PLACES] = {
-        "/redirect", "/version",       "/metrics/snapshot", "/state",
-        "/slaves",   "/state-summary", "GET_HEALTH",
+        "/redirect", "/version", "/flags",         "/metrics/snapshot",
+        "/state",    "/slaves",  "/state-summary", "GET_HEALTH",
 };
 
 struct Answers {
@@ -123,6 +124,7 @@ static Json *print(const Sample samples[], size_t count) {
 Json *answers_of_master(const Answers *answers, uint64_t masters) {
         const MasterReplies replies = { .metrics = answers->replies[OF_METRICS],
                                         .redirect = answers->replies[OF_REDIRECT],
+                                        .flags = answers->replies[OF_FLAGS],
                                         .version = answers->replies[OF_VERSION] };
         Sample sample;
 

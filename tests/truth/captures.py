@@ -15,7 +15,7 @@ LATER = 1.0  # seconds after which the leader is asked what another answer tells
 HOLD = 120.0  # seconds that the last answer of a timeline is taken for the present one
 MASTER, AGENT = 10, 20  # 127.0.5.(10 + N) is master mN, 127.0.5.(20 + N) agent aN
 PATHS = {"metrics_snapshot": "/metrics/snapshot", "redirect": "/redirect", "version": "/version",
-         "state": "/state", "slaves": "/slaves", "state-summary": "/state-summary",
+         "flags": "/flags", "state": "/state", "slaves": "/slaves", "state-summary": "/state-summary",
          "api_v1_GET_HEALTH": "GET_HEALTH"}
 INDEXED = re.compile(rf"(.*-)({'|'.join(PATHS)})")
 ASKED = r"(m\d|a\d|leader)-"
@@ -191,6 +191,8 @@ class Folder:
         self.timelines = {os.path.basename(name): Timeline(name)
                           for name in sorted(glob.glob(f"{path}/*.timeline.tsv"))}
         self.indexed = read_indexed(path)
+        self.flags = {one.who: one for answers in self.indexed.values() for one in answers
+                      if one.question == "/flags" and one.status == 200}
 
     def snapshot(self, name):
         """What is known at the end of a prefix's captures: they, and what timelines say of others.
@@ -243,14 +245,17 @@ def registry_read(known, who):
     return told is None or all(key in told for key in REGISTRY_READ)
 
 
-def completed(known, before, healthy, unhealthy):
+def completed(known, before, flags, healthy, unhealthy):
     """With what the captures did not ask for but tell by other answers (facts 0.4 and 1).
 
     /slaves is part of /state; who leads is said by whatever only the leader answers; the leader is
     healthy (GET_HEALTH: the bodies `healthy` and `unhealthy`) when its metrics say that the registry
-    was read and written, and did already in `before`, what was known LATER ago.
+    was read and written, and did already in `before`, what was known LATER ago. The flags of a process,
+    `flags`, are those that it was started with.
     """
     known = dict(known)
+    for who in {who for who, question in known if question == "/metrics/snapshot"} & set(flags):
+        known.setdefault((who, "/flags"), flags[who])
     for who in sorted({who for who, _ in known if who[0] == "m"}):
         state = known.get((who, "/state"))
         slaves = known.setdefault((who, "/slaves"), state) if state else known.get((who, "/slaves"))

@@ -233,30 +233,11 @@ static void tell(const char *who, bool good, const Why *why) {
         printf("%s\t%s\t%s\n", who, good ? "pass" : "no", good ? "" : why->text);
 }
 
-/* A master by itself is what it is to be for a retry of another one; if it leads, its registry must
- * be read too. */
+/* A master by itself is what it is to be for a retry of another one. */
 static void tell_master(const World *world, size_t index) {
-        const Facts *facts = &world->lab->facts;
-        const NodeFacts *known = &facts->nodes[index];
-        const Kept *own = &health_of(facts, index)->windows[CHECK_MESOS_MASTER].sample;
-        const char *named = kept_text(own, "leader");
-        uint64_t elected = 0;
+        const NodeFacts *known = &world->lab->facts.nodes[index];
 
-        (void) kept_number(own, "elected", &elected);
-        if (!known->healthy_but_one) {
-                tell(world->processes[index].address, false, &known->unwell);
-        } else if (elected == 1 ||
-                   (named && text_starts_with(named, world->processes[index].address))) {
-                const Kept *leads = &health_of(facts, index)->windows[CHECK_MESOS_LEADER].sample;
-                Why why = {};
-                uint64_t health;
-
-                why_setf(&why, "", "it leads, and its registry is not known to be read");
-                tell(world->processes[index].address,
-                     kept_number(leads, "health", &health) && health == 1, &why);
-        } else {
-                tell(world->processes[index].address, true, NULL);
-        }
+        tell(world->processes[index].address, known->healthy_but_one, &known->unwell);
 }
 
 static void judge(World *world) {

@@ -38,9 +38,9 @@ class Replay:
             file.write(text)
         return path
 
-    def judge(self, names, known, before):
+    def judge(self, names, known, before, flags):
         """{name or "quorum": reason why it does not pass, or ""}"""
-        known = captures.completed(known, before, self.healthy, self.unhealthy)
+        known = captures.completed(known, before, flags, self.healthy, self.unhealthy)
         by_address = {captures.address(name): name for name in names}
         lines = [f"{'master' if name[0] == 'm' else 'agent'}\t{captures.address(name)}"
                  for name in names]
@@ -123,10 +123,10 @@ class Scores:
             if row.start is None:
                 if row.name not in said:
                     known = folder.snapshot(row.name)
-                    said[row.name] = known, known and self.replay.judge(names, known, known)
+                    said[row.name] = known, known and self.replay.judge(names, known, known, folder.flags)
                 self.score_snapshot(row, *said[row.name])
             else:
-                self.score_interval(folder.timelines[row.name], names, row, said)
+                self.score_interval(folder, names, row, said)
 
     def remark(self, row, where, truth, why):
         """A wrong answer."""
@@ -154,8 +154,9 @@ class Scores:
         return sorted({at for at in [*steps, *changes]  # labels are to the hundredth
                        if at >= timeline.first_round and row.start <= round(at, 2) < row.end})
 
-    def score_interval(self, timeline, names, row, said):
+    def score_interval(self, folder, names, row, said):
         """One labelled interval of a timeline."""
+        timeline = folder.timelines[row.name]
         found = self.row(row.folder, row.name, row.subject)
         begun, passed_at = None, None
         for at in self.moments(timeline, row):
@@ -163,7 +164,7 @@ class Scores:
             if key not in said:
                 known = timeline.until(at)
                 before = timeline.until(max(at - captures.LATER, timeline.first_round))
-                said[key] = known, self.replay.judge(names, known, before)
+                said[key] = known, self.replay.judge(names, known, before, folder.flags)
             if row.truth == "healthy" and not captures.is_asked(said[key][0], row.subject):
                 self.not_asked += 1
                 continue

@@ -121,10 +121,10 @@ def test_what_nobody_asked_is_told_by_other_answers(tmp_path):
     capture(folder, "m1-metrics_snapshot", "http://127.0.5.11:5050/metrics/snapshot",
             json.dumps(LEADS))
     known = captures.Folder(str(folder)).snapshot("m")
-    told = captures.completed(known, known, "good", "bad")
+    told = captures.completed(known, known, {}, "good", "bad")
     assert told["m1", "/redirect"].location == "//127.0.5.11:5050"
     assert told["m2", "/redirect"].location == "//127.0.5.11:5050/master/state"
     assert told["m1", "/slaves"].text() == "{}"
     assert (told["m1", "GET_HEALTH"].status, told["m1", "GET_HEALTH"].body) == (200, "good")
     before = {**known, ("m1", "/metrics/snapshot"): known["m2", "/state"]}
-    assert captures.completed(known, before, "good", "bad")["m1", "GET_HEALTH"].status == 503
+    assert captures.completed(known, before, {}, "good", "bad")["m1", "GET_HEALTH"].status == 503

@@ -175,6 +175,16 @@ static void test_everything_is_asked_anew_once_a_script_has_ended(void **state) 
 
 /* --- a leader that cannot write its registry --- */
 
+/* Another answer, as good and for as long as the one before. */
+static void hear_again(Window *window, uint64_t elected, const char *leader) {
+        Sample master = well[5];
+
+        master.numbers[0].value = elected;
+        (void) text_copy(master.texts[0].text, sizeof(master.texts[0].text), leader);
+        kept_done(&window->sample);
+        window->sample = kept_make(&master);
+}
+
 typedef struct Replica {
         uint64_t elected;
         uint64_t recovered;
@@ -255,6 +265,55 @@ static void test_nobody_has_a_quorum_of_an_unknown_number(void **state) {
         hear_masters(lab, replicas);
         assert_false(cluster_is_well(lab->state, &lab->facts, SIZE_MAX, lab->now, &why));
         assert_non_null(strstr(why.text, "not known how many masters there are"));
+}
+
+/* Of one master alone: nobody else has a part of a registry that is kept in memory. */
+static void test_a_registry_in_memory_is_enough_for_one_master_alone(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+        Sample master = well[5];
+        Why why = {};
+
+        answer(lab, USEC_PER_SEC, "", VERDICT_PASS);
+        (void) text_copy(master.numbers[1].name, sizeof(master.numbers[1].name), "in_memory");
+        master.number_count = 2;
+        lab_sample(lab, "m1", &master);
+        assert_true(cluster_is_well(lab->state, &lab->facts, SIZE_MAX, lab->now, &why));
+
+        master.number_count = 1;
+        lab_sample(lab, "m1", &master);
+        assert_false(cluster_is_well(lab->state, &lab->facts, SIZE_MAX, lab->now, &why));
+        assert_non_null(strstr(why.text, "has no quorum"));
+}
+
+/* It names itself, though nobody knows whether it is elected: two may think so at once. */
+static void test_whoever_leads_by_its_own_word_has_read_its_registry(void **state) {
+        static const struct {
+                uint64_t elected;
+                const char *named;
+                uint64_t health;
+                bool healthy;
+        } cases[] = {
+                { 1, "10.0.0.1:5050", 1, true },  { 1, "10.0.0.1:5050", 0, false },
+                { 0, "10.0.0.1:5050", 0, false }, { 1, "10.0.0.2:5050", 0, false },
+                { 0, "10.0.0.2:5050", 0, true },  { 0, "10.0.0.12:5050", 0, true },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                AUTO(Lab) *lab = lab_verifying();
+                Window *window;
+
+                answer(lab, 65 * USEC_PER_SEC, "", VERDICT_PASS);
+                window = &lab->facts.nodes[0].health->windows[CHECK_MESOS_LEADER];
+                if (cases[i].health == 0)
+                        window_reset(window);
+
+                window = &lab->facts.nodes[0].health->windows[CHECK_MESOS_MASTER];
+                hear_again(window, cases[i].elected, cases[i].named);
+                health_judge(lab->state, &lab->facts, lab->now);
+                if (lab_facts(lab, "m1")->healthy != cases[i].healthy)
+                        fail_msg("case %zu: '%s'", i, lab_facts(lab, "m1")->unwell.text);
+                assert_int_equal(lab_facts(lab, "m1")->healthy_but_one, cases[i].healthy);
+        }
 }
 
 /* Active on a leader that cannot write it down is not registered. */
@@ -415,6 +474,8 @@ int main(void) {
                                 test_the_leader_is_asked_about_every_agent_that_has_a_slot_and_about_the_next),
                 cmocka_unit_test(test_a_leader_is_not_enough_without_a_majority_of_whole_replicas),
                 cmocka_unit_test(test_nobody_has_a_quorum_of_an_unknown_number),
+                cmocka_unit_test(test_a_registry_in_memory_is_enough_for_one_master_alone),
+                cmocka_unit_test(test_whoever_leads_by_its_own_word_has_read_its_registry),
                 cmocka_unit_test(test_an_agent_is_not_proven_by_a_leader_without_quorum),
                 cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),
         };

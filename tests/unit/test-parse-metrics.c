@@ -38,6 +38,7 @@ static void judge_master_row(const Row *row, Sample *sample) {
                 .metrics = row_reply(row, "metrics", "/metrics/snapshot"),
                 .redirect = row_reply(row, "redirect", "/redirect"),
                 .version = row_reply(row, "version", "/version"),
+                .flags = row_reply(row, "flags", "/flags"),
         };
 
         mesos_master_judge(&replies, row_number(row, "masters"), sample);
@@ -60,7 +61,7 @@ static void judge_version_row(const Row *row, Sample *sample) {
 }
 
 static void test_every_sample_gets_its_verdict(void **state) {
-        assert_int_equal(each_row("mesos-master", judge_master_row), 21);
+        assert_int_equal(each_row("mesos-master", judge_master_row), 25);
         assert_int_equal(each_row("mesos-agent", judge_agent_row), 10);
         assert_int_equal(each_row("mesos-version", judge_version_row), 1);
 }
@@ -68,7 +69,8 @@ static void test_every_sample_gets_its_verdict(void **state) {
 static void judge_master(const char *body, size_t size, Sample *sample) {
         const MasterReplies replies = { .metrics = reply_of(body, size),
                                         .redirect = leader,
-                                        .version = no_answer };
+                                        .version = no_answer,
+                                        .flags = no_answer };
 
         mesos_master_judge(&replies, 3, sample);
 }
@@ -134,6 +136,44 @@ static void test_a_missing_key_is_a_doubt_and_never_a_number(void **state) {
                 assert_non_null(strstr(sample.why.text, rows[i].key));
                 assert_non_null(strstr(sample.why.text, " is missing"));
                 assert_false(sample_get_number(&sample, rows[i].name, &value));
+        }
+}
+
+/* What flags say counts only where the metrics know of no replica at all. */
+static void test_flags_never_speak_for_a_replica(void **state) {
+        static const struct {
+                const char *metrics;
+                const char *flags;
+                Verdict verdict;
+        } rows[] = {
+                { "{\"master/elected\":1.0}", "{\"flags\":{\"registry\":\"in_memory\"}}",
+                  VERDICT_PASS },
+                { "{\"master/elected\":1.0}", "{\"flags\":{\"registry\":\"replicated_log\"}}",
+                  VERDICT_UNKNOWN },
+                { "{\"master/elected\":1.0}", "{\"flags\":{\"registry\":true}}", VERDICT_UNKNOWN },
+                { "{\"master/elected\":1.0}", "{\"registry\":\"in_memory\"}", VERDICT_UNKNOWN },
+                { "{\"master/elected\":1.0}", "<html>in_memory</html>", VERDICT_UNKNOWN },
+                { "{\"system/load_1min\":0.5}", "{\"flags\":{\"registry\":\"in_memory\"}}",
+                  VERDICT_UNKNOWN },
+                { "{\"master/elected\":1.0,\"registrar/log/recovered\":0.0}",
+                  "{\"flags\":{\"registry\":\"in_memory\"}}", VERDICT_FAIL },
+                { "{\"master/elected\":1.0,\"registrar/log/ensemble_size\":1.0}",
+                  "{\"flags\":{\"registry\":\"in_memory\"}}", VERDICT_UNKNOWN },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                const MasterReplies replies = {
+                        .metrics = reply_of(rows[i].metrics, strlen(rows[i].metrics)),
+                        .redirect = leader,
+                        .version = no_answer,
+                        .flags = reply_of(rows[i].flags, strlen(rows[i].flags)),
+                };
+                Sample sample;
+
+                sample_init(&sample, "", "");
+                mesos_master_judge(&replies, 1, &sample);
+                if (sample.verdict != rows[i].verdict)
+                        fail_msg("row %zu: %s", i, sample.why.text);
         }
 }
 
@@ -282,6 +322,7 @@ int main(void) {
                 cmocka_unit_test(test_every_sample_gets_its_verdict),
                 cmocka_unit_test(test_damaged_metrics_never_pass),
                 cmocka_unit_test(test_a_missing_key_is_a_doubt_and_never_a_number),
+                cmocka_unit_test(test_flags_never_speak_for_a_replica),
                 cmocka_unit_test(test_a_snapshot_of_a_starting_process_is_unknown),
                 cmocka_unit_test(test_what_is_no_whole_number_in_range_is_unknown),
                 cmocka_unit_test(test_a_wrong_value_fails),
