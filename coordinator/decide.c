@@ -6,6 +6,7 @@
 
 #include "common/text.h"
 #include "coordinator/judge.h"
+#include "coordinator/member.h"
 #include "coordinator/order.h"
 #include "coordinator/orders.h"
 #include "coordinator/retry.h"
@@ -33,9 +34,11 @@ static Event make_step_event(const Node *node, StepEvent kind) {
 }
 
 /* What the script has not said, no gate can make up for: it is noted (design 5, "Hand reboots"). */
-static Event make_verified(const Node *node) {
+static Event make_verified(const View *view, size_t index) {
+        const Node *node = &view->state->nodes[index];
         Event event = make_step_event(node, STEP_EVENT_VERIFIED);
 
+        member_describe_losses(view->state, view->facts, index, view->now, event.step.reason);
         if (node->step.exit_unknown) {
                 (void) text_copy(
                                 event.step.reason, sizeof(event.step.reason),
@@ -95,7 +98,7 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
                         continue;
 
                 if (node_is_proven(view->state, view->facts, i, view->now, &missing)) {
-                        *ret = make_verified(node);
+                        *ret = make_verified(view, i);
                         return true;
                 }
                 /* While the run stands for another reason, this node's time stands too (design 5).
@@ -366,8 +369,7 @@ static bool give_slot(const View *view, size_t next, Event *ret, Why *why) {
 
         *ret = make_step_event(node, STEP_EVENT_SLOTTED);
         ret->step.fence = MAX(state->fence, view->facts->fence_heard) + 1;
-        ret->step.registered_before =
-                        node->role == ROLE_MASTER ? 0 : view->facts->nodes[next].registered_ms;
+        member_note_before(state, view->facts, next, view->now, &ret->step);
         return true;
 }
 

@@ -131,7 +131,10 @@ typedef struct EventStep {
         char step[STEP_ID_MAX];
         StepEvent event;
         uint64_t fence;
-        uint64_t registered_before; /* SLOTTED, agents: see Step */
+        uint64_t registered_before; /* SLOTTED: what was true then, see Step */
+        uint64_t tasks_before;
+        uint64_t agents_before;
+        char agent_id[AGENT_ID_MAX];
         uint64_t exit_status;
         uint64_t exit_signal;
         uint64_t started_at;

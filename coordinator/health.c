@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/member.h"
 #include "coordinator/retry.h"
 
 /* --- taking in --- */
@@ -102,12 +103,6 @@ static bool says_now(const Sample *sample, const char *name, uint64_t want) {
         return sample_number(sample, name, &value) && value == want;
 }
 
-static bool says(const Kept *sample, const char *name, uint64_t want) {
-        uint64_t value;
-
-        return sample && kept_number(sample, name, &value) && value == want;
-}
-
 /* All others serve: what a good master's Exhibitor says while one is bad. */
 static bool all_but_one_serve(const State *state, const Sample *sample) {
         uint64_t masters = state_master_count(state, NULL);
@@ -178,8 +173,7 @@ static usec_t dwell_of(const State *state, const Node *node) {
         return node->role == ROLE_MASTER ? numbers->dwell_master : numbers->dwell_agent;
 }
 
-/* The newest answer, if it is fresh: NULL otherwise. */
-static const Kept *fresh_sample(
+const Kept *health_answer(
                 const State *state, const Facts *facts, size_t node, CheckId check, usec_t now) {
         const Health *health = health_of(facts, node);
         const Node *known = &state->nodes[node];
@@ -213,7 +207,7 @@ static size_t find_only(
 
         *ret_count = 0;
         for (size_t i = 0; i < state->master_count; i++) {
-                const Kept *sample = fresh_sample(state, facts, state->masters[i], check, now);
+                const Kept *sample = health_answer(state, facts, state->masters[i], check, now);
 
                 if (!sample || !is_leader(sample))
                         continue;
@@ -226,7 +220,7 @@ static size_t find_only(
 }
 
 static bool is_elected(const Kept *sample) {
-        return says(sample, "elected", 1);
+        return kept_says(sample, "elected", 1);
 }
 
 static bool leads_zookeeper(const Kept *sample) {
@@ -246,7 +240,7 @@ size_t health_leader(const State *state, const Facts *facts, usec_t now) {
         size_t leader = find_only(state, facts, CHECK_MESOS_MASTER, now, is_elected, &count);
 
         for (size_t i = 0; leader != SIZE_MAX && i < state->master_count; i++) {
-                const Kept *sample = fresh_sample(
+                const Kept *sample = health_answer(
                                 state, facts, state->masters[i], CHECK_MESOS_MASTER, now);
                 const char *named = sample ? kept_text(sample, "leader") : NULL;
 
@@ -265,21 +259,22 @@ static bool has_quorum(
                 const State *state, const Facts *facts, size_t leader, usec_t now, Why *why) {
         uint64_t masters = state_master_count(state, NULL);
         uint64_t want = masters / 2 + 1;
-        const Kept *leads = fresh_sample(state, facts, leader, CHECK_MESOS_MASTER, now);
+        const Kept *leads = health_answer(state, facts, leader, CHECK_MESOS_MASTER, now);
         uint64_t whole = 0;
         uint64_t ensemble;
 
         for (size_t i = 0; i < state->master_count; i++) {
-                whole += says(fresh_sample(state, facts, state->masters[i], CHECK_MESOS_MASTER,
-                                           now),
-                              "recovered", 1);
+                whole +=
+                                kept_says(health_answer(state, facts, state->masters[i],
+                                                        CHECK_MESOS_MASTER, now),
+                                          "recovered", 1);
         }
 
         if (leads && kept_number(leads, "ensemble_size", &ensemble))
                 whole = MIN(whole, ensemble);
         if (masters > 0 && whole >= want)
                 return true;
-        if (masters == 1 && says(leads, "in_memory", 1))
+        if (masters == 1 && kept_says(leads, "in_memory", 1))
                 return true; /* nobody else has a part of it */
         if (masters == 0) {
                 why_setf(why, "rollpatch status",
@@ -298,7 +293,7 @@ static bool has_quorum(
  * the cluster is true, and it may be alone in the world. */
 static bool registry_is_read(
                 const State *state, const Facts *facts, size_t leader, usec_t now, Why *why) {
-        if (says(fresh_sample(state, facts, leader, CHECK_MESOS_LEADER, now), "health", 1))
+        if (kept_says(health_answer(state, facts, leader, CHECK_MESOS_LEADER, now), "health", 1))
                 return true;
 
         why_setf(why, "rollpatch status MASTER",
@@ -309,7 +304,7 @@ static bool registry_is_read(
 
 static bool leads_by_its_own_word(
                 const State *state, const Facts *facts, size_t index, usec_t now) {
-        const Kept *own = fresh_sample(state, facts, index, CHECK_MESOS_MASTER, now);
+        const Kept *own = health_answer(state, facts, index, CHECK_MESOS_MASTER, now);
 
         return own &&
                (is_elected(own) || names_node(kept_text(own, "leader"), &state->nodes[index]));
@@ -414,62 +409,6 @@ bool master_is_healthy(
                registry_is_read(state, facts, index, now, ret_why);
 }
 
-bool agent_is_member(
-                const State *state,
-                const Facts *facts,
-                size_t index,
-                usec_t now,
-                uint64_t *ret_reregistered_ms,
-                Why *ret_why) {
-        const Node *node = &state->nodes[index];
-        const Kept *sample = fresh_sample(state, facts, index, CHECK_MEMBER, now);
-        char advice[REASON_MAX];
-
-        (void) check_advise(&check_rows[CHECK_MEMBER], node, advice);
-        if (!sample) {
-                why_setf(ret_why, advice, "%s: the leading master has not been heard about it",
-                         node->name);
-                return false;
-        }
-        if (!says(sample, "listed", 1)) {
-                why_setf(ret_why, advice,
-                         "%s: the leading master does not list it: it is not registered",
-                         node->name);
-                return false;
-        }
-        if (!says(sample, "active", 1)) {
-                why_setf(ret_why, advice, "%s: the leading master has it disconnected", node->name);
-                return false;
-        }
-        if (!kept_number(sample, "reregistered_ms", ret_reregistered_ms)) {
-                why_setf(ret_why, advice, "%s: the leading master does not say when it registered",
-                         node->name);
-                return false;
-        }
-
-        return true;
-}
-
-/* Registered anew since its step began: compared on the leader's own clock (promise 4). */
-static bool member_is_new(
-                const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
-        const Node *node = &state->nodes[index];
-        char advice[REASON_MAX];
-        uint64_t registered;
-
-        if (!agent_is_member(state, facts, index, now, &registered, why))
-                return false;
-
-        if (registered <= node->step.registered_before) {
-                why_setf(why, check_advise(&check_rows[CHECK_MEMBER], node, advice),
-                         "%s: the leading master has not registered it anew since its step",
-                         node->name);
-                return false;
-        }
-
-        return true;
-}
-
 bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         const Node *node = &state->nodes[index];
 
@@ -488,11 +427,12 @@ bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now
                 return false;
         }
 
-        if (node->role != ROLE_MASTER && !member_is_new(state, facts, index, now, ret_why))
+        if (node->role != ROLE_MASTER && !agent_is_member_again(state, facts, index, now, ret_why))
                 return false;
 
         /* An agent too: registered with a leader that cannot write it down is not registered. */
-        return cluster_is_well(state, facts, SIZE_MAX, now, ret_why);
+        return cluster_is_well(state, facts, SIZE_MAX, now, ret_why) &&
+               agents_are_back(state, facts, index, now, ret_why);
 }
 
 bool agent_is_wished_for(const State *state, const Facts *facts, size_t index) {

@@ -68,15 +68,9 @@ bool agent_is_looked_at(const State *state, size_t node);
 /* The same because a person wants to know now: after the others, if there is room. */
 bool agent_is_wished_for(const State *state, const Facts *facts, size_t node);
 
-/* The leading master's word for this agent, fresh: listed once, active, and when it registered last
- * (ms, leader's clock). */
-bool agent_is_member(
-                const State *state,
-                const Facts *facts,
-                size_t node,
-                usec_t now,
-                uint64_t *ret_reregistered_ms,
-                Why *ret_why);
-
 /* For `status`: the windows of a node, NULL as long as nothing was asked. */
 const Health *health_of(const Facts *facts, size_t node);
+
+/* The newest answer of a node to one check, if it is fresh; else NULL. */
+const Kept *health_answer(
+                const State *state, const Facts *facts, size_t node, CheckId check, usec_t now);

@@ -86,6 +86,12 @@ bool kept_number(const Kept *kept, const char *name, uint64_t *ret) {
         return false;
 }
 
+bool kept_says(const Kept *kept, const char *name, uint64_t want) {
+        uint64_t value;
+
+        return kept && kept_number(kept, name, &value) && value == want;
+}
+
 const char *kept_text(const Kept *kept, const char *name) {
         for (size_t i = 0; i < kept->text_count; i++) {
                 if (strcmp(kept->texts[i].name, name) == 0)

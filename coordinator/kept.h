@@ -38,4 +38,5 @@ void kept_done(Kept *kept);
 
 /* False, NULL: it does not say. */
 bool kept_number(const Kept *kept, const char *name, uint64_t *ret);
+bool kept_says(const Kept *kept, const char *name, uint64_t want); /* kept: may be NULL */
 const char *kept_text(const Kept *kept, const char *name);

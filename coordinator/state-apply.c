@@ -455,6 +455,9 @@ static void note_result(Step *step, const EventStep *said, usec_t at) {
         if (said->event == STEP_EVENT_SLOTTED) {
                 step->slotted_at = at;
                 step->registered_before = said->registered_before;
+                step->tasks_before = said->tasks_before;
+                step->agents_before = said->agents_before;
+                (void) text_copy(step->agent_id, sizeof(step->agent_id), said->agent_id);
                 step->started_at = step->ended_at = 0;
         }
         if (said->event == STEP_EVENT_DECLINED)

@@ -7,6 +7,8 @@
 /* One node's part of a run, as the coordinator's log tells it. The table in step.c is all there is
  * to know about what follows what; docs/states.md is printed from it. Pure. */
 
+#define AGENT_ID_MAX 128 /* of Mesos, as in a sample */
+
 typedef enum StepState {
         STEP_WAITING,
         STEP_STAGING,     /* the node fetches and verifies the script */
@@ -78,12 +80,15 @@ typedef struct Step {
         StepState state;
         uint64_t order; /* place in the plan, from 1 */
         uint64_t attempt;
-        uint64_t fence;             /* highest given or reported */
-        uint64_t registered_before; /* agents: on the leading master before, ms of its clock */
-        bool slot;                  /* this node may be down */
-        bool released;              /* a person answers for how it ended */
-        bool as_found;              /* it had the version already: the script was not run */
-        bool exit_unknown;          /* the script began, and nobody knows how it ended */
+        uint64_t fence;              /* highest given or reported */
+        uint64_t registered_before;  /* agents: on the leading master before, ms of its clock */
+        uint64_t tasks_before;       /* agents: running on it before, by the leading master */
+        uint64_t agents_before;      /* masters: active before; 0: not known */
+        char agent_id[AGENT_ID_MAX]; /* agents: what the leading master called it; or empty */
+        bool slot;                   /* this node may be down */
+        bool released;               /* a person answers for how it ended */
+        bool as_found;               /* it had the version already: the script was not run */
+        bool exit_unknown;           /* the script began, and nobody knows how it ended */
         uint64_t declines;
         uint64_t exit_status;
         uint64_t exit_signal;

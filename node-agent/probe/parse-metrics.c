@@ -44,6 +44,9 @@ static const Metric agent_metrics[] = {
         { "slave/recovery_time_secs",      "recovered",           METRIC_EXISTS  },
         { "slave/recovery_errors",         "recovery_errors",     METRIC_COUNT   },
         { "slave/tasks_running",           "tasks_running",       METRIC_COUNT   },
+        { "slave/tasks_lost",              "tasks_lost",          METRIC_COUNT   },
+        { "slave/tasks_failed",            "tasks_failed",        METRIC_COUNT   },
+        { "slave/tasks_gone",              "tasks_gone",          METRIC_COUNT   },
 };
 // clang-format on
 

@@ -191,6 +191,26 @@ static void hear_agent(World *world, const Process *process) {
         lab_sample(world->lab, process->name, &read[0]);
 }
 
+/* Of tasks that only the agent's own answers count: both sides know of as many. */
+static void assume_tasks(const World *world, const Process *leader, Sample *sample) {
+        uint64_t tasks;
+
+        if (answers_have(leader->answers, "/state-summary"))
+                return;
+
+        for (size_t i = world->masters; i < world->count; i++) {
+                const Process *agent = &world->processes[i];
+                Sample own[LEADER_SAMPLES];
+
+                if (!agent->answers || strcmp(agent->address, sample->subject) != 0)
+                        continue;
+
+                (void) read_samples(answers_of_agent(agent->answers), "mesos-agent", own);
+                if (sample_number(&own[0], "tasks_running", &tasks))
+                        put_number(sample, "tasks", tasks);
+        }
+}
+
 /* Whoever leads by what all masters say is asked about the cluster, as by checks_watch(). */
 static void hear_leader(World *world) {
         size_t leader = health_leader(world->lab->state, &world->lab->facts, world->lab->now);
@@ -207,8 +227,10 @@ static void hear_leader(World *world) {
         count = read_samples(
                         answers_of_leader(world->processes[leader].answers, agents, count),
                         "mesos-leader", read);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+                assume_tasks(world, &world->processes[leader], &read[i]);
                 lab_sample(world->lab, world->processes[leader].name, &read[i]);
+        }
 }
 
 /* --- judging --- */

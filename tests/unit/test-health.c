@@ -327,8 +327,11 @@ static void test_an_agent_is_not_proven_by_a_leader_without_quorum(void **state)
         Sample member = { .check = "mesos-leader",
                           .subject = "10.0.1.1",
                           .verdict = VERDICT_PASS,
-                          .numbers = { { "listed", 1 }, { "active", 1 }, { "reregistered_ms", 7 } },
-                          .number_count = 3 };
+                          .numbers = { { "listed", 1 },
+                                       { "active", 1 },
+                                       { "reregistered_ms", 7 },
+                                       { "tasks", 2 } },
+                          .number_count = 4 };
 
         for (size_t i = 0; i < ELEMENTSOF(replicas); i++) {
                 AUTO(Lab) *lab = lab_of_three();
@@ -339,7 +342,9 @@ static void test_an_agent_is_not_proven_by_a_leader_without_quorum(void **state)
                 hear_masters(lab, replicas[i]);
                 lab_sample(lab, "m1", &member);
                 for (size_t j = 0; j < ELEMENTSOF(own); j++) {
-                        Sample sample = { .verdict = VERDICT_PASS };
+                        Sample sample = { .verdict = VERDICT_PASS,
+                                          .numbers = { { "tasks_running", 2 } },
+                                          .number_count = 1 };
 
                         (void) text_copy(sample.check, sizeof(sample.check), own[j]);
                         lab_sample(lab, "a1", &sample);

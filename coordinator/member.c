@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/member.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "coordinator/health.h"
+
+static const Kept *answer_of(
+                const State *state, const Facts *facts, size_t index, CheckId check, usec_t now) {
+        return health_answer(state, facts, index, check, now);
+}
+
+/* What the leading master says of its cluster; NULL: nobody knows who leads, or it has not said. */
+static const Kept *leaders_word(const State *state, const Facts *facts, usec_t now) {
+        size_t leader = health_leader(state, facts, now);
+
+        return leader == SIZE_MAX ? NULL : answer_of(state, facts, leader, CHECK_MESOS_LEADER, now);
+}
+
+static const char *advise(const Node *node, char advice[static REASON_MAX]) {
+        return check_advise(&check_rows[CHECK_MEMBER], node, advice);
+}
+
+bool agent_is_member(
+                const State *state,
+                const Facts *facts,
+                size_t index,
+                usec_t now,
+                uint64_t *ret_reregistered_ms,
+                Why *ret_why) {
+        const Node *node = &state->nodes[index];
+        const Kept *sample = answer_of(state, facts, index, CHECK_MEMBER, now);
+        char advice[REASON_MAX];
+
+        (void) advise(node, advice);
+        if (!sample) {
+                why_setf(ret_why, advice, "%s: the leading master has not been heard about it",
+                         node->name);
+                return false;
+        }
+        if (!kept_says(sample, "listed", 1)) {
+                why_setf(ret_why, advice,
+                         "%s: the leading master does not list it: it is not registered",
+                         node->name);
+                return false;
+        }
+        if (!kept_says(sample, "active", 1)) {
+                why_setf(ret_why, advice, "%s: the leading master has it disconnected", node->name);
+                return false;
+        }
+        if (!kept_number(sample, "reregistered_ms", ret_reregistered_ms)) {
+                why_setf(ret_why, advice, "%s: the leading master does not say when it registered",
+                         node->name);
+                return false;
+        }
+
+        return true;
+}
+
+/* Compared on the leader's own clock (promise 4). */
+static bool is_new(const State *state, const Facts *facts, size_t index, usec_t now, Why *why) {
+        const Node *node = &state->nodes[index];
+        char advice[REASON_MAX];
+        uint64_t registered;
+
+        if (!agent_is_member(state, facts, index, now, &registered, why))
+                return false;
+
+        if (registered <= node->step.registered_before) {
+                why_setf(why, advise(node, advice),
+                         "%s: the leading master has not registered it anew since its step",
+                         node->name);
+                return false;
+        }
+
+        return true;
+}
+
+/* Another id is another agent: whatever ran under the old one is lost. */
+static bool is_the_same(const Node *node, const Kept *sample, Why *why) {
+        const char *id = kept_text(sample, "id");
+        char advice[REASON_MAX];
+
+        if (!node->step.agent_id[0] || (id && strcmp(id, node->step.agent_id) == 0))
+                return true;
+
+        why_setf(why, advise(node, advice),
+                 "%s: the leading master has it as agent %s, it was %s before its step: what ran "
+                 "under that is lost",
+                 node->name, id ? id : "without an id", node->step.agent_id);
+        return false;
+}
+
+/* The agent sends its tasks when it registers, and the leader compares: it is over when both know
+ * of as many (facts 3). The agent's own check says what its process runs; one that is not asked has
+ * nothing to compare with. */
+static bool tasks_agree(const Node *node, const Kept *sample, const Kept *own, Why *why) {
+        uint64_t listed, running;
+        char advice[REASON_MAX];
+
+        if (own && own->verdict == VERDICT_NOT_APPLICABLE)
+                return true;
+
+        (void) advise(node, advice);
+        if (!own || !kept_number(own, "tasks_running", &running)) {
+                why_setf(why, advice, "%s: it has not said how many tasks it runs", node->name);
+                return false;
+        }
+        if (!kept_number(sample, "tasks", &listed)) {
+                why_setf(why, advice,
+                         "%s: the leading master has not said how many tasks run on it",
+                         node->name);
+                return false;
+        }
+        if (listed != running) {
+                why_setf(why, advice,
+                         "%s: it runs %" PRIu64 " tasks, the leading master knows of %" PRIu64,
+                         node->name, running, listed);
+                return false;
+        }
+
+        return true;
+}
+
+bool agent_is_member_again(
+                const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+        const Node *node = &state->nodes[index];
+
+        if (!is_new(state, facts, index, now, ret_why))
+                return false;
+
+        return is_the_same(node, answer_of(state, facts, index, CHECK_MEMBER, now), ret_why) &&
+               tasks_agree(node, answer_of(state, facts, index, CHECK_MEMBER, now),
+                           answer_of(state, facts, index, CHECK_MESOS_AGENT, now), ret_why);
+}
+
+/* Those who are set aside count as there, before and after: who was not there then is not missed
+ * now. */
+static bool count_agents(const State *state, const Facts *facts, usec_t now, uint64_t *ret_count) {
+        const Kept *word = leaders_word(state, facts, now);
+
+        if (!word || !kept_number(word, "agents_active", ret_count))
+                return false;
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                *ret_count += state->nodes[i].role != ROLE_MASTER &&
+                              state->nodes[i].step.state == STEP_QUARANTINED;
+        }
+
+        return true;
+}
+
+bool agents_are_back(
+                const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+        const Node *node = &state->nodes[index];
+        uint64_t want = node->step.agents_before;
+        uint64_t count;
+
+        if (want == 0)
+                return true;
+        if (!count_agents(state, facts, now, &count)) {
+                why_setf(ret_why, "rollpatch status MASTER",
+                         "the leading master has not said how many agents are active");
+                return false;
+        }
+        if (count < want) {
+                why_setf(ret_why,
+                         "rollpatch status; or, to go on without one: rollpatch quarantine NODE "
+                         "--reason TEXT",
+                         "%" PRIu64 " of the agents that were active before the step of %s are not",
+                         want - count, node->name);
+                return false;
+        }
+
+        return true;
+}
+
+void member_note_before(
+                const State *state, const Facts *facts, size_t index, usec_t now, EventStep *step) {
+        const Kept *sample = answer_of(state, facts, index, CHECK_MEMBER, now);
+        const char *id = sample ? kept_text(sample, "id") : NULL;
+
+        if (state->nodes[index].role == ROLE_MASTER) {
+                uint64_t count;
+
+                if (count_agents(state, facts, now, &count))
+                        step->agents_before = count;
+                return;
+        }
+
+        step->registered_before = facts->nodes[index].registered_ms;
+        if (id)
+                (void) text_copy(step->agent_id, sizeof(step->agent_id), id);
+        if (sample)
+                (void) kept_number(sample, "tasks", &step->tasks_before);
+}
+
+void member_describe_losses(
+                const State *state,
+                const Facts *facts,
+                size_t index,
+                usec_t now,
+                char text[static REASON_MAX]) {
+        const Kept *own = answer_of(state, facts, index, CHECK_MESOS_AGENT, now);
+        uint64_t before = state->nodes[index].step.tasks_before;
+        uint64_t running = 0, lost = 0, failed = 0, gone = 0;
+
+        text[0] = '\0';
+        if (state->nodes[index].role == ROLE_MASTER || !own ||
+            !kept_number(own, "tasks_running", &running))
+                return;
+
+        (void) kept_number(own, "tasks_lost", &lost);
+        (void) kept_number(own, "tasks_failed", &failed);
+        (void) kept_number(own, "tasks_gone", &gone);
+        if (running >= before && lost + failed + gone == 0)
+                return;
+
+        (void) text_format(
+                        text, REASON_MAX,
+                        "%" PRIu64 " tasks ran before, %" PRIu64 " do now; since its start it has "
+                        "counted %" PRIu64 " lost, %" PRIu64 " failed, %" PRIu64 " gone",
+                        before, running, lost, failed, gone);
+}

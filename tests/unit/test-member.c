@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/member.h"
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <string.h>
+
+#include "common/text.h"
+#include "tests/unit/core-lab.h"
+
+/* What was true of an agent, and of all agents, before a step is true again after it. */
+
+typedef struct Seen {
+        uint64_t registered;
+        const char *id;
+        int64_t listed;  /* tasks, by the leading master; -1: it does not say */
+        int64_t running; /* by the agent itself */
+} Seen;
+
+static void add_number(Sample *sample, const char *name, uint64_t value) {
+        SampleNumber *number = &sample->numbers[sample->number_count++];
+
+        (void) text_copy(number->name, sizeof(number->name), name);
+        number->value = value;
+}
+
+static void add_text(Sample *sample, const char *name, const char *value) {
+        SampleText *text = &sample->texts[sample->text_count++];
+
+        (void) text_copy(text->name, sizeof(text->name), name);
+        (void) text_copy(text->text, sizeof(text->text), value);
+}
+
+static void hear_master(Lab *lab, uint64_t agents_active) {
+        Sample master = { .check = "mesos-master", .verdict = VERDICT_PASS };
+        Sample leader = { .check = "mesos-leader", .verdict = VERDICT_PASS };
+
+        add_number(&master, "elected", 1);
+        add_text(&master, "leader", "10.0.0.1:5050");
+        lab_sample(lab, "m1", &master);
+        add_number(&leader, "agents_active", agents_active);
+        lab_sample(lab, "m1", &leader);
+}
+
+static void hear_agent(Lab *lab, const Seen *seen) {
+        Sample member = { .check = "mesos-leader", .subject = "10.0.1.1", .verdict = VERDICT_PASS };
+        Sample own = { .check = "mesos-agent", .verdict = VERDICT_PASS };
+
+        add_number(&member, "listed", 1);
+        add_number(&member, "active", 1);
+        add_number(&member, "reregistered_ms", seen->registered);
+        add_text(&member, "id", seen->id);
+        if (seen->listed >= 0)
+                add_number(&member, "tasks", (uint64_t) seen->listed);
+        lab_sample(lab, "m1", &member);
+
+        if (seen->running >= 0)
+                add_number(&own, "tasks_running", (uint64_t) seen->running);
+        lab_sample(lab, "a1", &own);
+}
+
+/* a1 was seen before its slot, and its script has ended. */
+static Lab *lab_verifying(void) {
+        static const Seen before = { 1000, "S0", 5, 5 };
+        static const char *const names[] = { "a1" };
+        Lab *lab = lab_new();
+
+        lab_join_masters(lab, 1);
+        lab_join(lab, "a1", ROLE_AGENT, 0);
+        (void) text_copy(lab->state->nodes[1].address, ADDRESS_TEXT_MAX, "10.0.1.1");
+        lab_healthy(lab, true);
+        hear_master(lab, 1);
+        hear_agent(lab, &before);
+        lab_facts(lab, "a1")->registered_ms = before.registered;
+        lab_run(lab, names, 1, true);
+        lab_lead(lab, "a1", STEP_VERIFYING);
+        lab_pass(lab, USEC_PER_SEC);
+        return lab;
+}
+
+static void test_what_an_agent_was_before_its_slot_is_in_the_log(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+        const Step *step = &lab_node(lab, "a1")->step;
+
+        assert_int_equal(step->registered_before, 1000);
+        assert_int_equal(step->tasks_before, 5);
+        assert_string_equal(step->agent_id, "S0");
+        assert_int_equal(step->agents_before, 0);
+}
+
+static void test_an_agent_is_back_when_it_is_the_same_and_both_sides_know_its_tasks(void **state) {
+        static const struct {
+                Seen seen;
+                const char *why; /* NULL: it is back */
+        } cases[] = {
+                { { 2000, "S0", 5, 5 }, NULL },
+                { { 2000, "S0", 3, 3 }, NULL }, /* a loss holds nobody up */
+                { { 1000, "S0", 5, 5 }, "has not registered it anew since its step" },
+                { { 2000, "S7", 5, 5 }, "has it as agent S7, it was S0 before its step" },
+                { { 2000, "", 5, 5 }, "has it as agent , it was S0" },
+                { { 2000, "S0", 4, 5 }, "it runs 5 tasks, the leading master knows of 4" },
+                { { 2000, "S0", -1, 5 }, "the leading master has not said how many tasks" },
+                { { 2000, "S0", 5, -1 }, "it has not said how many tasks it runs" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                AUTO(Lab) *lab = lab_verifying();
+                Why why = {};
+                bool back;
+
+                hear_master(lab, 1);
+                hear_agent(lab, &cases[i].seen);
+                back = agent_is_member_again(lab->state, &lab->facts, 1, lab->now, &why);
+                if (back != !cases[i].why || !strstr(why.text, back ? "" : cases[i].why))
+                        fail_msg("case %zu: '%s'", i, why.text);
+        }
+}
+
+static void test_what_an_agent_has_lost_is_told(void **state) {
+        static const Seen whole = { 2000, "S0", 5, 5 };
+        static const Seen less = { 2000, "S0", 4, 4 };
+        AUTO(Lab) *lab = lab_verifying();
+        char text[REASON_MAX];
+
+        hear_agent(lab, &whole);
+        member_describe_losses(lab->state, &lab->facts, 1, lab->now, text);
+        assert_string_equal(text, "");
+        hear_agent(lab, &less);
+        member_describe_losses(lab->state, &lab->facts, 1, lab->now, text);
+        assert_non_null(strstr(text, "5 tasks ran before, 4 do now"));
+}
+
+/* --- all agents, after the step of a master --- */
+
+static Lab *lab_of_agents(void) {
+        static const char *const names[] = { "m1", "a1", "a2" };
+        Lab *lab = lab_new();
+
+        lab_join_masters(lab, 1);
+        lab_join(lab, "a1", ROLE_AGENT, 0);
+        lab_join(lab, "a2", ROLE_AGENT, 0);
+        lab_healthy(lab, true);
+        hear_master(lab, 7);
+        lab_run(lab, names, ELEMENTSOF(names), true);
+        lab_lead(lab, "m1", STEP_VERIFYING);
+        lab_pass(lab, USEC_PER_SEC);
+        return lab;
+}
+
+static void expect_back(const Lab *lab, bool want, const char *part) {
+        Why why = {};
+
+        if (agents_are_back(lab->state, &lab->facts, 0, lab->now, &why) != want ||
+            !strstr(why.text, part))
+                fail_msg("'%s', want '%s'", why.text, part);
+}
+
+static void test_as_many_agents_are_active_as_before_the_step_of_a_master(void **state) {
+        AUTO(Lab) *lab = lab_of_agents();
+
+        assert_int_equal(lab_node(lab, "m1")->step.agents_before, 7);
+        hear_master(lab, 7);
+        expect_back(lab, true, "");
+        hear_master(lab, 6);
+        expect_back(lab, false, "1 of the agents that were active before the step of m1 are not");
+        hear_master(lab, 9);
+        expect_back(lab, true, "");
+}
+
+static void test_nobody_who_leads_has_said_how_many_agents_there_are(void **state) {
+        AUTO(Lab) *lab = lab_of_agents();
+
+        lab_pass(lab, USEC_PER_MINUTE);
+        expect_back(lab, false, "has not said how many agents are active");
+}
+
+static void test_an_agent_that_was_set_aside_is_not_waited_for(void **state) {
+        AUTO(Lab) *lab = lab_of_agents();
+
+        hear_master(lab, 6);
+        lab_step(lab, "a1", STEP_EVENT_QUARANTINED);
+        expect_back(lab, true, "");
+        hear_master(lab, 5);
+        expect_back(lab, false, "1 of the agents");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_what_an_agent_was_before_its_slot_is_in_the_log),
+                cmocka_unit_test(
+                                test_an_agent_is_back_when_it_is_the_same_and_both_sides_know_its_tasks),
+                cmocka_unit_test(test_what_an_agent_has_lost_is_told),
+                cmocka_unit_test(test_as_many_agents_are_active_as_before_the_step_of_a_master),
+                cmocka_unit_test(test_nobody_who_leads_has_said_how_many_agents_there_are),
+                cmocka_unit_test(test_an_agent_that_was_set_aside_is_not_waited_for),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
