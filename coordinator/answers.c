@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/text.h"
 #include "coordinator/judge.h"
+#include "coordinator/member.h"
 #include "coordinator/settle.h"
 
 typedef enum Assessment {
@@ -263,6 +264,29 @@ static bool has_no_problem(const Node *node, LinkState link) {
         return node->role != ROLE_MASTER && !node_is_unresolved(node) && !is_missed(node, link);
 }
 
+/* The five-minute rule (promise 11). */
+static void add_away(Json *problems, const Coordinator *coordinator, size_t index) {
+        const Node *node = &coordinator_get_state(coordinator)->nodes[index];
+        usec_t now = clock_boottime();
+        char advice[REASON_MAX], text[REASON_MAX], away[REASON_MAX];
+        Away span;
+
+        if (!member_is_away(coordinator_get_state(coordinator), coordinator_get_facts(coordinator),
+                            index, now, &span) ||
+            !away_is_alarming(&span))
+                return;
+
+        away_describe(&span, away);
+        (void) text_format(
+                        text, sizeof(text), "%s is not active on the leading master%s", node->name,
+                        away);
+        (void) text_format(
+                        advice, sizeof(advice), "rollpatch status %s --refresh; rollpatch logs %s",
+                        node->name, node->name);
+        add_problem(problems, as_wall(span_sub(now, span.span)), "error", "Its tasks", text,
+                    advice);
+}
+
 static void add_node_problem(Json *problems, const Coordinator *coordinator, size_t index) {
         const State *state = coordinator_get_state(coordinator);
         const Facts *facts = coordinator_get_facts(coordinator);
@@ -323,8 +347,10 @@ static Json *list_problems(const Coordinator *coordinator) {
                             coordinator_get_why(coordinator)->advice);
         }
 
-        for (size_t i = 0; i < state->node_count; i++)
+        for (size_t i = 0; i < state->node_count; i++) {
                 add_node_problem(problems, coordinator, i);
+                add_away(problems, coordinator, i);
+        }
 
         return problems;
 }

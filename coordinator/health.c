@@ -156,6 +156,9 @@ bool health_hear(
         if (subject == SIZE_MAX || is_outdated(state, facts, subject, sample, now))
                 return false;
 
+        if (row->id == CHECK_MEMBER)
+                member_note_away(&facts->nodes[subject], sample, span_sub(now, sample->age));
+
         health = make_health(facts, subject);
         *ret_subject = subject;
         return health &&

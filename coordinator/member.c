@@ -23,6 +23,62 @@ static const char *advise(const Node *node, char advice[static REASON_MAX]) {
         return check_advise(&check_rows[CHECK_MEMBER], node, advice);
 }
 
+/* --- away --- */
+
+#define LIMIT_GUESSED (5 * USEC_PER_MINUTE) /* of DC/OS (facts 4) */
+
+void member_note_away(NodeFacts *known, const Sample *sample, usec_t at) {
+        uint64_t listed, active = 0;
+
+        if (!sample_number(sample, "listed", &listed))
+                return; /* not known: neither gone nor back */
+
+        (void) sample_number(sample, "active", &active);
+        if (listed == 1 && active == 1) {
+                known->away_since = 0;
+        } else if (known->away_since == 0) {
+                known->away_since = at;
+        }
+}
+
+/* A leader that was elected while it was away waits for it by another limit. */
+bool member_is_away(
+                const State *state, const Facts *facts, size_t index, usec_t now, Away *ret_away) {
+        const Kept *sample = answer_of(state, facts, index, CHECK_MEMBER, now);
+        usec_t since = facts->nodes[index].away_since;
+        const Kept *word;
+        uint64_t limit = 0;
+
+        if (since == 0 || !sample)
+                return false;
+
+        word = leaders_word(state, facts, now);
+        if (word) {
+                (void) kept_number(
+                                word,
+                                kept_says(sample, "recovered", 1) ? "reregister_limit_ms"
+                                                                  : "ping_limit_ms",
+                                &limit);
+        }
+
+        *ret_away = (Away) { .span = span_sub(now, since), .limit = limit * USEC_PER_MSEC };
+        return true;
+}
+
+bool away_is_alarming(const Away *away) {
+        return away->span >= (away->limit ? away->limit : LIMIT_GUESSED) / 5 * 3;
+}
+
+void away_describe(const Away *away, char text[static REASON_MAX]) {
+        char span[SPAN_TEXT_MAX], limit[SPAN_TEXT_MAX];
+
+        (void) text_format(
+                        text, REASON_MAX, ", for %s; after %s its tasks are lost",
+                        span_format(away->span - away->span % USEC_PER_SEC, span),
+                        away->limit ? span_format(away->limit, limit)
+                                    : "a time that the leading master does not say");
+}
+
 bool agent_is_member(
                 const State *state,
                 const Facts *facts,
@@ -33,8 +89,12 @@ bool agent_is_member(
         const Node *node = &state->nodes[index];
         const Kept *sample = answer_of(state, facts, index, CHECK_MEMBER, now);
         char advice[REASON_MAX];
+        char away[REASON_MAX] = "";
+        Away span;
 
         (void) advise(node, advice);
+        if (member_is_away(state, facts, index, now, &span))
+                away_describe(&span, away);
         if (!sample) {
                 why_setf(ret_why, advice, "%s: the leading master has not been heard about it",
                          node->name);
@@ -42,12 +102,13 @@ bool agent_is_member(
         }
         if (!kept_says(sample, "listed", 1)) {
                 why_setf(ret_why, advice,
-                         "%s: the leading master does not list it: it is not registered",
-                         node->name);
+                         "%s: the leading master does not list it: it is not registered%s",
+                         node->name, away);
                 return false;
         }
         if (!kept_says(sample, "active", 1)) {
-                why_setf(ret_why, advice, "%s: the leading master has it disconnected", node->name);
+                why_setf(ret_why, advice, "%s: the leading master has it disconnected%s",
+                         node->name, away);
                 return false;
         }
         if (!kept_number(sample, "reregistered_ms", ret_reregistered_ms)) {

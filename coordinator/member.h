@@ -18,6 +18,24 @@ bool agent_is_member(
                 uint64_t *ret_reregistered_ms,
                 Why *ret_why);
 
+typedef struct Away {
+        usec_t span;  /* for so long it is not active on the leading master */
+        usec_t limit; /* after so long its tasks are lost, by the leading master's own flags; 0: not
+                         known */
+} Away;
+
+/* Takes in what the leading master has just said of it, which was true at `at`. Said of one that it
+ * does not list too: unreachable agents are in no list. */
+void member_note_away(NodeFacts *known, const Sample *sample, usec_t at);
+
+/* Whether it is away now; after three fifths of the limit it is time to do something. */
+bool member_is_away(
+                const State *state, const Facts *facts, size_t node, usec_t now, Away *ret_away);
+bool away_is_alarming(const Away *away);
+
+/* ", for 3min 5s; after 5min its tasks are lost" */
+void away_describe(const Away *away, char text[static REASON_MAX]);
+
 /* After its step: registered anew, under the id that it had, and both sides know of as many running
  * tasks. What was not known before cannot be compared. */
 bool agent_is_member_again(

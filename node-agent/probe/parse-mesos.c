@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node-agent/probe/parse-mesos.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/parse.h"
 #include "common/text.h"
 
 #define STATUS_REDIRECT    307
@@ -77,6 +79,66 @@ static void read_text(const Reply *reply, size_t max, const char *key, Sample *s
 
 void mesos_version_read(const Reply *version, Sample *sample) {
         read_text(version, REPLY_BYTES_MAX, "version", sample);
+}
+
+/* --- durations, as stout writes them: "15secs", "1.5mins" --- */
+
+static bool parse_duration(const char *text, double *ret_ms) {
+        static const struct {
+                const char *unit;
+                double ms;
+        } units[] = {
+                { "ns", 1e-6 },    { "us", 1e-3 },     { "ms", 1 },       { "secs", 1000 },
+                { "mins", 60000 }, { "hrs", 3600000 }, { "days", 864e5 }, { "weeks", 6048e5 },
+        };
+        char *end;
+        double number;
+
+        if (text[0] < '0' || text[0] > '9')
+                return false;
+
+        number = strtod(text, &end);
+        for (size_t i = 0; i < ELEMENTSOF(units); i++) {
+                if (strcmp(end, units[i].unit) == 0) {
+                        *ret_ms = number * units[i].ms;
+                        return true;
+                }
+        }
+
+        return false;
+}
+
+/* Of the new name, else of the old one. */
+static const char *find_flag(const Json *flags, const char *name, const char *old_name) {
+        const char *value = json_string_value(json_find(flags, name));
+
+        return value ? value : json_string_value(json_find(flags, old_name));
+}
+
+static void add_limit(Sample *sample, const char *name, double ms) {
+        if (ms > 0 && ms < (double) JSON_NUMBER_MAX)
+                sample_add_number(sample, name, (uint64_t) ms);
+}
+
+void mesos_limits_read(const Reply *reply, Sample *sample) {
+        AUTO(Json) *object = NULL;
+        const Json *flags = NULL;
+        const char *ping, *pings, *reregister;
+        double ms;
+        uint64_t count;
+
+        if (reply_object(reply, REPLY_BYTES_MAX, &object, NULL) < 0 ||
+            json_get_object(object, "flags", &flags, NULL) < 0)
+                return;
+
+        ping = find_flag(flags, "agent_ping_timeout", "slave_ping_timeout");
+        pings = find_flag(flags, "max_agent_ping_timeouts", "max_slave_ping_timeouts");
+        reregister = find_flag(flags, "agent_reregister_timeout", "slave_reregister_timeout");
+        if (ping && pings && parse_duration(ping, &ms) &&
+            parse_u64(pings, 1, UINT32_MAX, &count) == 0)
+                add_limit(sample, "ping_limit_ms", ms * (double) count);
+        if (reregister && parse_duration(reregister, &ms))
+                add_limit(sample, "reregister_limit_ms", ms);
 }
 
 void mesos_agent_id_read(const Reply *state, Sample *sample) {

@@ -320,6 +320,7 @@ void mesos_leader_judge(
         int r;
 
         mesos_version_read(&replies->version, &samples[0]);
+        mesos_limits_read(&replies->flags, &samples[0]);
 
         r = read_health(&replies->health, &samples[0]);
         if (r == 0)

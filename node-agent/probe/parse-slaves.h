@@ -11,6 +11,7 @@ typedef struct LeaderReplies {
         Reply slaves;  /* /slaves */
         Reply summary; /* /state-summary, for the tasks; only when agents are asked for */
         Reply version;
+        Reply flags; /* for the limits */
 } LeaderReplies;
 
 /* Fills samples[0] (the cluster: passes if the leader has read its registry, and all agents in it

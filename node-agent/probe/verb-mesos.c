@@ -175,7 +175,7 @@ ProbeExit probe_mesos_agent(char *const arguments[], Json *answer, Error *error)
 }
 
 static void ask_leader(const MesosOrder *order, Sample samples[]) {
-        const Question questions[] = { health, version, slaves, summary };
+        const Question questions[] = { health, version, flags, slaves, summary };
         size_t count = order->agent_count > 0 ? ELEMENTSOF(questions) : ELEMENTSOF(questions) - 1;
         Asked asked[ELEMENTSOF(questions)] = {};
         Server server;
@@ -195,8 +195,9 @@ static void ask_leader(const MesosOrder *order, Sample samples[]) {
         mesos_leader_judge(
                         &(LeaderReplies) { .health = asked[0].reply,
                                            .version = asked[1].reply,
-                                           .slaves = asked[2].reply,
-                                           .summary = asked[3].reply },
+                                           .flags = asked[2].reply,
+                                           .slaves = asked[3].reply,
+                                           .summary = asked[4].reply },
                         order->agents, order->agent_count, samples);
         asked_done(asked, ELEMENTSOF(asked));
 }

@@ -148,7 +148,8 @@ Json *answers_of_leader(const Answers *answers, const char *const agents[], size
         const LeaderReplies replies = { .health = answers->replies[OF_HEALTH],
                                         .slaves = answers->replies[OF_SLAVES],
                                         .summary = answers->replies[OF_SUMMARY],
-                                        .version = answers->replies[OF_VERSION] };
+                                        .version = answers->replies[OF_VERSION],
+                                        .flags = answers->replies[OF_FLAGS] };
         static Sample samples[1 + ASKED_AGENTS_MAX];
 
         if (count > ASKED_AGENTS_MAX)

@@ -136,6 +136,76 @@ static void test_what_an_agent_has_lost_is_told(void **state) {
         assert_non_null(strstr(text, "5 tasks ran before, 4 do now"));
 }
 
+/* --- the five-minute rule --- */
+
+/* The leading master, with its limits, says of a1 that it is listed so many times, and active. */
+static void hear_presence(Lab *lab, uint64_t listed, uint64_t active, bool recovered) {
+        Sample member = { .check = "mesos-leader", .subject = "10.0.1.1", .verdict = VERDICT_FAIL };
+        Sample leader = { .check = "mesos-leader", .verdict = VERDICT_PASS };
+
+        hear_master(lab, 1);
+        add_number(&leader, "ping_limit_ms", 300000);
+        add_number(&leader, "reregister_limit_ms", 600000);
+        lab_sample(lab, "m1", &leader);
+        add_number(&member, "listed", listed);
+        add_number(&member, "recovered", recovered);
+        if (listed == 1)
+                add_number(&member, "active", active);
+        lab_sample(lab, "m1", &member);
+}
+
+static void expect_away(const Lab *lab, usec_t span, usec_t limit, bool alarming) {
+        char text[REASON_MAX];
+        Why why = {};
+        Away away;
+        uint64_t unused;
+
+        assert_true(member_is_away(lab->state, &lab->facts, 1, lab->now, &away));
+        assert_int_equal(away.span, span);
+        assert_int_equal(away.limit, limit);
+        assert_int_equal(away_is_alarming(&away), alarming);
+        assert_false(agent_is_member(lab->state, &lab->facts, 1, lab->now, &unused, &why));
+        away_describe(&away, text);
+        assert_non_null(strstr(why.text, text));
+}
+
+static void test_the_limit_counts_from_when_the_leader_says_disconnected(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+        Away away;
+
+        hear_presence(lab, 1, 1, false);
+        assert_false(member_is_away(lab->state, &lab->facts, 1, lab->now, &away));
+        lab_pass(lab, 100 * USEC_PER_SEC);
+        hear_presence(lab, 1, 0, false);
+        expect_away(lab, 0, 5 * USEC_PER_MINUTE, false);
+        lab_pass(lab, 179 * USEC_PER_SEC);
+        hear_presence(lab, 1, 0, false);
+        expect_away(lab, 179 * USEC_PER_SEC, 5 * USEC_PER_MINUTE, false);
+        lab_pass(lab, USEC_PER_SEC);
+        hear_presence(lab, 0, 0, false); /* given up: in no list */
+        expect_away(lab, 180 * USEC_PER_SEC, 5 * USEC_PER_MINUTE, true);
+        hear_presence(lab, 0, 0, true); /* another leads by now */
+        expect_away(lab, 180 * USEC_PER_SEC, 10 * USEC_PER_MINUTE, false);
+        hear_presence(lab, 1, 1, false);
+        assert_false(member_is_away(lab->state, &lab->facts, 1, lab->now, &away));
+}
+
+/* An answer that could not be used says neither that it is gone nor that it is back. */
+static void test_what_is_unknown_neither_starts_nor_ends_an_absence(void **state) {
+        const Sample unknown = { .check = "mesos-leader", .subject = "10.0.1.1" };
+        AUTO(Lab) *lab = lab_verifying();
+        Away away;
+
+        hear_presence(lab, 1, 0, false);
+        lab_pass(lab, 10 * USEC_PER_SEC);
+        hear_presence(lab, 1, 0, false);
+        lab_sample(lab, "m1", &unknown);
+        expect_away(lab, 10 * USEC_PER_SEC, 5 * USEC_PER_MINUTE, false);
+        hear_presence(lab, 1, 1, false);
+        lab_sample(lab, "m1", &unknown);
+        assert_false(member_is_away(lab->state, &lab->facts, 1, lab->now, &away));
+}
+
 /* --- all agents, after the step of a master --- */
 
 static Lab *lab_of_agents(void) {
@@ -196,6 +266,8 @@ int main(void) {
                 cmocka_unit_test(
                                 test_an_agent_is_back_when_it_is_the_same_and_both_sides_know_its_tasks),
                 cmocka_unit_test(test_what_an_agent_has_lost_is_told),
+                cmocka_unit_test(test_the_limit_counts_from_when_the_leader_says_disconnected),
+                cmocka_unit_test(test_what_is_unknown_neither_starts_nor_ends_an_absence),
                 cmocka_unit_test(test_as_many_agents_are_active_as_before_the_step_of_a_master),
                 cmocka_unit_test(test_nobody_who_leads_has_said_how_many_agents_there_are),
                 cmocka_unit_test(test_an_agent_that_was_set_aside_is_not_waited_for),

@@ -255,6 +255,62 @@ static void test_without_the_number_of_masters_nothing_passes(void **state) {
         assert_int_equal(sample.verdict, VERDICT_UNKNOWN);
 }
 
+static void test_limits_are_read_by_new_and_old_names_or_left_out(void **state) {
+        static const struct {
+                const char *flags;
+                uint64_t ping_ms; /* 0: left out */
+                uint64_t reregister_ms;
+        } rows[] = {
+                { "\"agent_ping_timeout\":\"15secs\",\"max_agent_ping_timeouts\":\"5\","
+                  "\"agent_reregister_timeout\":\"10mins\"",
+                  75000, 600000 },
+                { "\"slave_ping_timeout\":\"1.5mins\",\"max_slave_ping_timeouts\":\"2\"", 180000,
+                  0 },
+                { "\"slave_reregister_timeout\":\"1weeks\"", 0, 604800000 },
+                { "\"agent_ping_timeout\":\"15\",\"max_agent_ping_timeouts\":\"5\"", 0, 0 },
+                { "\"agent_ping_timeout\":\"-15secs\",\"max_agent_ping_timeouts\":\"5\"", 0, 0 },
+                { "\"agent_ping_timeout\":\"15secs\",\"max_agent_ping_timeouts\":\"0\"", 0, 0 },
+                { "\"agent_ping_timeout\":\"15secs\",\"max_agent_ping_timeouts\":5", 0, 0 },
+                { "\"agent_ping_timeout\":\"1e300weeks\",\"max_agent_ping_timeouts\":\"5\"", 0, 0 },
+                { "\"agent_ping_timeout\":\"nansecs\",\"max_agent_ping_timeouts\":\"5\"", 0, 0 },
+                { "\"agent_ping_timeout\":null", 0, 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                uint64_t ping = 0, reregister = 0;
+                char body[512];
+                Sample sample;
+                Reply reply;
+
+                assert_true(text_format(body, sizeof(body), "{\"flags\":{%s}}", rows[i].flags));
+                reply = reply_of(body, strlen(body));
+                sample_init(&sample, "", "");
+                mesos_limits_read(&reply, &sample);
+                (void) sample_get_number(&sample, "ping_limit_ms", &ping);
+                (void) sample_get_number(&sample, "reregister_limit_ms", &reregister);
+                if (ping != rows[i].ping_ms || reregister != rows[i].reregister_ms)
+                        fail_msg("%s", body);
+        }
+}
+
+static void test_limits_that_cannot_be_read_are_no_verdict(void **state) {
+        static const Reply replies[] = {
+                { .status = 401, .body = "401 Unauthorized.", .size = 17 },
+                { .status = 200, .body = "<html>", .size = 6 },
+                { .status = 200, .body = "{\"flags\":[]}", .size = 12 },
+                { .failure = "not finished within 10s" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(replies); i++) {
+                Sample sample;
+
+                sample_init(&sample, "", "");
+                mesos_limits_read(&replies[i], &sample);
+                assert_int_equal(sample.number_count, 0);
+                assert_int_equal(sample.why.code, ERROR_NONE);
+        }
+}
+
 static void test_a_master_that_knows_no_leader_does_not_pass(void **state) {
         static const struct {
                 Reply reply;
@@ -327,6 +383,8 @@ int main(void) {
                 cmocka_unit_test(test_what_is_no_whole_number_in_range_is_unknown),
                 cmocka_unit_test(test_a_wrong_value_fails),
                 cmocka_unit_test(test_without_the_number_of_masters_nothing_passes),
+                cmocka_unit_test(test_limits_are_read_by_new_and_old_names_or_left_out),
+                cmocka_unit_test(test_limits_that_cannot_be_read_are_no_verdict),
                 cmocka_unit_test(test_a_master_that_knows_no_leader_does_not_pass),
                 cmocka_unit_test(test_a_key_that_stands_twice_is_no_answer),
                 cmocka_unit_test(test_escaped_slashes_are_the_same_keys),

@@ -41,13 +41,14 @@ static void judge_row(const Row *row, Sample *sample) {
                 .slaves = row_reply(row, "slaves", "/slaves"),
                 .summary = row_reply(row, "summary", "/state-summary"),
                 .version = row_reply(row, "version", "/version"),
+                .flags = row_reply(row, "flags", "/flags"),
         };
 
         judge_one(&replies, row_get(row, "subject"), sample);
 }
 
 static void test_every_sample_gets_its_verdict(void **state) {
-        assert_int_equal(each_row("mesos-leader", judge_row), 15);
+        assert_int_equal(each_row("mesos-leader", judge_row), 16);
 }
 
 static void judge_lists(const char *body, size_t size, const char *subject, Sample *sample) {
