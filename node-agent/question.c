@@ -376,6 +376,7 @@ static int read_times(const Asker *asker, StepTimes *ret, Error *error) {
 static void judge_units(Question *question, const UnitStatus units[], size_t count) {
         const Asker *asker = question->asker;
         Error error = {};
+        UnitsInput input;
         StepTimes times;
 
         if (read_times(asker, &times, &error) < 0) {
@@ -383,17 +384,18 @@ static void judge_units(Question *question, const UnitStatus units[], size_t cou
                 return;
         }
 
-        units_judge(
-                        &(UnitsInput) {
-                                        .units = units,
-                                        .count = count,
-                                        .changing = times.under_way ||
-                                                    version_has_install_progress(
-                                                                    asker->options.root),
-                                        .since = times.since,
-                                        .now = clock_boottime(),
-                        },
-                        question->samples);
+        input = (UnitsInput) {
+                .units = units,
+                .count = count,
+                .changing = times.under_way || version_has_install_progress(asker->options.root),
+                .since = times.since,
+                .now = clock_boottime(),
+        };
+        if (question->reader == READER_DOCKER) {
+                docker_judge(&input, question->samples);
+        } else {
+                units_judge(&input, question->samples);
+        }
 }
 
 static void on_units(const UnitStatus units[], size_t count, const Error *error, void *userdata) {
@@ -410,6 +412,12 @@ static void on_units(const UnitStatus units[], size_t count, const Error *error,
 
 static int ask_units(Question *question, Error *error) {
         const Asker *asker = question->asker;
+
+        if (question->reader == READER_DOCKER) {
+                return units_start_one(
+                                asker->options.bus, DOCKER_UNIT, on_units, question,
+                                &question->units, error);
+        }
 
         return units_start(
                         asker->options.bus, asker->options.root, on_units, question,
@@ -572,6 +580,7 @@ static int ask(Question *question, Error *error) {
         case READER_PROBE:
         case READER_PROBE_JOINED:
                 return ask_probe(question, error);
+        case READER_DOCKER:
         case READER_UNITS:
                 return ask_units(question, error);
         case READER_ZOOKEEPER:

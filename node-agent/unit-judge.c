@@ -293,3 +293,50 @@ void units_judge(const UnitsInput *input, Sample *sample) {
 
         conclude(&tally, input, sample);
 }
+
+/* --- Docker --- */
+
+/* Whatever is known of the process of a unit that is not loaded is not of this unit. */
+static Verdict judge_docker(
+                const UnitsInput *input, const UnitStatus *docker, const char **ret_why) {
+        if (!is(docker->load, "loaded")) {
+                *ret_why = "there is no " DOCKER_UNIT " to look at";
+                return VERDICT_NOT_APPLICABLE;
+        }
+        if (is(docker->active, "failed") || is(docker->active, "inactive")) {
+                *ret_why = "docker does not run";
+                return VERDICT_FAIL;
+        }
+        if (!is(docker->active, "active") || docker->main_start == 0) {
+                *ret_why = "docker changes its state, or its process is not known";
+                return VERDICT_UNKNOWN;
+        }
+        if (docker->main_start >= input->since && input->since != 0) {
+                *ret_why = "docker was started after the step began: its containers have ended";
+                return VERDICT_FAIL;
+        }
+
+        return VERDICT_PASS;
+}
+
+void docker_judge(const UnitsInput *input, Sample *sample) {
+        const UnitStatus *docker = input->units;
+        const char *why = "";
+        Verdict verdict;
+
+        assert(input->count == 1);
+
+        verdict = judge_docker(input, docker, &why);
+        if (verdict == VERDICT_PASS) {
+                sample->verdict = VERDICT_PASS;
+        } else {
+                sample_judge(sample, verdict, "%s", why);
+        }
+
+        describe(sample, input, docker, why[0] ? why : "runs");
+        if (docker->main_start != 0) {
+                sample_add_number(
+                                sample, "age_ms",
+                                span_sub(input->now, docker->main_start) / USEC_PER_MSEC);
+        }
+}

@@ -54,3 +54,8 @@ int unit_compare(const char *a, const char *b);
 
 /* The sample of all units. */
 void units_judge(const UnitsInput *input, Sample *sample);
+
+/* Of Docker's own unit, the only one in `input`: a patch has nothing to do to it, and its
+ * containers do not outlive its process. */
+#define DOCKER_UNIT "docker.service"
+void docker_judge(const UnitsInput *input, Sample *sample);

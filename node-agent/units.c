@@ -152,25 +152,21 @@ static void ask_next(UnitAsk *ask) {
 
 /* --- the whole --- */
 
-int units_start(SystemdBus *bus,
-                const char *root,
-                UnitsDone on_done,
-                void *userdata,
-                Units **ret,
-                Error *error) {
-        AUTO(Units) *units = calloc(1, sizeof(*units));
-        int r;
+static Units *units_new(SystemdBus *bus, UnitsDone on_done, void *userdata, Error *error) {
+        Units *units = calloc(1, sizeof(*units));
 
-        if (!units)
-                return error_setf(error, ERROR_MEMORY, "out of memory");
+        if (!units) {
+                (void) error_setf(error, ERROR_MEMORY, "out of memory");
+                return NULL;
+        }
 
         units->bus = bus;
         units->on_done = on_done;
         units->userdata = userdata;
-        r = read_names(units, root, error);
-        if (r < 0)
-                return r;
+        return units;
+}
 
+static int ask_all(Units *units, Error *error) {
         for (size_t i = 0; i < AT_ONCE; i++) {
                 units->asks[i].units = units;
                 ask_next(&units->asks[i]);
@@ -179,6 +175,50 @@ int units_start(SystemdBus *bus,
                 *error = units->error;
                 return error_to_errno(error->code);
         }
+
+        return 0;
+}
+
+int units_start(SystemdBus *bus,
+                const char *root,
+                UnitsDone on_done,
+                void *userdata,
+                Units **ret,
+                Error *error) {
+        AUTO(Units) *units = units_new(bus, on_done, userdata, error);
+        int r;
+
+        if (!units)
+                return -ENOMEM;
+
+        r = read_names(units, root, error);
+        if (r == 0)
+                r = ask_all(units, error);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE(units);
+        return 0;
+}
+
+int units_start_one(
+                SystemdBus *bus,
+                const char *unit,
+                UnitsDone on_done,
+                void *userdata,
+                Units **ret,
+                Error *error) {
+        AUTO(Units) *units = units_new(bus, on_done, userdata, error);
+        int r;
+
+        if (!units)
+                return -ENOMEM;
+
+        r = add_name(units, unit, error);
+        if (r == 0)
+                r = ask_all(units, error);
+        if (r < 0)
+                return r;
 
         *ret = TAKE(units);
         return 0;

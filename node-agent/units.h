@@ -26,5 +26,14 @@ int units_start(SystemdBus *bus,
                 Units **ret,
                 Error *error);
 
+/* Asks about that one unit, whoever wants it. */
+int units_start_one(
+                SystemdBus *bus,
+                const char *unit,
+                UnitsDone on_done,
+                void *userdata,
+                Units **ret,
+                Error *error);
+
 void units_free(Units *units);
 DEFINE_AUTO(Units, units_free)

@@ -64,6 +64,13 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 .evidence = "the first bad unit with its states",
                 .advice   = "systemctl list-units 'dcos-*' --all",
         },
+        [CHECK_DOCKER] = {
+                CHECK_DOCKER, "docker", AGENTS, SELF, .pace = PACE_FAST, .reader = READER_DOCKER,
+                .after_step = true,
+                .judge    = "Docker runs, and has not been restarted since the step began: its containers would be gone (where there is no docker.service: not-applicable)",
+                .evidence = "the unit's states, and since when its process runs",
+                .advice   = "systemctl status docker; journalctl -u docker",
+        },
         [CHECK_JOURNAL] = {
                 CHECK_JOURNAL, "journal", ALL, SELF, .pace = PACE_FAST, .reader = READER_JOURNAL,
                 .after_step = true,

@@ -21,6 +21,7 @@ typedef enum CheckId {
         CHECK_MESOS_MASTER,
         CHECK_MESOS_AGENT,
         CHECK_UNITS,
+        CHECK_DOCKER,
         CHECK_JOURNAL,
         CHECK_RUNNER,
         CHECK_MESOS_LEADER, /* the cluster */
@@ -44,7 +45,8 @@ typedef enum CheckPace {
 typedef enum CheckReader {
         READER_PROBE,        /* rollpatch-probe, the verb of that name, one program a subject */
         READER_PROBE_JOINED, /* the same, one program for all subjects together */
-        READER_JOURNAL,      /* the others without a program */
+        READER_DOCKER,       /* the others without a program */
+        READER_JOURNAL,
         READER_PACKAGES,
         READER_UNITS,
         READER_VERSION,

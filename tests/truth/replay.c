@@ -176,8 +176,8 @@ static void hear_master(World *world, const Process *process) {
 }
 
 static void hear_agent(World *world, const Process *process) {
-        static const char *const unasked[] = { "version", "packages", "units", "journal",
-                                               "check-runner" };
+        static const char *const unasked[] = { "version", "packages", "units",
+                                               "docker",  "journal",  "check-runner" };
         Sample read[LEADER_SAMPLES] = { make_sample("mesos-agent", VERDICT_NOT_APPLICABLE) };
 
         for (size_t i = 0; i < ELEMENTSOF(unasked); i++) {

@@ -318,7 +318,7 @@ static void test_whoever_leads_by_its_own_word_has_read_its_registry(void **stat
 
 /* Active on a leader that cannot write it down is not registered. */
 static void test_an_agent_is_not_proven_by_a_leader_without_quorum(void **state) {
-        static const char *const own[] = { "version", "packages",    "units",
+        static const char *const own[] = { "version", "packages",    "units",       "docker",
                                            "journal", "mesos-agent", "check-runner" };
         static const Replica replicas[2][3] = {
                 { { 1, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 } },

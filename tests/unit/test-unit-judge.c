@@ -253,6 +253,53 @@ static void test_as_many_bad_units_as_there_may_be_fit_into_one_sample(void **st
         assert_int_equal(judge(units, ELEMENTSOF(units), false, START).verdict, VERDICT_FAIL);
 }
 
+/* --- Docker --- */
+
+static Sample judge_docker(const UnitStatus *docker, usec_t since) {
+        const UnitsInput input = { docker, 1, false, since, NOW };
+        Sample sample = sample_make("docker", "");
+
+        docker_judge(&input, &sample);
+        assert_true(text_is_plain(sample.evidence));
+        return sample;
+}
+
+static void test_docker_runs_on_through_a_step(void **state) {
+        static const struct {
+                UnitStatus docker;
+                usec_t since;
+                Verdict verdict;
+                const char *why;
+        } cases[] = {
+                { RUNNING("docker.service", 10), START, VERDICT_PASS, "" },
+                { RUNNING("docker.service", 930), 0, VERDICT_PASS, "" },
+                { RUNNING("docker.service", 930), START, VERDICT_FAIL,
+                  "its containers have ended" },
+                { RUNNING("docker.service", 900), START, VERDICT_FAIL,
+                  "its containers have ended" },
+                { RUNNING("docker.service", 0), START, VERDICT_UNKNOWN, "is not known" },
+                { UNIT("docker.service", "failed", "failed"), START, VERDICT_FAIL, "does not run" },
+                { UNIT("docker.service", "inactive", "dead"), START, VERDICT_FAIL, "does not run" },
+                { UNIT("docker.service", "activating", "auto-restart"), START, VERDICT_UNKNOWN,
+                  "changes its state" },
+                { { .name = "docker.service", .load = "not-found", .active = "inactive" },
+                  START,
+                  VERDICT_NOT_APPLICABLE,
+                  "there is no docker.service" },
+                { { .name = "docker.service", .load = "masked", .active = "inactive" },
+                  START,
+                  VERDICT_NOT_APPLICABLE,
+                  "there is no docker.service" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Sample sample = judge_docker(&cases[i].docker, cases[i].since);
+
+                if (sample.verdict != cases[i].verdict || !strstr(sample.reason, cases[i].why))
+                        fail_msg("case %zu: '%s'", i, sample.reason);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_new_processes_in_all_running_units_pass),
@@ -267,6 +314,7 @@ int main(void) {
                 cmocka_unit_test(test_the_worst_is_the_first_in_troubleshooting_order),
                 cmocka_unit_test(test_the_checks_themselves_are_not_looked_at),
                 cmocka_unit_test(test_as_many_bad_units_as_there_may_be_fit_into_one_sample),
+                cmocka_unit_test(test_docker_runs_on_through_a_step),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
