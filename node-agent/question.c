@@ -13,6 +13,7 @@
 #include "node-agent/journal-check.h"
 #include "node-agent/packages.h"
 #include "node-agent/port-question.h"
+#include "node-agent/probe-command.h"
 #include "node-agent/sample-read.h"
 #include "node-agent/srvr.h"
 #include "node-agent/units.h"
@@ -26,8 +27,6 @@
 
 #define ZOOKEEPER_TIMEOUT USEC_PER_SEC
 #define SELDOM            (10 * USEC_PER_SEC)
-#define SUBJECTS_TEXT_MAX (WATCH_MAX * SUBJECT_MAX)
-#define ARGUMENTS_MAX     12
 
 struct Asker {
         sd_event *event;
@@ -164,130 +163,20 @@ static void on_probed(
         finish(question);
 }
 
-/* "10.0.0.21,10.0.0.22" */
-static void join_subjects(const Question *question, char *buffer, size_t size) {
-        size_t used = 0;
-
-        buffer[0] = '\0';
-        for (size_t i = 0; i < question->count; i++) {
-                const char *subject = question->samples[i].subject;
-
-                if (subject[0] == '\0')
-                        continue;
-
-                (void) text_format(
-                                buffer + used, size - used, "%s%s", used > 0 ? "," : "", subject);
-                used += strlen(buffer + used);
-        }
-}
-
-typedef struct Command {
-        char *arguments[ARGUMENTS_MAX + 1];
-        size_t count;
-} Command;
-
-static void command_free(Command *command) {
-        for (size_t i = 0; i < command->count; i++)
-                free(command->arguments[i]);
-        free(command);
-}
-DEFINE_AUTO(Command, command_free)
-
-/* False: out of memory. */
-static bool add_argument(Command *command, const char *text) {
-        char *copy = strdup(text);
-
-        assert(command->count < ARGUMENTS_MAX);
-
-        if (copy)
-                command->arguments[command->count++] = copy;
-
-        return copy;
-}
-
-static bool add_option(Command *command, const char *name, const char *value) {
-        return add_argument(command, name) && add_argument(command, value);
-}
-
-static int add_address(Command *command, const Question *question, Error *error) {
-        const Asker *asker = question->asker;
-
-        if (asker->options.address[0] == '\0')
-                return error_setf(error, ERROR_NOT_FOUND, "the address of this node is not known");
-        if (!add_option(command, "--address", asker->options.address))
-                return error_setf(error, ERROR_MEMORY, "out of memory");
-
-        return 0;
-}
-
-static int add_masters(Command *command, const Question *question, Error *error) {
-        const Asker *asker = question->asker;
-        uint64_t masters = asker->watch.masters;
-        char text[24];
-
-        if (masters == 0)
-                masters = identity_read_master_count(asker->options.root);
-        if (masters == 0) {
-                return error_setf(
-                                error, ERROR_NOT_FOUND, "how many masters there are is not known");
-        }
-
-        (void) text_format(text, sizeof(text), "%" PRIu64, masters);
-        if (!add_option(command, "--masters", text))
-                return error_setf(error, ERROR_MEMORY, "out of memory");
-
-        return 0;
-}
-
-static int add_agents(Command *command, const Question *question, Error *error) {
-        char subjects[SUBJECTS_TEXT_MAX];
-
-        join_subjects(question, subjects, sizeof(subjects));
-        if (subjects[0] && !add_option(command, "--agents", subjects))
-                return error_setf(error, ERROR_MEMORY, "out of memory");
-
-        return 0;
-}
-
-static int add_root(Command *command, const Question *question, Error *error) {
-        const Asker *asker = question->asker;
-
-        if (strcmp(asker->options.root, "/") != 0 &&
-            !add_option(command, "--root", asker->options.root))
-                return error_setf(error, ERROR_MEMORY, "out of memory");
-
-        return 0;
-}
-
-static int add_words(Command *command, const Question *question, Error *error) {
-        static int (*const add[PROBE_WORD_COUNT])(
-                        Command * command, const Question *question, Error *error) = {
-                [WORD_ADDRESS] = add_address,
-                [WORD_MASTERS] = add_masters,
-                [WORD_AGENTS] = add_agents,
-                [WORD_ROOT] = add_root,
-        };
-        const CheckRow *row = check_find(question->samples[0].check, "");
-        int r = 0;
-
-        assert(row);
-        for (size_t i = 0; r == 0 && i < PROBE_WORD_COUNT; i++) {
-                if (row->words & IN(i))
-                        r = add[i](command, question, error);
-        }
-
-        return r;
-}
-
 static int ask_probe(Question *question, Error *error) {
-        AUTO(Command) *command = calloc(1, sizeof(*command));
+        const AskerOptions *options = &question->asker->options;
+        AUTO(ProbeCommand) *command = NULL;
         int r;
 
-        if (!command || !add_argument(command, question->asker->options.probe) ||
-            !add_argument(command, question->samples[0].check))
-                return error_setf(error, ERROR_MEMORY, "out of memory");
-
-        r = add_words(command, question, error);
+        r = probe_command_new(
+                        &(ProbeCommandInput) { .probe = options->probe,
+                                               .address = options->address,
+                                               .root = options->root,
+                                               .role = options->role,
+                                               .watch = &question->asker->watch,
+                                               .samples = question->samples,
+                                               .count = question->count },
+                        &command, error);
         if (r < 0)
                 return r;
 

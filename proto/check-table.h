@@ -20,6 +20,7 @@ typedef enum CheckId {
         CHECK_ZOOKEEPER,
         CHECK_MESOS_MASTER,
         CHECK_MESOS_AGENT,
+        CHECK_MESOS_VERSION,
         CHECK_UNITS,
         CHECK_DOCKER,
         CHECK_JOURNAL,
@@ -60,6 +61,8 @@ typedef enum ProbeWord {
         WORD_ADDRESS, /* --address: this node's */
         WORD_MASTERS, /* --masters: how many there are */
         WORD_AGENTS,  /* --agents: the subjects */
+        WORD_ROLE,    /* --role: this node's, master or agent */
+        WORD_VERSION, /* --version: of DC/OS that is to be there, where that is known */
         WORD_ROOT,    /* --root: where DC/OS is, unless that is / */
 } ProbeWord;
 #define PROBE_WORD_COUNT (WORD_ROOT + 1)

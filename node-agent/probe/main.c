@@ -28,6 +28,11 @@ static const struct Verb {
         { "mesos-leader", "--address IP [--agents IP,IP,...] [--timeout SECONDS]",
           "Ask the leading Mesos master for the cluster, and for Mesos agents",
           probe_mesos_leader },
+        { "mesos-version",
+          "--address IP --role master|agent [--version DCOS]\n"
+          "      [--timeout SECONDS] [--root DIR]",
+          "Compare the Mesos that runs with the installed one, and the release's",
+          probe_mesos_version },
         { "check-runner", "[--check TYPE] [--timeout SECONDS] [--root DIR]",
           "Run dcos-check-runner, TYPE node-poststart or cluster", probe_check_runner },
 };

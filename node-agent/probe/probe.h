@@ -25,4 +25,5 @@ ProbeExit probe_exhibitor(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_mesos_master(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_mesos_agent(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_mesos_leader(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_mesos_version(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_check_runner(char *const arguments[], Json *answer, Error *error);

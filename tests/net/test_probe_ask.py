@@ -162,6 +162,7 @@ ALL = [
     ("mesos-master", 5050, ["--masters", "3"]),
     ("mesos-agent", 5051, []),
     ("mesos-leader", 5050, []),
+    ("mesos-version", 5050, ["--role", "master"]),
 ]
 each_verb = pytest.mark.parametrize("verb, port, options", ALL, ids=[row[0] for row in ALL])
 
@@ -208,7 +209,37 @@ def test_a_master_passes_with_its_numbers(start, address):
                              "registry_fetched": 1, "slaves_active": 2}
     assert asked.texts == {"leader": "10.0.0.11:5050", "version": "1.11.0"}
     assert server.paths().count("GET /metrics/snapshot?timeout=2secs") == 1
-    assert len(server.requests) == 3
+    assert len(server.requests) == 4
+
+
+def test_the_only_master_passes_with_a_registry_in_memory(start, address):
+    metrics = {key: value for key, value in MASTER.items() if not key.startswith("registrar/log")}
+    routes = {**good_routes(), "/metrics/snapshot?timeout=2secs": answer(metrics)}
+    routes["/flags"] = answer({"flags": {"registry": "in_memory"}})
+    start(5050, routes)
+    asked = Asked("mesos-master", "--address", address, "--masters=1")
+    assert (asked.verdict, asked.numbers["in_memory"]) == ("pass", 1), asked.samples
+    asked = Asked("mesos-master", "--address", address, "--masters=3")
+    assert (asked.verdict, asked.reason) == (
+        "fail", "the registry is kept in memory, want replicated_log of 3 masters")
+
+
+def test_the_mesos_that_runs_is_compared_with_the_one_on_the_disk(start, address, tmp_path):
+    start(5051, good_routes())
+    options = ["--address", address, "--role", "agent", "--root", str(tmp_path)]
+    assert Asked("mesos-version", *options).verdict == "not-applicable"
+    program = tmp_path / "opt/mesosphere/bin/mesos-agent"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n[ \"$*\" = --version ] && echo mesos 1.11.0\n")
+    program.chmod(0o755)
+    assert Asked("mesos-version", *options).verdict == "pass"
+    assert Asked("mesos-version", *options, "--version", "2.2.1").verdict == "pass"
+    asked = Asked("mesos-version", *options, "--version", "2.1.1")
+    assert (asked.verdict, asked.reason) == ("fail", "Mesos 1.11.0 runs, DC/OS 2.1.1 comes with 1.10.1")
+    program.write_text("#!/bin/sh\necho mesos 1.10.1\n")
+    asked = Asked("mesos-version", *options)
+    assert (asked.verdict, asked.reason) == (
+        "fail", "the process that answers is Mesos 1.11.0, on the disk lies 1.10.1")
 
 
 def test_an_agent_passes_with_its_numbers(start, address):
@@ -226,19 +257,23 @@ def test_an_agent_passes_with_its_numbers(start, address):
 def test_one_question_to_the_leader_answers_for_all_agents(start, address):
     routes = good_routes()
     routes["/state-summary"] = answer({"slaves": [{"id": "S1", "TASK_RUNNING": 4}]})
+    routes["/flags"] = answer({"flags": {"agent_ping_timeout": "15secs",
+                                         "max_slave_ping_timeouts": "20"}})
     server = start(5050, routes)
     agents = "10.0.0.21,10.0.0.22,10.0.0.23"
     asked = Asked("mesos-leader", "--address", address, "--agents", agents, count=4)
     verdicts = [(sample["subject"], sample["verdict"]) for sample in asked.samples]
     assert verdicts == [("", "pass"), ("10.0.0.21", "pass"), ("10.0.0.22", "fail"),
                         ("10.0.0.23", "fail")]
-    assert asked.numbers == {"health": 1, "agents": 2, "agents_active": 1, "agents_recovered": 0}
+    assert asked.numbers == {"health": 1, "agents": 2, "agents_active": 1, "agents_recovered": 0,
+                             "ping_limit_ms": 300000}
     assert asked.texts == {"version": "1.11.0"}
     assert asked.samples[1]["numbers"] == {"listed": 1, "recovered": 0, "active": 1,
                                            "reregistered_ms": 1795388690500, "tasks": 4}
     assert asked.samples[1]["texts"] == {"id": "S1"}
     assert asked.samples[3]["numbers"] == {"listed": 0, "recovered": 0}
-    assert server.paths() == ["POST /api/v1", "GET /version", "GET /slaves", "GET /state-summary"]
+    assert server.paths() == ["POST /api/v1", "GET /version", "GET /flags", "GET /slaves",
+                              "GET /state-summary"]
     assert '\r\n\r\n{"type":"GET_HEALTH"}' in server.requests[0]
     assert "Content-Type: application/json" in server.requests[0]
 

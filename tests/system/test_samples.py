@@ -171,6 +171,29 @@ def test_the_old_process_of_a_unit_does_not_answer_for_the_new_version(node):
     assert sample["numbers"]["started_before"] == 0
 
 
+def test_docker_is_not_restarted_by_a_step(node):
+    assert node.ask("docker")["verdict"] == "not-applicable"
+    node.host.write("/etc/systemd/system/docker.service",
+                    "[Service]\nExecStart=/bin/sleep infinity\n")
+    node.start("docker.service")
+    try:
+        node.put_step()
+        sample = node.ask("docker", step=STEP)
+        assert sample["verdict"] == "pass", sample
+
+        node.host.run(["systemctl", "restart", "docker.service"])
+        sample = node.ask("docker", step=STEP)
+        assert sample["verdict"] == "fail", sample
+        assert "its containers have ended" in sample["reason"]
+        assert node.ask("docker")["verdict"] == "pass"
+
+        node.host.run(["systemctl", "stop", "docker.service"])
+        assert node.ask("docker")["verdict"] == "fail"
+    finally:
+        node.host.run(["rm", "/etc/systemd/system/docker.service"])
+        node.host.run(["systemctl", "daemon-reload"])
+
+
 def log_as_dcos_net(node, text):
     node.add_unit("dcos-net.service", "Type=simple\nRestart=always\n"
                   f"ExecStart=/bin/sh -c 'echo \"{text}\"; exec sleep infinity'")
@@ -253,7 +276,7 @@ def test_the_version_is_compared_with_the_one_that_is_wanted(node):
 
 
 @pytest.mark.parametrize(
-    "check", ["exhibitor", "mesos-master", "mesos-agent", "mesos-leader", "check-runner", "zookeeper"])
+    "check", ["exhibitor", "mesos-master", "mesos-agent", "mesos-leader", "mesos-version", "check-runner", "zookeeper"])
 def test_where_nobody_answers_the_question_is_understood_and_the_answer_unknown(node, check):
     sample = node.ask(check, seconds=1)
     assert sample["verdict"] == "unknown", sample

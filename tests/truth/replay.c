@@ -176,7 +176,7 @@ static void hear_master(World *world, const Process *process) {
 }
 
 static void hear_agent(World *world, const Process *process) {
-        static const char *const unasked[] = { "version", "packages", "units",
+        static const char *const unasked[] = { "version", "packages", "mesos-version", "units",
                                                "docker",  "journal",  "check-runner" };
         Sample read[LEADER_SAMPLES] = { make_sample("mesos-agent", VERDICT_NOT_APPLICABLE) };
 

@@ -18,7 +18,7 @@
 
 /* The gate of m1, the only master of its cluster, after its step. */
 
-#define WELL_CHECKS 9
+#define WELL_CHECKS 10
 
 static const Sample well[WELL_CHECKS] = {
         { .check = "version", .verdict = VERDICT_PASS },
@@ -41,6 +41,7 @@ static const Sample well[WELL_CHECKS] = {
           .number_count = 1 },
         { .check = "journal", .verdict = VERDICT_PASS },
         { .check = "check-runner", .verdict = VERDICT_PASS },
+        { .check = "mesos-version", .verdict = VERDICT_PASS },
 };
 
 static Lab *lab_verifying(void) {
@@ -318,8 +319,10 @@ static void test_whoever_leads_by_its_own_word_has_read_its_registry(void **stat
 
 /* Active on a leader that cannot write it down is not registered. */
 static void test_an_agent_is_not_proven_by_a_leader_without_quorum(void **state) {
-        static const char *const own[] = { "version", "packages",    "units",       "docker",
-                                           "journal", "mesos-agent", "check-runner" };
+        static const char *const own[] = {
+                "version", "packages",    "units",        "docker",
+                "journal", "mesos-agent", "check-runner", "mesos-version"
+        };
         static const Replica replicas[2][3] = {
                 { { 1, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 } },
                 { { 1, 1, 3 }, { .silent = true }, { .silent = true } },
