@@ -412,6 +412,40 @@ bool master_is_healthy(
                registry_is_read(state, facts, index, now, ret_why);
 }
 
+/* Between masters a patched Marathon cannot talk to an unpatched leading Mesos master, and what
+ * lies behind Admin Router is of two versions: a note then, judged before the first master and
+ * after the last. */
+static bool masters_are_level(const State *state) {
+        size_t patched = 0, in_run = 0;
+
+        for (size_t i = 0; i < state->master_count; i++) {
+                const Step *step = &state->nodes[state->masters[i]].step;
+                bool is_patched = step->state == STEP_VERIFYING || step->state == STEP_DONE;
+
+                if (step->slot && !is_patched)
+                        return false;
+
+                in_run += step->id[0] != '\0';
+                patched += step->id[0] && is_patched;
+        }
+
+        return patched == 0 || patched == in_run;
+}
+
+static bool front_is_well(const State *state, const Facts *facts, usec_t now, Why *why) {
+        for (size_t i = 0; i < CHECK_COUNT && masters_are_level(state); i++) {
+                if (!check_rows[i].level)
+                        continue;
+
+                for (size_t j = 0; j < state->master_count; j++) {
+                        if (!check_holds(state, facts, state->masters[j], &check_rows[i], now, why))
+                                return false;
+                }
+        }
+
+        return true;
+}
+
 bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         const Node *node = &state->nodes[index];
 
@@ -435,7 +469,8 @@ bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now
 
         /* An agent too: registered with a leader that cannot write it down is not registered. */
         return cluster_is_well(state, facts, SIZE_MAX, now, ret_why) &&
-               agents_are_back(state, facts, index, now, ret_why);
+               agents_are_back(state, facts, index, now, ret_why) &&
+               (node->role != ROLE_MASTER || front_is_well(state, facts, now, ret_why));
 }
 
 bool agent_is_wished_for(const State *state, const Facts *facts, size_t index) {
@@ -555,7 +590,9 @@ void health_judge(const State *state, Facts *facts, usec_t now) {
         facts->elected = health_leader(state, facts, now);
         facts->zookeeper = health_zookeeper_leader(state, facts, now);
         facts->cluster_unwell = (Why) {};
-        facts->cluster_well = cluster_is_well(state, facts, SIZE_MAX, now, &facts->cluster_unwell);
+        facts->cluster_well =
+                        cluster_is_well(state, facts, SIZE_MAX, now, &facts->cluster_unwell) &&
+                        front_is_well(state, facts, now, &facts->cluster_unwell);
 
         for (size_t i = 0; i < state->master_count; i++) {
                 size_t master = state->masters[i];

@@ -279,6 +279,7 @@ static void judge_units(Question *question, const UnitStatus units[], size_t cou
                 .changing = times.under_way || version_has_install_progress(asker->options.root),
                 .since = times.since,
                 .now = clock_boottime(),
+                .front = question->reader == READER_FRONT,
         };
         if (question->reader == READER_DOCKER) {
                 docker_judge(&input, question->samples);
@@ -470,6 +471,7 @@ static int ask(Question *question, Error *error) {
         case READER_PROBE_JOINED:
                 return ask_probe(question, error);
         case READER_DOCKER:
+        case READER_FRONT:
         case READER_UNITS:
                 return ask_units(question, error);
         case READER_ZOOKEEPER:

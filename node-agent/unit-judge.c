@@ -164,8 +164,14 @@ UnitHealth unit_judge(const UnitsInput *input, const UnitStatus *unit, const cha
 
 /* --- all of them --- */
 
+/* Of a master. Those of agents go by other names. */
+static bool is_front(const char *name) {
+        return text_starts_with(name, "dcos-marathon.") ||
+               text_starts_with(name, "dcos-adminrouter.");
+}
+
 typedef struct Tally {
-        size_t bad, unsettled, old;
+        size_t count, bad, unsettled, old;
         const UnitStatus *worst[3]; /* first in order: bad, old, unsettled */
         const char *why[3];
         const UnitStatus *newest;
@@ -226,6 +232,7 @@ static void count_unit(
         const char *why;
         UnitHealth health = unit_judge(input, unit, &why);
 
+        tally->count++;
         if (health == UNIT_HEALTH_BAD) {
                 tally->bad++;
                 keep_worst(tally, WORST_BAD, unit, why);
@@ -262,7 +269,7 @@ static void conclude(const Tally *tally, const UnitsInput *input, Sample *sample
         sample_add_text(sample, "worst", worst->name);
         sample_judge(sample, verdict,
                      "%s: %s; of %zu units %zu bad, %zu with an old process, %zu on their way",
-                     worst->name, tally->why[kind], input->count, tally->bad, tally->old,
+                     worst->name, tally->why[kind], tally->count, tally->bad, tally->old,
                      tally->unsettled);
 }
 
@@ -276,10 +283,17 @@ void units_judge(const UnitsInput *input, Sample *sample) {
                 return;
         }
 
-        for (size_t i = 0; i < input->count; i++)
-                count_unit(&tally, input, &input->units[i], sample);
+        for (size_t i = 0; i < input->count; i++) {
+                if (is_front(input->units[i].name) == input->front)
+                        count_unit(&tally, input, &input->units[i], sample);
+        }
+        if (tally.count == 0) {
+                sample_judge(sample, input->front ? VERDICT_NOT_APPLICABLE : VERDICT_UNKNOWN,
+                             "there are no units of this kind to look at");
+                return;
+        }
 
-        sample_add_number(sample, "units", input->count);
+        sample_add_number(sample, "units", tally.count);
         sample_add_number(sample, "bad", tally.bad);
         sample_add_number(sample, "started_before", tally.old);
         if (tally.newest) {

@@ -31,6 +31,7 @@ typedef struct UnitsInput {
         bool changing; /* a script or an activation is under way: what is down may come up again */
         usec_t since;  /* boot time of the step's start; 0: there is nothing to compare with */
         usec_t now;    /* boot time */
+        bool front;    /* of those that may rightly be ill between masters; else of all others */
 } UnitsInput;
 
 typedef enum UnitHealth {

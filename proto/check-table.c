@@ -68,9 +68,16 @@ const CheckRow check_rows[CHECK_COUNT] = {
         [CHECK_UNITS] = {
                 CHECK_UNITS, "units", ALL, SELF, .pace = PACE_FAST, .reader = READER_UNITS,
                 .after_step = true, .before_others = true,
-                .judge    = "every unit of DC/OS is in its normal state, and has been since the step",
+                .judge    = "every unit of DC/OS is in its normal state, and has been since the step (but for those of `front`)",
                 .evidence = "the first bad unit with its states",
                 .advice   = "systemctl list-units 'dcos-*' --all",
+        },
+        [CHECK_FRONT] = {
+                CHECK_FRONT, "front", MASTERS, SELF, .pace = PACE_SLOW, .reader = READER_FRONT,
+                .level = true,
+                .judge    = "the units of Marathon and Admin Router are in their normal state: a patched Marathon cannot talk to an unpatched Mesos master",
+                .evidence = "the first bad unit with its states",
+                .advice   = "systemctl status dcos-marathon dcos-adminrouter",
         },
         [CHECK_DOCKER] = {
                 CHECK_DOCKER, "docker", AGENTS, SELF, .pace = PACE_FAST, .reader = READER_DOCKER,

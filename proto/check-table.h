@@ -22,6 +22,7 @@ typedef enum CheckId {
         CHECK_MESOS_AGENT,
         CHECK_MESOS_VERSION,
         CHECK_UNITS,
+        CHECK_FRONT,
         CHECK_DOCKER,
         CHECK_JOURNAL,
         CHECK_RUNNER,
@@ -47,6 +48,7 @@ typedef enum CheckReader {
         READER_PROBE,        /* rollpatch-probe, the verb of that name, one program a subject */
         READER_PROBE_JOINED, /* the same, one program for all subjects together */
         READER_DOCKER,       /* the others without a program */
+        READER_FRONT,
         READER_JOURNAL,
         READER_PACKAGES,
         READER_UNITS,
@@ -77,6 +79,8 @@ typedef struct CheckRow {
         uint32_t words;       /* set of IN(ProbeWord) */
         bool after_step;      /* part of the gate after a node's own step */
         bool before_others;   /* part of what makes a master good for the others' sake */
+        bool level;           /* counts while no master, or every master, is patched; a note in
+                                 between */
         const char *judge;    /* "passes when ...", for people */
         const char *evidence; /* what is kept of the answer, for people */
         const char *advice;   /* what to type on that node */

@@ -127,29 +127,41 @@ def test_units_of_all_kinds_in_their_normal_state_pass(node):
 
 
 def test_a_unit_that_starts_again_and_again_is_unknown(node):
-    node.add_unit("dcos-marathon.service", LOOPS)
-    node.start("dcos-marathon.service")
+    node.add_unit("dcos-metronome.service", LOOPS)
+    node.start("dcos-metronome.service")
     wait_for(lambda: "auto-restart" in node.host.run(
-        ["systemctl", "show", "-pSubState", "dcos-marathon.service"]).stdout, 10, "auto-restart")
+        ["systemctl", "show", "-pSubState", "dcos-metronome.service"]).stdout, 10, "auto-restart")
     sample = node.ask("units")
-    node.remove_unit("dcos-marathon.service")
+    node.remove_unit("dcos-metronome.service")
     assert sample["verdict"] == "unknown", sample
-    assert sample["texts"]["worst"] == "dcos-marathon.service"
+    assert sample["texts"]["worst"] == "dcos-metronome.service"
 
 
 def test_a_unit_that_failed_fails_and_the_first_in_order_is_named(node):
-    for name in ("dcos-adminrouter.service", "dcos-mesos-dns.service"):
+    for name in ("dcos-adminrouter-agent.service", "dcos-mesos-dns.service"):
         node.add_unit(name, FAILS)
-    node.start("dcos-adminrouter.service", "dcos-mesos-dns.service")
+    node.start("dcos-adminrouter-agent.service", "dcos-mesos-dns.service")
     wait_for(lambda: node.host.run(["systemctl", "is-failed", "--quiet", "dcos-mesos-dns.service"],
                                    check=False).returncode == 0, 10, "a failed unit")
     sample = node.ask("units")
-    for name in ("dcos-adminrouter.service", "dcos-mesos-dns.service"):
+    for name in ("dcos-adminrouter-agent.service", "dcos-mesos-dns.service"):
         node.remove_unit(name)
     assert sample["verdict"] == "fail", sample
     assert sample["numbers"]["bad"] == 2
     assert sample["texts"]["worst"] == "dcos-mesos-dns.service"
     assert "exit status 1" in sample["evidence"]
+
+
+def test_what_may_be_ill_between_masters_is_judged_apart(node):
+    assert node.ask("front")["verdict"] == "not-applicable"
+    node.add_unit("dcos-marathon.service", FAILS)
+    node.start("dcos-marathon.service")
+    wait_for(lambda: node.host.run(["systemctl", "is-failed", "--quiet", "dcos-marathon.service"],
+                                   check=False).returncode == 0, 10, "a failed unit")
+    units, front = node.ask("units"), node.ask("front")
+    node.remove_unit("dcos-marathon.service")
+    assert (units["verdict"], front["verdict"]) == ("pass", "fail")
+    assert front["texts"]["worst"] == "dcos-marathon.service"
 
 
 def test_the_old_process_of_a_unit_does_not_answer_for_the_new_version(node):

@@ -158,12 +158,14 @@ static void hear_master(World *world, const Process *process) {
         Sample zookeeper = make_sample("zookeeper", VERDICT_PASS);
         Sample units = make_sample("units", VERDICT_PASS);
         Sample exhibitor = make_sample("exhibitor", VERDICT_PASS);
+        Sample front = make_sample("front", VERDICT_NOT_APPLICABLE);
         Sample read[LEADER_SAMPLES];
 
         put_text(&zookeeper, "mode", process == world->processes ? "leader" : "follower");
         lab_sample(world->lab, process->name, &zookeeper);
         lab_sample(world->lab, process->name, &units);
         lab_sample(world->lab, process->name, &exhibitor);
+        lab_sample(world->lab, process->name, &front);
 
         if (process->answers && answers_have(process->answers, "/metrics/snapshot")) {
                 (void) read_samples(

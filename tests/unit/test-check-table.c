@@ -64,7 +64,7 @@ static void test_what_opens_a_gate_is_what_a_node_says_of_itself(void **state) {
                         assert_true(row->roles & IN(ROLE_MASTER));
                 }
                 if (row->asker == ASKER_SELF)
-                        assert_true(row->after_step);
+                        assert_int_equal(row->after_step, !row->level);
         }
 }
 
@@ -143,6 +143,8 @@ static const char *gates(const CheckRow *row) {
                 return "after its own step, and before each other master's";
         if (row->after_step)
                 return "after its own step";
+        if (row->level)
+                return "before the first master's step and after the last one's";
 
         return "for the masters together";
 }

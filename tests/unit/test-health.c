@@ -18,7 +18,7 @@
 
 /* The gate of m1, the only master of its cluster, after its step. */
 
-#define WELL_CHECKS 10
+#define WELL_CHECKS 11
 
 static const Sample well[WELL_CHECKS] = {
         { .check = "version", .verdict = VERDICT_PASS },
@@ -42,6 +42,7 @@ static const Sample well[WELL_CHECKS] = {
         { .check = "journal", .verdict = VERDICT_PASS },
         { .check = "check-runner", .verdict = VERDICT_PASS },
         { .check = "mesos-version", .verdict = VERDICT_PASS },
+        { .check = "front", .verdict = VERDICT_PASS },
 };
 
 static Lab *lab_verifying(void) {
@@ -317,6 +318,49 @@ static void test_whoever_leads_by_its_own_word_has_read_its_registry(void **stat
         }
 }
 
+/* A patched Marathon cannot talk to an unpatched leading Mesos master: between masters that is a
+ * note. */
+static void test_marathon_counts_before_the_first_master_and_after_the_last(void **state) {
+        static const struct {
+                StepState steps[3];
+                bool counts;
+        } cases[] = {
+                { { STEP_STAGED, STEP_STAGED, STEP_STAGED }, true },
+                { { STEP_SLOTTED, STEP_STAGED, STEP_STAGED }, false },
+                { { STEP_VERIFYING, STEP_STAGED, STEP_STAGED }, false },
+                { { STEP_DONE, STEP_DONE, STEP_STAGED }, false },
+                { { STEP_DONE, STEP_DONE, STEP_STARTED }, false },
+                { { STEP_DONE, STEP_DONE, STEP_VERIFYING }, true },
+                { { STEP_DONE, STEP_DONE, STEP_DONE }, true },
+        };
+        static const Replica replicas[3] = { { 1, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 } };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                for (Verdict front = VERDICT_UNKNOWN; front < VERDICT_COUNT; front++) {
+                        const Sample sample = { .check = "front", .verdict = front };
+                        bool bad = front == VERDICT_UNKNOWN || front == VERDICT_FAIL;
+                        AUTO(Lab) *lab = lab_of_three();
+
+                        hear_masters(lab, replicas);
+                        for (size_t j = 0; j < 3; j++) {
+                                Step *step = &lab->state->nodes[j].step;
+                                char name[] = { 'm', (char) ('1' + j), '\0' };
+
+                                (void) text_copy(step->id, sizeof(step->id), "r1-1a2b3c4d-m1-1");
+                                step->state = cases[i].steps[j];
+                                step->slot = step->state == STEP_SLOTTED ||
+                                             step->state == STEP_STARTED ||
+                                             step->state == STEP_VERIFYING;
+                                lab_sample(lab, name, &sample);
+                        }
+                        health_judge(lab->state, &lab->facts, lab->now);
+                        if (lab->facts.cluster_well == (bad && cases[i].counts))
+                                fail_msg("case %zu, %d: '%s'", i, front,
+                                         lab->facts.cluster_unwell.text);
+                }
+        }
+}
+
 /* Active on a leader that cannot write it down is not registered. */
 static void test_an_agent_is_not_proven_by_a_leader_without_quorum(void **state) {
         static const char *const own[] = {
@@ -484,6 +528,7 @@ int main(void) {
                 cmocka_unit_test(test_nobody_has_a_quorum_of_an_unknown_number),
                 cmocka_unit_test(test_a_registry_in_memory_is_enough_for_one_master_alone),
                 cmocka_unit_test(test_whoever_leads_by_its_own_word_has_read_its_registry),
+                cmocka_unit_test(test_marathon_counts_before_the_first_master_and_after_the_last),
                 cmocka_unit_test(test_an_agent_is_not_proven_by_a_leader_without_quorum),
                 cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),
         };

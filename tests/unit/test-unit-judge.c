@@ -193,7 +193,7 @@ static void test_a_unit_that_still_starts_is_unknown_and_one_that_failed_fails(v
         UnitStatus units[] = {
                 RUNNING("dcos-exhibitor.service", 930),
                 UNIT("dcos-mesos-master.service", "activating", "start-pre", .restart = "always"),
-                UNIT("dcos-marathon.service", "failed", "failed", .result = "exit-code",
+                UNIT("dcos-metronome.service", "failed", "failed", .result = "exit-code",
                      .main_status = 3, .restart = "always"),
         };
         Sample sample = judge(units, 2, false, START);
@@ -205,7 +205,7 @@ static void test_a_unit_that_still_starts_is_unknown_and_one_that_failed_fails(v
         sample = judge(units, 3, false, START);
         assert_int_equal(sample.verdict, VERDICT_FAIL);
         assert_int_equal(number(&sample, "bad"), 1);
-        assert_string_equal(sample_text(&sample, "worst"), "dcos-marathon.service");
+        assert_string_equal(sample_text(&sample, "worst"), "dcos-metronome.service");
         assert_non_null(strstr(sample.evidence, "result exit-code, exit status 3"));
 }
 
@@ -214,8 +214,7 @@ static void test_the_worst_is_the_first_in_troubleshooting_order(void **state) {
                 "dcos-exhibitor.service",   "dcos-mesos-master.service",
                 "dcos-mesos-slave.service", "dcos-mesos-slave-public.service",
                 "dcos-mesos-dns.service",   "dcos-net.service",
-                "dcos-marathon.service",    "dcos-metronome.service",
-                "dcos-adminrouter.service", "dcos-adminrouter-agent.service",
+                "dcos-metronome.service",   "dcos-adminrouter-agent.service",
                 "dcos-bouncer.service",     "dcos-net-watchdog.service",
                 "dcos-telegraf.socket",
         };
@@ -251,6 +250,46 @@ static void test_as_many_bad_units_as_there_may_be_fit_into_one_sample(void **st
                 memset(units[i].name, 'a', UNIT_MAX - 1);
         }
         assert_int_equal(judge(units, ELEMENTSOF(units), false, START).verdict, VERDICT_FAIL);
+}
+
+/* --- what may rightly be ill between masters --- */
+
+static Sample judge_front(const UnitStatus units[], size_t count) {
+        const UnitsInput input = { units, count, false, START, NOW, .front = true };
+        Sample sample = sample_make("front", "");
+
+        units_judge(&input, &sample);
+        return sample;
+}
+
+static void test_marathon_and_admin_router_are_judged_apart_from_all_others(void **state) {
+        const UnitStatus units[] = {
+                RUNNING("dcos-exhibitor.service", 930),
+                RUNNING("dcos-adminrouter.service", 930),
+                UNIT("dcos-marathon.service", "failed", "failed", .restart = "always"),
+                UNIT("dcos-adminrouter-agent.service", "failed", "failed", .restart = "always"),
+        };
+        Sample sample = judge(units, 3, false, START);
+
+        assert_int_equal(sample.verdict, VERDICT_PASS);
+        assert_int_equal(number(&sample, "units"), 1);
+        sample = judge(units, 4, false, START);
+        assert_int_equal(sample.verdict, VERDICT_FAIL);
+        assert_string_equal(sample_text(&sample, "worst"), "dcos-adminrouter-agent.service");
+
+        sample = judge_front(units, 4);
+        assert_int_equal(sample.verdict, VERDICT_FAIL);
+        assert_int_equal(number(&sample, "units"), 2);
+        assert_string_equal(sample_text(&sample, "worst"), "dcos-marathon.service");
+        assert_int_equal(judge_front(units, 2).verdict, VERDICT_PASS);
+        assert_int_equal(judge_front(units, 1).verdict, VERDICT_NOT_APPLICABLE);
+}
+
+/* All are front units: nothing is left that the others could be good by. */
+static void test_no_other_units_at_all_is_unknown(void **state) {
+        const UnitStatus units[] = { RUNNING("dcos-marathon.service", 930) };
+
+        assert_int_equal(judge(units, 1, false, START).verdict, VERDICT_UNKNOWN);
 }
 
 /* --- Docker --- */
@@ -314,6 +353,8 @@ int main(void) {
                 cmocka_unit_test(test_the_worst_is_the_first_in_troubleshooting_order),
                 cmocka_unit_test(test_the_checks_themselves_are_not_looked_at),
                 cmocka_unit_test(test_as_many_bad_units_as_there_may_be_fit_into_one_sample),
+                cmocka_unit_test(test_marathon_and_admin_router_are_judged_apart_from_all_others),
+                cmocka_unit_test(test_no_other_units_at_all_is_unknown),
                 cmocka_unit_test(test_docker_runs_on_through_a_step),
         };
 
