@@ -35,8 +35,6 @@ typedef struct NodeFacts {
         bool member;            /* an agent that the leading master has active */
         uint64_t registered_ms; /* when it registered there last, leader's clock */
         Why unwell;             /* why it is not healthy, or not proven while that is wanted */
-        usec_t away_since;      /* an agent: since when the leading master has it disconnected, or
-                                   not at all; 0: it has it, or has not said */
         RetryChoice choice;
         usec_t watch_at;
         usec_t told_at;    /* when it was last told how often to speak */

@@ -156,11 +156,11 @@ bool health_hear(
         if (subject == SIZE_MAX || is_outdated(state, facts, subject, sample, now))
                 return false;
 
-        if (row->id == CHECK_MEMBER)
-                member_note_away(&facts->nodes[subject], sample, span_sub(now, sample->age));
-
         health = make_health(facts, subject);
         *ret_subject = subject;
+        if (health && row->id == CHECK_MEMBER)
+                member_note_away(health, sample, span_sub(now, sample->age));
+
         return health &&
                window_add(&health->windows[row->id], sample, is_enough(state, row->id, sample), now,
                           check_newest_max(

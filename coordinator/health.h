@@ -13,6 +13,8 @@
 typedef struct Health {
         Window windows[CHECK_COUNT]; /* of this node; CHECK_MEMBER is what the leading master says
                                         of it */
+        usec_t away_since; /* an agent: since when the leading master has it disconnected, or not at
+                              all; 0: it has it, or has not said */
 } Health;
 
 void health_free(Health *health);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/text.h"
-#include "coordinator/health.h"
 
 static const Kept *answer_of(
                 const State *state, const Facts *facts, size_t index, CheckId check, usec_t now) {
@@ -27,7 +26,7 @@ static const char *advise(const Node *node, char advice[static REASON_MAX]) {
 
 #define LIMIT_GUESSED (5 * USEC_PER_MINUTE) /* of DC/OS (facts 4) */
 
-void member_note_away(NodeFacts *known, const Sample *sample, usec_t at) {
+void member_note_away(Health *health, const Sample *sample, usec_t at) {
         uint64_t listed, active = 0;
 
         if (!sample_number(sample, "listed", &listed))
@@ -35,9 +34,9 @@ void member_note_away(NodeFacts *known, const Sample *sample, usec_t at) {
 
         (void) sample_number(sample, "active", &active);
         if (listed == 1 && active == 1) {
-                known->away_since = 0;
-        } else if (known->away_since == 0) {
-                known->away_since = at;
+                health->away_since = 0;
+        } else if (health->away_since == 0) {
+                health->away_since = at;
         }
 }
 
@@ -45,11 +44,11 @@ void member_note_away(NodeFacts *known, const Sample *sample, usec_t at) {
 bool member_is_away(
                 const State *state, const Facts *facts, size_t index, usec_t now, Away *ret_away) {
         const Kept *sample = answer_of(state, facts, index, CHECK_MEMBER, now);
-        usec_t since = facts->nodes[index].away_since;
+        const Health *health = health_of(facts, index);
         const Kept *word;
         uint64_t limit = 0;
 
-        if (since == 0 || !sample)
+        if (!sample || health->away_since == 0)
                 return false;
 
         word = leaders_word(state, facts, now);
@@ -61,7 +60,8 @@ bool member_is_away(
                                 &limit);
         }
 
-        *ret_away = (Away) { .span = span_sub(now, since), .limit = limit * USEC_PER_MSEC };
+        *ret_away = (Away) { .span = span_sub(now, health->away_since),
+                             .limit = limit * USEC_PER_MSEC };
         return true;
 }
 

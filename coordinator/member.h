@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "coordinator/checks.h"
-#include "coordinator/why.h"
+#include "coordinator/health.h"
 
 /* A Mesos agent as the leading master sees it, which is the decisive view: whether an agent
  * believes to be registered says little (facts 0). And what was true before a step, that is to be
@@ -26,7 +25,7 @@ typedef struct Away {
 
 /* Takes in what the leading master has just said of it, which was true at `at`. Said of one that it
  * does not list too: unreachable agents are in no list. */
-void member_note_away(NodeFacts *known, const Sample *sample, usec_t at);
+void member_note_away(Health *health, const Sample *sample, usec_t at);
 
 /* Whether it is away now; after three fifths of the limit it is time to do something. */
 bool member_is_away(
