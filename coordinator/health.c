@@ -255,40 +255,61 @@ size_t health_leader(const State *state, const Facts *facts, usec_t now) {
         return leader;
 }
 
-/* A majority of the replicas is whole, by what each master says of its own: the leader's ensemble
- * counts a dead one for 10 s, and one that is empty for as long as it likes. Without a majority
- * nothing looks different, until the registry is to be written (facts 1). */
+/* Masters whose own replica is whole, by what each says; `others` names the rest. */
+static uint64_t count_whole(
+                const State *state,
+                const Facts *facts,
+                usec_t now,
+                char others[static REASON_MAX]) {
+        uint64_t whole = 0;
+
+        others[0] = '\0';
+        for (size_t i = 0; i < state->master_count; i++) {
+                size_t master = state->masters[i];
+                size_t used = strlen(others);
+
+                if (kept_says(health_answer(state, facts, master, CHECK_MESOS_MASTER, now),
+                              "recovered", 1)) {
+                        whole++;
+                } else {
+                        (void) text_format(
+                                        others + used, REASON_MAX - used, "%s%s",
+                                        used > 0 ? ", " : "", state->nodes[master].name);
+                }
+        }
+
+        return whole;
+}
+
+/* A majority of the replicas is whole: the leader's ensemble counts a dead one for 10 s, and one
+ * that is empty for as long as it likes. Without a majority nothing looks different, until the
+ * registry is to be written (facts 1). */
 static bool has_quorum(
                 const State *state, const Facts *facts, size_t leader, usec_t now, Why *why) {
         uint64_t masters = state_master_count(state, NULL);
         uint64_t want = masters / 2 + 1;
         const Kept *leads = health_answer(state, facts, leader, CHECK_MESOS_MASTER, now);
-        uint64_t whole = 0;
+        char others[REASON_MAX];
+        uint64_t whole = count_whole(state, facts, now, others);
         uint64_t ensemble;
 
-        for (size_t i = 0; i < state->master_count; i++) {
-                whole +=
-                                kept_says(health_answer(state, facts, state->masters[i],
-                                                        CHECK_MESOS_MASTER, now),
-                                          "recovered", 1);
-        }
-
-        if (leads && kept_number(leads, "ensemble_size", &ensemble))
-                whole = MIN(whole, ensemble);
-        if (masters > 0 && whole >= want)
-                return true;
-        if (masters == 1 && kept_says(leads, "in_memory", 1))
-                return true; /* nobody else has a part of it */
         if (masters == 0) {
                 why_setf(why, "rollpatch status",
                          "it is not known how many masters there are, so not what a quorum is");
                 return false;
         }
+        if (masters == 1 && kept_says(leads, "in_memory", 1))
+                return true; /* nobody else has a part of it */
+        if (leads && kept_number(leads, "ensemble_size", &ensemble))
+                whole = MIN(whole, ensemble);
+        if (whole >= want)
+                return true;
 
         why_setf(why, "rollpatch status MASTER",
                  "the leading master %s has no quorum: %" PRIu64
-                 " masters have a whole replica of the registry, want at least %" PRIu64,
-                 state->nodes[leader].name, whole, want);
+                 " masters have a whole replica of the registry, want at least %" PRIu64 "%s%s",
+                 state->nodes[leader].name, whole, want, others[0] ? "; not known of: " : "",
+                 others);
         return false;
 }
 

@@ -83,6 +83,19 @@ def test_an_agent_that_is_never_registered_fails_by_name_and_counts_against_the_
     assert cluster.executions("a2") == 0
 
 
+def test_a_master_that_runs_another_mesos_than_was_installed_stops_the_run_there(cluster):
+    for name in MASTERS:
+        cluster.node(name).scenario({"after_patch": {"mesos_version": "1.9.1"}})
+    start(cluster, timeouts_master="20s")
+    run = wait_state(cluster, "halted")
+    done = [m for m in MASTERS if cluster.executions(m)]
+    assert len(done) == 1, done
+    assert f"{done[0]} is failed" in run["why"] and "mesos-version" in run["why"], run
+    assert "is Mesos 1.9.1, on the disk lies 1.10.1" in run["why"], run
+    own = verdicts(cluster, done[0])
+    assert own["mesos-master"] == "pass", "what the page looks at is good"
+
+
 def test_another_master_rebooted_by_hand_during_a_step_halts_the_run(slow_cluster):
     cluster = slow_cluster
     start(cluster)
