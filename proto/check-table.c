@@ -61,7 +61,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 CHECK_MESOS_VERSION, "mesos-version", ALL, SELF, .pace = PACE_COSTLY, .reader = READER_PROBE,
                 .words = IN(WORD_ADDRESS) | IN(WORD_ROLE) | IN(WORD_VERSION) | IN(WORD_ROOT),
                 .after_step = true,
-                .judge    = "the Mesos that runs is the one on the disk, and the one that the release notes of the run's version name (where neither is known: not-applicable)",
+                .judge    = "the Mesos that runs is the one on the disk, and the one that the release notes of the run's version name (where that is not known: not-applicable)",
                 .evidence = "both versions",
                 .advice   = "/opt/mesosphere/bin/mesos-master --version",
         },

@@ -89,10 +89,14 @@ static void compare(
                 }
         }
 
-        if (disk || release) {
+        /* A process of the right file proves little where nobody knows which file is the right one.
+         */
+        if (release || sample->why.code != ERROR_NONE) {
                 sample_close(sample);
         } else {
-                sample_close_not_applicable(sample, "nothing to compare its version with");
+                sample_close_not_applicable(
+                                sample,
+                                "which Mesos this version of DC/OS comes with is not known");
         }
 }
 

@@ -13,5 +13,6 @@ typedef struct VersionAnswers {
         const char *dcos; /* the version of DC/OS that is to be there; NULL: not known */
 } VersionAnswers;
 
-/* Of what cannot be compared nothing is said; with nothing to compare with it is not applicable. */
+/* Fails where they differ. Passes if the release is known, and is that; else it is not applicable.
+ */
 void mesos_version_judge(const VersionAnswers *answers, Sample *sample);

@@ -39,10 +39,11 @@ static void test_what_runs_is_what_was_installed_and_what_the_release_names(void
                 const char *why;
         } cases[] = {
                 { RUNS, "mesos 1.10.1\n", "2.1.1", VERDICT_PASS, "" },
-                { RUNS, "mesos 1.10.1\n", "2.9.9", VERDICT_PASS, "" },
-                { RUNS, "mesos 1.10.1\n", NULL, VERDICT_PASS, "" },
+                { RUNS, "mesos 1.10.1\n", "2.1.9", VERDICT_NOT_APPLICABLE, "is not known" },
+                { RUNS, "mesos 1.10.1\n", NULL, VERDICT_NOT_APPLICABLE, "is not known" },
+                { RUNS, "mesos 1.10.0\n", "2.1.9", VERDICT_FAIL, "on the disk lies 1.10.0" },
                 { RUNS, NULL, "2.1.2", VERDICT_PASS, "" },
-                { RUNS, NULL, NULL, VERDICT_NOT_APPLICABLE, "nothing to compare" },
+                { RUNS, NULL, NULL, VERDICT_NOT_APPLICABLE, "is not known" },
                 { RUNS, "error while loading shared libraries", "9.9", VERDICT_NOT_APPLICABLE, "" },
                 { RUNS, "mesos \n", NULL, VERDICT_NOT_APPLICABLE, "" },
                 { RUNS, "mesos 1.11.0\n", "2.1.1", VERDICT_FAIL,
