@@ -239,11 +239,11 @@ bool agents_are_back(
 }
 
 void member_note_before(
-                const State *state, const Facts *facts, size_t index, usec_t now, EventStep *step) {
-        const Kept *sample = answer_of(state, facts, index, CHECK_MEMBER, now);
+                const State *state, const Facts *facts, size_t node, usec_t now, EventStep *step) {
+        const Kept *sample = answer_of(state, facts, node, CHECK_MEMBER, now);
         const char *id = sample ? kept_text(sample, "id") : NULL;
 
-        if (state->nodes[index].role == ROLE_MASTER) {
+        if (state->nodes[node].role == ROLE_MASTER) {
                 uint64_t count;
 
                 if (count_agents(state, facts, now, &count))
@@ -251,7 +251,7 @@ void member_note_before(
                 return;
         }
 
-        step->registered_before = facts->nodes[index].registered_ms;
+        step->registered_before = facts->nodes[node].registered_ms;
         if (id)
                 (void) text_copy(step->agent_id, sizeof(step->agent_id), id);
         if (sample)
@@ -261,15 +261,15 @@ void member_note_before(
 void member_describe_losses(
                 const State *state,
                 const Facts *facts,
-                size_t index,
+                size_t node,
                 usec_t now,
                 char text[static REASON_MAX]) {
-        const Kept *own = answer_of(state, facts, index, CHECK_MESOS_AGENT, now);
-        uint64_t before = state->nodes[index].step.tasks_before;
+        const Kept *own = answer_of(state, facts, node, CHECK_MESOS_AGENT, now);
+        uint64_t before = state->nodes[node].step.tasks_before;
         uint64_t running = 0, lost = 0, failed = 0, gone = 0;
 
         text[0] = '\0';
-        if (state->nodes[index].role == ROLE_MASTER || !own ||
+        if (state->nodes[node].role == ROLE_MASTER || !own ||
             !kept_number(own, "tasks_running", &running))
                 return;
 

@@ -123,10 +123,10 @@ const CheckRow *check_find(const char *name, const char *subject) {
         for (size_t i = 0; i < CHECK_COUNT; i++) {
                 const CheckRow *row = &check_rows[i];
 
-                if (strcmp(row->name, name) == 0)
-                        return row->id == CHECK_MESOS_LEADER && subject[0]
-                                               ? &check_rows[CHECK_MEMBER]
-                                               : row;
+                if (strcmp(row->name, name) == 0) {
+                        return i == CHECK_MESOS_LEADER && subject[0] ? &check_rows[CHECK_MEMBER]
+                                                                     : row;
+                }
         }
 
         return NULL;

@@ -120,20 +120,20 @@ static void add_limit(Sample *sample, const char *name, double ms) {
                 sample_add_number(sample, name, (uint64_t) ms);
 }
 
-void mesos_limits_read(const Reply *reply, Sample *sample) {
+void mesos_limits_read(const Reply *flags, Sample *sample) {
         AUTO(Json) *object = NULL;
-        const Json *flags = NULL;
+        const Json *named = NULL;
         const char *ping, *pings, *reregister;
         double ms;
         uint64_t count;
 
-        if (reply_object(reply, REPLY_BYTES_MAX, &object, NULL) < 0 ||
-            json_get_object(object, "flags", &flags, NULL) < 0)
+        if (reply_object(flags, REPLY_BYTES_MAX, &object, NULL) < 0 ||
+            json_get_object(object, "flags", &named, NULL) < 0)
                 return;
 
-        ping = find_flag(flags, "agent_ping_timeout", "slave_ping_timeout");
-        pings = find_flag(flags, "max_agent_ping_timeouts", "max_slave_ping_timeouts");
-        reregister = find_flag(flags, "agent_reregister_timeout", "slave_reregister_timeout");
+        ping = find_flag(named, "agent_ping_timeout", "slave_ping_timeout");
+        pings = find_flag(named, "max_agent_ping_timeouts", "max_slave_ping_timeouts");
+        reregister = find_flag(named, "agent_reregister_timeout", "slave_reregister_timeout");
         if (ping && pings && parse_duration(ping, &ms) &&
             parse_u64(pings, 1, UINT32_MAX, &count) == 0)
                 add_limit(sample, "ping_limit_ms", ms * (double) count);

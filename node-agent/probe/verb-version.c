@@ -39,10 +39,11 @@ static int parse_order(char *const arguments[], VersionOrder *order, Error *erro
                 return error_prefixf(error, "--address");
 
         order->master = strcmp(role, "master") == 0;
-        if (!order->master && strcmp(role, "agent") != 0)
+        if (!order->master && strcmp(role, "agent") != 0) {
                 return error_setf(
                                 error, ERROR_INVALID, "--role: got '%s', want master or agent",
                                 role);
+        }
 
         if (!text_format(order->program, sizeof(order->program), "%s/opt/mesosphere/bin/mesos-%s",
                          root ? root : "", role))

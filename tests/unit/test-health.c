@@ -357,9 +357,10 @@ static void test_marathon_counts_before_the_first_master_and_after_the_last(void
                                 lab_sample(lab, name, &sample);
                         }
                         health_judge(lab->state, &lab->facts, lab->now);
-                        if (lab->facts.cluster_well == (bad && cases[i].counts))
+                        if (lab->facts.cluster_well == (bad && cases[i].counts)) {
                                 fail_msg("case %zu, %d: '%s'", i, front,
                                          lab->facts.cluster_unwell.text);
+                        }
                 }
         }
 }
