@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "node-agent/package-set.h"
+#include "common/package-set.h"
 
 /* Which packages dcos_node_upgrade.sh activates. The generator writes all ids, the same for every
  * role, into one line of it: "pkgpanda activate [--no-block] ID... [>&3]"; they replace whatever

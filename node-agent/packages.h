@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "common/package-set.h"
 #include "node-agent/check.h"
-#include "node-agent/package-set.h"
 #include "node-agent/step-journal.h"
 
 /* Whether the active packages of this node are those that the script of its step activates. The

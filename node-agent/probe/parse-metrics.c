@@ -172,7 +172,52 @@ static void judge_replica(uint64_t masters, Sample *sample) {
                 want(sample, "registrar/log/ensemble_size", "ensemble_size", masters);
 }
 
-void mesos_master_judge(const MasterReplies *replies, uint64_t masters, Sample *sample) {
+/* --- compared with before --- */
+
+static void want_younger(Sample *sample, uint64_t age_max) {
+        uint64_t age;
+
+        if (age_max == 0)
+                return;
+
+        if (!sample_get_number(sample, "uptime_ms", &age)) {
+                sample_doubt(sample, "how long it runs is missing");
+        } else if (age > age_max) {
+                sample_fail(sample,
+                            "it runs for %llu s, the step began %llu s ago: still the old process",
+                            (unsigned long long) (age / 1000),
+                            (unsigned long long) (age_max / 1000));
+        }
+}
+
+static void want_at_least(Sample *sample, const char *key, const char *name, uint64_t wanted) {
+        uint64_t value;
+
+        if (wanted == 0)
+                return;
+
+        if (!sample_get_number(sample, name, &value)) {
+                sample_doubt(sample, "%s is missing", key);
+        } else if (value < wanted) {
+                sample_fail(sample, "%s is %llu, before the step it was %llu", key,
+                            (unsigned long long) value, (unsigned long long) wanted);
+        }
+}
+
+/* Only the leader counts agents, the others say 0. */
+static bool is_leader(const Sample *sample) {
+        uint64_t elected;
+
+        return sample_get_number(sample, "elected", &elected) && elected == 1;
+}
+
+/* --- the whole --- */
+
+void mesos_master_judge_after(
+                const MasterReplies *replies,
+                uint64_t masters,
+                const MetricsBefore *before,
+                Sample *sample) {
         if (take_metrics(&replies->metrics, master_metrics, ELEMENTSOF(master_metrics), sample) ==
             0) {
                 if (keeps_registry_in_memory(&replies->flags, sample)) {
@@ -183,6 +228,11 @@ void mesos_master_judge(const MasterReplies *replies, uint64_t masters, Sample *
                 if (masters == 0)
                         sample_doubt(sample, "it is not known how many masters there are");
                 want_answered(sample, "master/elected", "elected");
+                want_younger(sample, before->age_max);
+                if (is_leader(sample)) {
+                        want_at_least(sample, "master/slaves_active", "slaves_active",
+                                      before->agents);
+                }
         }
 
         mesos_leader_read(&replies->redirect, sample);
@@ -190,15 +240,26 @@ void mesos_master_judge(const MasterReplies *replies, uint64_t masters, Sample *
         sample_close(sample);
 }
 
-void mesos_agent_judge(const AgentReplies *replies, Sample *sample) {
+void mesos_master_judge(const MasterReplies *replies, uint64_t masters, Sample *sample) {
+        mesos_master_judge_after(replies, masters, &(MetricsBefore) {}, sample);
+}
+
+void mesos_agent_judge_after(
+                const AgentReplies *replies, const MetricsBefore *before, Sample *sample) {
         if (take_metrics(&replies->metrics, agent_metrics, ELEMENTSOF(agent_metrics), sample) ==
             0) {
                 want_answered(sample, "slave/recovery_time_secs", "recovered");
                 want(sample, "slave/recovery_errors", "recovery_errors", 0);
                 want(sample, "slave/registered", "registered", 1);
+                want_younger(sample, before->age_max);
+                want_at_least(sample, "slave/tasks_running", "tasks_running", before->tasks);
         }
 
         mesos_agent_id_read(&replies->state, sample);
         mesos_version_read(&replies->version, sample);
         sample_close(sample);
+}
+
+void mesos_agent_judge(const AgentReplies *replies, Sample *sample) {
+        mesos_agent_judge_after(replies, &(MetricsBefore) {}, sample);
 }

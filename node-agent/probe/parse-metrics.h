@@ -17,11 +17,23 @@ typedef struct MasterReplies {
         Reply flags; /* looked at only when the metrics know of no replica */
 } MasterReplies;
 
+/* What was true before a step, to compare with; 0 of any: it is not compared. */
+typedef struct MetricsBefore {
+        uint64_t age_max; /* milliseconds since the step began: an older process is the old one */
+        uint64_t agents;  /* active on the leading master */
+        uint64_t tasks;   /* running on this agent */
+} MetricsBefore;
+
 /* Passes if its replica is recovered, all `masters` replicas are in its ensemble (0: not known, no
  * pass), it says whether it is elected, and it knows a leader. A master whose flags say that it
  * keeps its registry in memory has no replica ("in_memory" 1): good enough for one that is the only
  * one, and a failure for one of several, because the next to lead would know no agent. */
 void mesos_master_judge(const MasterReplies *replies, uint64_t masters, Sample *sample);
+void mesos_master_judge_after(
+                const MasterReplies *replies,
+                uint64_t masters,
+                const MetricsBefore *before,
+                Sample *sample);
 
 typedef struct AgentReplies {
         Reply metrics;
@@ -31,3 +43,5 @@ typedef struct AgentReplies {
 
 /* Passes if it has recovered without errors and says that it is registered. */
 void mesos_agent_judge(const AgentReplies *replies, Sample *sample);
+void mesos_agent_judge_after(
+                const AgentReplies *replies, const MetricsBefore *before, Sample *sample);

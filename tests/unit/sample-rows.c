@@ -9,88 +9,25 @@
 #include <cmocka.h>
 // clang-format on
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/file.h"
 #include "common/parse.h"
 #include "common/text.h"
+#include "tests/unit/sample-file.h"
 
-#define KEPT_MAX     1024
-#define FILE_MAX     ((size_t) 1024 * 1024)
 #define RUBBISH_SIZE ((size_t) 10 * 1024 * 1024)
-
-/* --- files --- */
-
-static char *kept[KEPT_MAX];
-static size_t kept_count;
-
-static void free_kept(void) {
-        for (size_t i = 0; i < kept_count; i++)
-                free(kept[i]);
-}
-
-static char *keep(char *text) {
-        assert_true(kept_count < KEPT_MAX);
-        if (kept_count == 0)
-                (void) atexit(free_kept);
-
-        kept[kept_count++] = text;
-        return text;
-}
-
-/* NULL: there is none. */
-static char *find_file(const char *name, const char *suffix, size_t *ret_size) {
-        const char *folder = getenv("SAMPLES"); /* NOLINT(concurrency-mt-unsafe) */
-        char path[512];
-        char *text;
-
-        assert_non_null(folder);
-        assert_true(text_format(path, sizeof(path), "%s/%s%s", folder, name, suffix));
-        if (file_read(AT_FDCWD, path, FILE_MAX, &text, ret_size, NULL) < 0)
-                return NULL;
-
-        return keep(text);
-}
-
-char *sample_file(const char *name, size_t *ret_size) {
-        char *text = find_file(name, "", ret_size);
-
-        if (!text)
-                fail_msg("no sample '%s'", name);
-        return text;
-}
 
 /* --- rows --- */
 
 const char *row_get(const Row *row, const char *name) {
-        static char value[256];
-        size_t length = strlen(name);
-
-        for (const char *at = row->context; at; at = strchr(at, ';') ? strchr(at, ';') + 1 : NULL) {
-                if (strncmp(at, name, length) != 0 || at[length] != '=')
-                        continue;
-
-                at += length + 1;
-                assert_true(strcspn(at, ";") < sizeof(value));
-                memcpy(value, at, strcspn(at, ";"));
-                value[strcspn(at, ";")] = '\0';
-                return value;
-        }
-
-        return NULL;
+        return context_get(row->context, name);
 }
 
 uint64_t row_number(const Row *row, const char *name) {
-        const char *text = row_get(row, name);
-        uint64_t number = 0;
-
-        if (text)
-                assert_int_equal(parse_u64(text, 0, UINT64_MAX, &number), 0);
-        return number;
+        return context_number(row->context, name);
 }
 
 /* "HTTP/1.1 307 ...", and its Location. */
@@ -111,15 +48,15 @@ static void read_head(char *head, Reply *reply) {
 
 static Reply captured(const char *name, const char *question) {
         Reply reply = { .question = question };
-        char *head = find_file(name, ".headers", &(size_t) { 0 });
+        char *head = sample_file_find(name, ".headers", &(size_t) { 0 });
 
         if (!head) {
-                assert_non_null(find_file(name, ".err", &reply.size));
+                assert_non_null(sample_file_find(name, ".err", &reply.size));
                 return (Reply) { .question = question, .failure = "connection refused" };
         }
 
         read_head(head, &reply);
-        reply.body = find_file(name, ".body", &reply.size);
+        reply.body = sample_file_find(name, ".body", &reply.size);
         assert_true(reply.body || reply.size == 0);
         return reply;
 }
@@ -133,7 +70,7 @@ Reply row_reply(const Row *row, const char *name, const char *question) {
 
         if (text_starts_with(value, "//")) {
                 reply.status = 307;
-                reply.location = keep(strdup(value));
+                reply.location = sample_keep(strdup(value));
                 return reply;
         }
 

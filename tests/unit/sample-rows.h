@@ -2,6 +2,7 @@
 #pragma once
 
 #include "node-agent/probe/reply.h"
+#include "tests/unit/sample-file.h"
 
 /* Rows of tests/samples/expect.tsv, and what is done to answers to see that nothing passes by
  * accident. */
@@ -19,9 +20,6 @@ uint64_t row_number(const Row *row, const char *name);
 
 /* The answer that the context has under `name`; without one it is a failure. */
 Reply row_reply(const Row *row, const char *name, const char *question);
-
-/* A file of tests/samples, terminated; freed at the end of the program. */
-char *sample_file(const char *name, size_t *ret_size);
 
 /* Calls `judge` with every row of `check`, and compares; returns how many there were. */
 unsigned each_row(const char *check, void (*judge)(const Row *row, Sample *sample));

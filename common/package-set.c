@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node-agent/package-set.h"
+#include "common/package-set.h"
 
 #include <stdlib.h>
 #include <string.h>

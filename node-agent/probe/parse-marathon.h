@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "node-agent/probe/reply.h"
+
+/* What Marathon says. Each fills a sample; what is only doubtful about a constraint is evidence,
+ * and is counted as "warnings". Pure. */
+
+/* /v2/info: "version", "leader", and whether it is "elected". Passes if it knows a leader. */
+void marathon_info_judge(const Reply *reply, Sample *sample);
+
+/* /v2/leader. That there is none is an answer. */
+void marathon_leader_judge(const Reply *reply, Sample *sample);
+
+/* /v2/deployments. Passes if there is none: one that is cut short may never end. */
+void marathon_deployments_judge(const Reply *reply, Sample *sample);
+
+/* /v2/apps and /v2/pods. Pass if Marathon takes each of their constraints. */
+void marathon_apps_judge(const Reply *reply, Sample *sample);
+void marathon_pods_judge(const Reply *reply, Sample *sample);
+
+/* The text of marathon.sh, or of a file that it reads: fails if events are sent to subscribers, by
+ * an option that Marathon no longer knows and does not start with. Not necessarily terminated. */
+void marathon_script_judge(const char *text, size_t size, Sample *sample);

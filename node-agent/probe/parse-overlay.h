@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "node-agent/probe/reply.h"
+
+/* /overlay-agent/overlay of a Mesos agent (and of the agent part on a master): the state of each
+ * overlay network on this node. Pure. */
+
+/* Passes if each overlay that is configured at all is STATUS_OK; one that has failed is a failure,
+ * one that is being configured a doubt. No overlay: not applicable. */
+void overlay_judge(const Reply *reply, Sample *sample);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "node-agent/probe/reply.h"
+
+/* Which Mesos a release of DC/OS ships. Weak evidence of a patch, since most releases of a minor
+ * version ship the same one; but another one than the release's is certainly wrong. Pure. */
+
+typedef struct MesosBuild {
+        char version[SAMPLE_TEXT_MAX]; /* "1.10.1" */
+        char git_sha[SAMPLE_TEXT_MAX]; /* empty: it does not say */
+} MesosBuild;
+
+/* Of "mesos 1.10.1", as the program prints it; not necessarily terminated. */
+int mesos_build_read_text(const char *text, size_t size, MesosBuild *ret, Error *error);
+
+/* Of GET /version. */
+int mesos_build_read(const Reply *reply, MesosBuild *ret, Error *error);
+
+/* `release` "2.1.1". Not in our table: not applicable. */
+void mesos_build_judge(const MesosBuild *build, const char *release, Sample *sample);
