@@ -339,6 +339,19 @@ static int make_headers(const HttpRequest *request, HeaderList **ret, Error *err
                         return r;
         }
 
+        if (request->accept) {
+                char line[128];
+
+                if (!text_format(line, sizeof(line), "Accept: %s", request->accept))
+                        return error_setf(
+                                        error, ERROR_TOO_BIG,
+                                        "the type that is wanted is too long");
+
+                r = add_header(&headers, line, error);
+                if (r < 0)
+                        return r;
+        }
+
         if (request->authorization) {
                 r = add_authorization(&headers, request->authorization, error);
                 if (r < 0)

@@ -27,6 +27,7 @@ typedef struct HttpRequest {
         const char *cert_file;     /* PEM, to show to a server that asks; NULL: none */
         const char *key_file;      /* PEM, of `cert_file` */
         const char *post;          /* JSON to POST, for http_get only; NULL: GET */
+        const char *accept;        /* type of the answer that is wanted; NULL: any */
         const char *authorization; /* value of the Authorization header ("token=..."); NULL: none */
 } HttpRequest;
 

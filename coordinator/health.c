@@ -113,12 +113,15 @@ static bool all_but_one_serve(const State *state, const Sample *sample) {
 }
 
 /* While another master is bad, this one cannot pass what counts all N: then its own ZooKeeper and
- * units count, that all others serve, and that its replica is whole. */
+ * units count, that all others serve, that its replica is whole, and that its database has lost
+ * copies, but no range. */
 static bool is_enough(const State *state, CheckId check, const Sample *sample) {
         if (sample->verdict == VERDICT_FAIL && check == CHECK_EXHIBITOR)
                 return all_but_one_serve(state, sample);
         if (sample->verdict == VERDICT_FAIL && check == CHECK_MESOS_MASTER)
                 return says_now(sample, "recovered", 1) && sample_text(sample, "leader");
+        if (sample->verdict == VERDICT_FAIL && check == CHECK_COCKROACH)
+                return says_now(sample, "unavailable", 0);
 
         return sample->verdict == VERDICT_PASS;
 }

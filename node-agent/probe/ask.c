@@ -39,6 +39,7 @@ static int request(const Server *server, const Question *question, Asked *asked)
                 .cert_file = server->cert_file,
                 .key_file = server->key_file,
                 .post = question->post,
+                .accept = question->accept,
         };
 
         if (left < USEC_PER_MSEC)

@@ -24,6 +24,7 @@ typedef struct Question {
         const char *name; /* for messages: without query */
         const char *post; /* NULL: GET */
         uint64_t body_max;
+        const char *accept; /* type of the answer that is wanted; NULL: any */
 } Question;
 
 typedef struct Asked {

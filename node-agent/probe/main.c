@@ -35,6 +35,12 @@ static const struct Verb {
           probe_mesos_version },
         { "check-runner", "[--check TYPE] [--timeout SECONDS] [--root DIR]",
           "Run dcos-check-runner, TYPE node-poststart or cluster", probe_check_runner },
+        { "cluster-checks", "[--timeout SECONDS] [--root DIR]",
+          "Run the site's own checks of the cluster, if there are any", probe_cluster_checks },
+        { "cockroachdb", "--address IP --masters N [--timeout SECONDS] [--root DIR]",
+          "Ask CockroachDB whether all copies of its ranges are there", probe_cockroach },
+        { "overlay", "--address IP [--timeout SECONDS]",
+          "Ask a Mesos agent for the state of its overlay networks", probe_overlay },
 };
 // clang-format on
 

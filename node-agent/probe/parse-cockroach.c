@@ -327,7 +327,7 @@ static void judge_status(
         sample_close(sample);
 }
 
-void cockroach_http_judge(const Reply *reply, const CockroachWanted *wanted, Sample *sample) {
+bool cockroach_http_judge(const Reply *reply, const CockroachWanted *wanted, Sample *sample) {
         CockroachStatus status = {};
         AUTO(Json) *object = NULL;
         Error error = {};
@@ -336,10 +336,11 @@ void cockroach_http_judge(const Reply *reply, const CockroachWanted *wanted, Sam
             parse_nodes(object, &status, &error) < 0) {
                 sample_doubt_error(sample, &error);
                 reply_quote(reply, sample);
-                return;
+                return false;
         }
 
         judge_status(&status, wanted, sample);
+        return true;
 }
 
 void cockroach_command_judge(

@@ -15,8 +15,8 @@ typedef struct CockroachWanted {
         usec_t now;        /* wall clock; 0: not known, how old numbers are is not looked at */
 } CockroachWanted;
 
-/* Of GET /_status/nodes. */
-void cockroach_http_judge(const Reply *reply, const CockroachWanted *wanted, Sample *sample);
+/* Of GET /_status/nodes. False: there was no answer that could be judged. */
+bool cockroach_http_judge(const Reply *reply, const CockroachWanted *wanted, Sample *sample);
 
 typedef struct CockroachAnswer {
         const char *failure; /* why there is no answer; NULL: there is one */

@@ -10,11 +10,7 @@
 
 /* From the build files of the releases (reference 3.5). */
 // clang-format off
-static const struct {
-        const char *release;
-        const char *mesos;
-        const char *git_sha; /* its first 8 digits */
-} releases[] = {
+static const MesosRelease releases[] = {
         { "1.13.0",  "1.8.0",  "d2a36836" },
         { "1.13.1",  "1.8.1",  "f5770dcf" },
         { "1.13.2",  "1.8.1",  "fca89344" },
@@ -88,28 +84,21 @@ int mesos_build_read(const Reply *reply, MesosBuild *ret, Error *error) {
         return 0;
 }
 
-static void judge(size_t row, const MesosBuild *build, Sample *sample) {
-        if (strcmp(releases[row].mesos, build->version) != 0) {
-                sample_fail(sample, "Mesos is %s, want %s of DC/OS %s", build->version,
-                            releases[row].mesos, releases[row].release);
-        } else if (build->git_sha[0] && !text_starts_with(build->git_sha, releases[row].git_sha)) {
-                sample_fail(sample, "Mesos was built from %.8s, want %s of DC/OS %s",
-                            build->git_sha, releases[row].git_sha, releases[row].release);
+const MesosRelease *mesos_release_find(const char *release) {
+        for (size_t i = 0; i < ELEMENTSOF(releases); i++) {
+                if (strcmp(releases[i].release, release) == 0)
+                        return &releases[i];
         }
-        sample_close(sample);
+
+        return NULL;
 }
 
-void mesos_build_judge(const MesosBuild *build, const char *release, Sample *sample) {
-        sample_add_text(sample, "version", build->version);
-        if (build->git_sha[0])
-                sample_add_text(sample, "git_sha", build->git_sha);
-
-        for (size_t i = 0; i < ELEMENTSOF(releases); i++) {
-                if (strcmp(releases[i].release, release) == 0) {
-                        judge(i, build, sample);
-                        return;
-                }
+void mesos_release_compare(const MesosRelease *release, const MesosBuild *build, Sample *sample) {
+        if (strcmp(release->mesos, build->version) != 0) {
+                sample_fail(sample, "Mesos is %.64s, DC/OS %s comes with %s", build->version,
+                            release->release, release->mesos);
+        } else if (build->git_sha[0] && !text_starts_with(build->git_sha, release->git_sha)) {
+                sample_fail(sample, "Mesos was built from %.8s, that of DC/OS %s from %s",
+                            build->git_sha, release->release, release->git_sha);
         }
-
-        sample_close_not_applicable(sample, "which Mesos this release of DC/OS has is not known");
 }

@@ -17,5 +17,14 @@ int mesos_build_read_text(const char *text, size_t size, MesosBuild *ret, Error 
 /* Of GET /version. */
 int mesos_build_read(const Reply *reply, MesosBuild *ret, Error *error);
 
-/* `release` "2.1.1". Not in our table: not applicable. */
-void mesos_build_judge(const MesosBuild *build, const char *release, Sample *sample);
+/* What DC/OS `release` ("2.1.1") ships; NULL: that is not known. Its git_sha is the first 8 digits. */
+typedef struct MesosRelease {
+        const char *release;
+        const char *mesos;
+        const char *git_sha;
+} MesosRelease;
+
+const MesosRelease *mesos_release_find(const char *release);
+
+/* Fails if it is another one. */
+void mesos_release_compare(const MesosRelease *release, const MesosBuild *build, Sample *sample);

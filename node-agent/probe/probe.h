@@ -26,4 +26,7 @@ ProbeExit probe_mesos_master(char *const arguments[], Json *answer, Error *error
 ProbeExit probe_mesos_agent(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_mesos_leader(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_mesos_version(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_cluster_checks(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_cockroach(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_overlay(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_check_runner(char *const arguments[], Json *answer, Error *error);

@@ -25,11 +25,14 @@ static bool is_known(const char *check) {
         return strcmp(check, CHECK_RUNNER_NODE) == 0 || strcmp(check, CHECK_RUNNER_CLUSTER) == 0;
 }
 
-static int parse_order(char *const arguments[], CheckRunnerOrder *ret, Error *error) {
-        const char *check = NULL, *timeout = NULL, *root = NULL;
-        const ProbeOption options[] = { { "check", &check, true },
-                                        { "timeout", &timeout, true },
+/* `check` NULL: an option says which. */
+static int parse_order(
+                char *const arguments[], const char *check, CheckRunnerOrder *ret, Error *error) {
+        const char *timeout = NULL, *root = NULL, *wanted = NULL;
+        const ProbeOption options[] = { { "timeout", &timeout, true },
                                         { "root", &root, true },
+                                        check ? (ProbeOption) {}
+                                              : (ProbeOption) { "check", &wanted, true },
                                         {} };
         CheckRunnerOrder order = {};
         int r;
@@ -38,7 +41,7 @@ static int parse_order(char *const arguments[], CheckRunnerOrder *ret, Error *er
         if (r < 0)
                 return r;
 
-        order.check = check ? check : CHECK_RUNNER_NODE;
+        order.check = check ? check : wanted ? wanted : CHECK_RUNNER_NODE;
         if (!is_known(order.check)) {
                 return error_setf(
                                 error, ERROR_INVALID,
@@ -82,14 +85,19 @@ static void ask_check_runner(CheckRunnerOrder *order, Sample *sample) {
                         sample);
 }
 
-ProbeExit probe_check_runner(char *const arguments[], Json *answer, Error *error) {
+static ProbeExit probe(
+                const char *name,
+                const char *check,
+                char *const arguments[],
+                Json *answer,
+                Error *error) {
         CheckRunnerOrder order = {};
         Sample sample;
 
-        if (parse_order(arguments, &order, error) < 0)
+        if (parse_order(arguments, check, &order, error) < 0)
                 return PROBE_USAGE;
 
-        sample_init(&sample, "check-runner", "");
+        sample_init(&sample, name, "");
         ask_check_runner(&order, &sample);
         if (!samples_print(&sample, 1, answer)) {
                 (void) error_setf(error, ERROR_MEMORY, "no memory for the answer");
@@ -97,4 +105,12 @@ ProbeExit probe_check_runner(char *const arguments[], Json *answer, Error *error
         }
 
         return PROBE_OK;
+}
+
+ProbeExit probe_check_runner(char *const arguments[], Json *answer, Error *error) {
+        return probe("check-runner", NULL, arguments, answer, error);
+}
+
+ProbeExit probe_cluster_checks(char *const arguments[], Json *answer, Error *error) {
+        return probe("cluster-checks", CHECK_RUNNER_CLUSTER, arguments, answer, error);
 }

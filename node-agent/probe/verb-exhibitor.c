@@ -12,16 +12,15 @@
 #include "common/file.h"
 #include "common/text.h"
 #include "node-agent/probe/ask.h"
+#include "node-agent/probe/master-list.h"
 #include "node-agent/probe/parse-exhibitor.h"
 
 /* Exhibitor serves https, and asks for a client certificate, iff all three key stores are there.
  * Its certificate names localhost, not the node's address; without TLS it listens on all addresses.
  */
 
-#define EXHIBITOR_PORT  8181
-#define MASTER_LIST     "/opt/mesosphere/etc/master_list"
-#define MASTER_LIST_MAX ((size_t) 64 * 1024)
-#define TLS_DIRECTORY   "/var/lib/dcos/exhibitor-tls-artifacts"
+#define EXHIBITOR_PORT 8181
+#define TLS_DIRECTORY  "/var/lib/dcos/exhibitor-tls-artifacts"
 
 static const char *const key_stores[] = {
         "truststore.jks",
@@ -130,36 +129,6 @@ static int find_tls(const char *root, TlsFiles *ret, Error *error) {
         return 0;
 }
 
-/* Only a static list of masters is in a file; without one there is nothing to compare with, and
- * `ret` is untouched. It is a link into the active package. */
-static int read_names(const char *root, Json **ret, Error *error) {
-        auto_free char *target = NULL;
-        auto_free char *text = NULL;
-        AUTO(Json) *names = NULL;
-        char path[PATH_MAX];
-        int r;
-
-        if (!text_format(path, sizeof(path), "%s" MASTER_LIST, root))
-                return error_setf(error, ERROR_TOO_BIG, "--root: too long");
-
-        target = realpath(path, NULL);
-        if (!target)
-                return says_absent(errno) ? 0 : error_errnof(error, errno, "looking for %s", path);
-
-        r = file_read(AT_FDCWD, target, MASTER_LIST_MAX, &text, NULL, error);
-        if (r < 0)
-                return r;
-
-        r = json_parse(text, strlen(text), &names, error);
-        if (r < 0)
-                return error_prefixf(error, "%s", path);
-        if (!json_is_array(names))
-                return error_setf(error, ERROR_INVALID, "%s is no JSON list", path);
-
-        *ret = TAKE(names);
-        return 0;
-}
-
 static void ask_exhibitor(const ExhibitorOrder *order, const TlsFiles *tls, Asked *asked) {
         const Question question = {
                 .path = "/exhibitor/v1/cluster/status",
@@ -189,7 +158,7 @@ static void judge(const ExhibitorOrder *order, Sample *sample) {
 
         r = find_tls(order->root, &tls, &error);
         if (r == 0)
-                r = read_names(order->root, &names, &error);
+                r = master_list_read(order->root, &names, &error);
         if (r < 0) {
                 sample_doubt_error(sample, &error);
                 return;

@@ -113,7 +113,8 @@ def start(address):
     servers = []
 
     def make(port, routes, on=None, tls=None):
-        servers.append(Server(on or address, port, routes, tls))
+        on = on or ("127.0.0.1" if port == 8090 else address)
+        servers.append(Server(on, port, routes, tls))
         return servers[-1]
 
     yield make
@@ -163,6 +164,8 @@ ALL = [
     ("mesos-agent", 5051, []),
     ("mesos-leader", 5050, []),
     ("mesos-version", 5050, ["--role", "master"]),
+    ("overlay", 5051, []),
+    ("cockroachdb", 8090, ["--masters", "3", "--root", "/nonexistent"]),
 ]
 each_verb = pytest.mark.parametrize("verb, port, options", ALL, ids=[row[0] for row in ALL])
 
@@ -387,6 +390,146 @@ def test_metrics_that_hang_do_not_take_the_rest_of_the_answer(start, address):
     assert sum("metrics" in path for path in server.paths()) == 1
 
 
+# ---------------------------------------------------------------- CockroachDB
+
+def cockroach_nodes(underreplicated=0, age=0, count=3):
+    metrics = {"ranges.unavailable": 0, "ranges.underreplicated": underreplicated}
+    return {"nodes": [
+        {"desc": {"address": {"addressField": f"10.0.0.1{n}:26257"}},
+         "updatedAt": str(time.time_ns() - age * 10**9), "storeStatuses": [{"metrics": metrics}]}
+        for n in range(1, count + 1)]}
+
+
+def cockroach_rows(underreplicated=0):
+    names = ["id", "address", "updated_at", "ranges_unavailable", "ranges_underreplicated"]
+    now = time.strftime("%Y-%m-%d %H:%M:%S.553109+00:00", time.gmtime())
+    rows = [[str(n), f"10.0.0.1{n}:26257", now, "0", str(underreplicated)] for n in (1, 2, 3)]
+    return "".join("\t".join(row) + "\n" for row in [names, *rows])
+
+
+@pytest.fixture
+def command(tmp_path):
+    """command(script-text) makes the program; the root to ask below."""
+    program = tmp_path / "opt/mesosphere/bin/cockroach"
+    program.parent.mkdir(parents=True)
+
+    def make(script):
+        program.write_text(f"#!/bin/bash\necho \"$@\" >{tmp_path}/said\n{script}")
+        program.chmod(0o755)
+
+    return make
+
+
+def ask_cockroach(tmp_path, **more):
+    return Asked("cockroachdb", "--address", "10.0.0.11", "--masters", "3", "--root", str(tmp_path),
+                 **more)
+
+
+def print_rows(rows):
+    return f"cat <<'END'\n{rows}END\n"
+
+
+def test_cockroach_is_asked_by_http_for_json_and_not_by_command(start, command, tmp_path):
+    command(print_rows(cockroach_rows(7)))
+    server = start(8090, {"/_status/nodes": answer(cockroach_nodes())})
+    asked = ask_cockroach(tmp_path)
+    assert asked.verdict == "pass", asked.samples
+    assert asked.numbers == {"nodes": 3, "unavailable": 0, "underreplicated": 0}
+    assert "Accept: application/json" in server.requests[0]
+    assert not (tmp_path / "said").exists()
+
+
+def test_a_bad_answer_by_http_is_not_overruled_by_the_command(start, command, tmp_path):
+    command(print_rows(cockroach_rows()))
+    routes = {"/_status/nodes": answer(cockroach_nodes(underreplicated=61))}
+    start(8090, routes)
+    asked = ask_cockroach(tmp_path)
+    assert asked.verdict == "fail" and "61 ranges are underreplicated" in asked.reason
+    routes["/_status/nodes"] = answer(cockroach_nodes(age=300))
+    ask_cockroach(tmp_path).is_unknown("its numbers are from 5min")
+    routes["/_status/nodes"] = answer(cockroach_nodes(count=2))
+    ask_cockroach(tmp_path).is_unknown("2 masters are in its list, want 3")
+    assert not (tmp_path / "said").exists()
+
+
+def test_cockroach_is_asked_by_command_when_http_has_no_answer(start, command, tmp_path):
+    command(print_rows(cockroach_rows()))
+    asked = ask_cockroach(tmp_path)
+    assert asked.verdict == "pass", asked.samples
+    assert "by HTTP: /_status/nodes: connection refused" in asked.evidence
+    want = "node status --ranges --format=tsv --insecure --host=10.0.0.11\n"
+    assert (tmp_path / "said").read_text() == want
+    command(print_rows(cockroach_rows(7)))
+    start(8090, {"*": answer(b"\n\x0bprotobuf", content_type="application/x-protobuf")})
+    assert ask_cockroach(tmp_path).verdict == "fail"
+
+
+@pytest.mark.parametrize("folder", ["bouncer", "cockroach"])
+def test_the_command_gets_the_certificates_that_are_there(command, tmp_path, folder):
+    command(print_rows(cockroach_rows()))
+    path = tmp_path / "run/dcos/pki" / folder
+    path.mkdir(parents=True)
+    assert ask_cockroach(tmp_path).verdict == "pass"
+    assert f"--certs-dir={path}" in (tmp_path / "said").read_text()
+
+
+def test_a_master_of_former_times_does_not_count(command, tmp_path):
+    command(print_rows(cockroach_rows() + "4\t10.0.0.14:26257\t2020-02-02 10:00:00\tNULL\tNULL\n"))
+    ask_cockroach(tmp_path).is_unknown("10.0.0.14: the numbers of its ranges are absent")
+    etc = tmp_path / "opt/mesosphere/etc"
+    etc.mkdir()
+    (etc / "master_list").write_text('["10.0.0.11","10.0.0.12","10.0.0.13"]')
+    assert ask_cockroach(tmp_path).verdict == "pass"
+
+
+def test_a_cockroach_that_hangs_both_ways_ends_at_the_deadline(start, command, tmp_path):
+    command("exec tail -f /dev/null")
+    start(8090, {"*": lambda connection, over: over.wait()})
+    ask_cockroach(tmp_path, timeout=2).is_unknown("/_status/nodes: not finished within",
+                                                  "cockroach node status: not finished within")
+
+
+@pytest.mark.parametrize("script, told", [
+    ("exec cat /dev/zero", "output is longer than"),
+    ("exit 1", "exit status 1"),
+    ("echo 'Error: node not in the liveness table' >&2; exit 1", "liveness table"),
+    ("true", "printed nothing"),
+    ("kill -9 $$", "killed by signal 9"),
+    ("echo '<html>'", "no header of a table"),
+])
+def test_a_command_without_an_answer_is_unknown(command, tmp_path, script, told):
+    command(script)
+    ask_cockroach(tmp_path).is_unknown(told)
+
+
+# ---------------------------------------------------------------- overlay
+
+def overlay(*states):
+    return {"overlays": [
+        {"info": {"name": name, **({"subnet": "9.0.0.0/8"} if name == "dcos" else {"subnet6": "fd01::/64"})},
+         "state": {"status": status, "error": "no Docker"}} for name, status in states]}
+
+
+@pytest.mark.parametrize("states, verdict", [
+    ([("dcos", "STATUS_OK"), ("dcos6", "STATUS_OK")], "pass"),
+    ([("dcos", "STATUS_OK"), ("dcos6", "STATUS_FAILED")], "pass"),
+    ([("dcos", "STATUS_FAILED"), ("dcos6", "STATUS_OK")], "fail"),
+    ([("dcos", "STATUS_CONFIGURING"), ("dcos6", "STATUS_OK")], "unknown"),
+    ([("dcos", "STATUS_OK"), ("dcos6", "STATUS_CONFIGURING")], "unknown"),
+    ([], "not-applicable"),
+])
+def test_overlay_networks_are_judged_by_their_states(start, address, states, verdict):
+    start(5051, {"/overlay-agent/overlay": answer(overlay(*states))})
+    asked = Asked("overlay", "--address", address)
+    assert asked.verdict == verdict, asked.samples
+    assert all(f"{name} {status}" in asked.evidence for name, status in states)
+
+
+def test_a_mesos_without_overlay_networks_is_not_applicable(start, address):
+    start(5051, {"*": answer(b"404 Not Found.", "404 Not Found", "text/plain")})
+    assert Asked("overlay", "--address", address).verdict == "not-applicable"
+
+
 # ---------------------------------------------------------------- Exhibitor with TLS
 
 def make_certificates(folder):
@@ -480,6 +623,23 @@ def test_the_cluster_checks_are_not_applicable_when_there_are_none(runner):
     none = json.dumps({"status": 0, "checks": {}})
     asked = runner(f"[ \"$*\" = 'check cluster' ] && echo '{none}'", "--check", "cluster")
     assert (asked.verdict, asked.reason) == ("not-applicable", "no cluster checks are configured")
+
+
+def test_the_sites_checks_of_the_cluster_are_judged_like_the_built_in_ones(runner, tmp_path):
+    def ask(document, status):
+        runner(f"[ \"$*\" = 'check cluster' ] || exit 9; echo '{json.dumps(document)}'; exit {status}",
+               "--check", "cluster")
+        return Asked("cluster-checks", "--root", str(tmp_path))
+
+    site = {"site_dns": {"output": "no leader.mesos", "status": 2}}
+    asked = ask({"status": 2, "checks": site}, 2)
+    assert (asked.verdict, asked.reason) == ("fail", "site_dns is a failure: no leader.mesos")
+    site["site_dns"]["status"] = 1
+    assert ask({"status": 1, "checks": site}, 1).verdict == "fail"
+    site["site_dns"]["status"] = 0
+    assert ask({"status": 0, "checks": site}, 0).verdict == "pass"
+    assert ask({"status": 0, "checks": {}}, 0).verdict == "not-applicable"
+    assert ask({"error": "cannot run", "checks": ["site_dns: gone"]}, 0).verdict == "fail"
 
 
 def test_a_check_runner_that_fails_is_told_with_its_words(runner):

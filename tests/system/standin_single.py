@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The smallest healthy DC/OS cluster, one process a node: on a master ZooKeeper's `srvr`, Exhibitor's status
-and the Mesos endpoints that the gate asks, on an agent those of a Mesos agent. For tests about something
+"""The smallest healthy DC/OS cluster, one process a node: on a master ZooKeeper's `srvr`, Exhibitor's status,
+CockroachDB's and the Mesos endpoints that the gate asks, on an agent those of a Mesos agent. For tests about something
 else than health, and for benches; clusters of real services are in tests/cluster/dcos.py.
 
     standin_single.py ADDRESS [MASTERS]     addresses, separated by commas; the last one leads everything
@@ -23,6 +23,19 @@ agents = {}  # on the leader: address -> (start of its process as it says, when 
 def exhibitor():
     return [{"code": 3, "description": "serving", "hostname": master, "isLeader": master == LEADER}
             for master in MASTERS]
+
+
+def cockroach():
+    metrics = {"ranges": 61, "ranges.unavailable": 0, "ranges.underreplicated": 0}
+    return {"nodes": [
+        {"desc": {"nodeId": number, "address": {"addressField": f"{master}:26257"}},
+         "updatedAt": str(time.time_ns()), "storeStatuses": [{"metrics": metrics}]}
+        for number, master in enumerate(MASTERS, 1)]}
+
+
+def overlay():
+    return {"ip": ADDRESS, "overlays": [
+        {"info": {"name": "dcos", "prefix": 24, "subnet": "9.0.0.0/8"}, "state": {"status": "STATUS_OK"}}]}
 
 
 def master_metrics():
@@ -70,7 +83,7 @@ def answer(path):
     bodies = {
         "/metrics/snapshot": master_metrics if ADDRESS in MASTERS else agent_metrics,
         "/version": lambda: {"version": "1.10.1"}, "/api/v1": lambda: HEALTH, "/health": dict,
-        "/slaves": slaves, "/state-summary": summary, "/exhibitor/v1/cluster/status": exhibitor,
+        "/_status/nodes": cockroach, "/overlay-agent/overlay": overlay, "/slaves": slaves, "/state-summary": summary, "/exhibitor/v1/cluster/status": exhibitor,
         "/state": lambda: {"id": f"S-{ADDRESS}", "frameworks": [], "completed_frameworks": []},
         "/standin/register": lambda: register(words),
     }
@@ -121,6 +134,7 @@ async def main():
         await keep_registered()
     await asyncio.start_server(zookeeper, "0.0.0.0", 2181)
     await asyncio.start_server(http, "0.0.0.0", 8181)
+    await asyncio.start_server(http, "127.0.0.1", 8090)
     await asyncio.start_server(http, ADDRESS, 5050)
     await asyncio.Event().wait()
 

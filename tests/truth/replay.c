@@ -159,6 +159,7 @@ static void hear_master(World *world, const Process *process) {
         Sample units = make_sample("units", VERDICT_PASS);
         Sample exhibitor = make_sample("exhibitor", VERDICT_PASS);
         Sample front = make_sample("front", VERDICT_NOT_APPLICABLE);
+        Sample cockroach = make_sample("cockroachdb", VERDICT_NOT_APPLICABLE);
         Sample read[LEADER_SAMPLES];
 
         put_text(&zookeeper, "mode", process == world->processes ? "leader" : "follower");
@@ -166,6 +167,7 @@ static void hear_master(World *world, const Process *process) {
         lab_sample(world->lab, process->name, &units);
         lab_sample(world->lab, process->name, &exhibitor);
         lab_sample(world->lab, process->name, &front);
+        lab_sample(world->lab, process->name, &cockroach);
 
         if (process->answers && answers_have(process->answers, "/metrics/snapshot")) {
                 (void) read_samples(
@@ -178,8 +180,9 @@ static void hear_master(World *world, const Process *process) {
 }
 
 static void hear_agent(World *world, const Process *process) {
-        static const char *const unasked[] = { "version", "packages", "mesos-version", "units",
-                                               "docker",  "journal",  "check-runner" };
+        static const char *const unasked[] = { "version", "packages",     "mesos-version",
+                                               "units",   "docker",       "journal",
+                                               "overlay", "check-runner" };
         Sample read[LEADER_SAMPLES] = { make_sample("mesos-agent", VERDICT_NOT_APPLICABLE) };
 
         for (size_t i = 0; i < ELEMENTSOF(unasked); i++) {

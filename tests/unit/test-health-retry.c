@@ -53,6 +53,10 @@ static Sample make_sample(const char *check) {
                 add_number(&sample, "recovered", 1);
                 sample.text_count = 1;
                 sample.texts[0] = (SampleText) { "leader", "10.0.0.2:5050" };
+        } else if (strcmp(check, "cockroachdb") == 0) {
+                sample.verdict = VERDICT_FAIL;
+                add_number(&sample, "unavailable", 0);
+                add_number(&sample, "underreplicated", 61);
         }
 
         return sample;
@@ -66,7 +70,8 @@ static void hear(Lab *lab, const char *name, const Sample *sample) {
 }
 
 static void hear_good(Lab *lab, const char *name) {
-        static const char *const checks[] = { "exhibitor", "zookeeper", "mesos-master", "units" };
+        static const char *const checks[] = { "exhibitor", "zookeeper", "mesos-master", "units",
+                                              "cockroachdb" };
 
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
                 Sample sample = make_sample(checks[i]);
@@ -148,6 +153,8 @@ static void test_a_master_that_flaps_lets_no_retry_through(void **state) {
                 { "exhibitor", VERDICT_UNKNOWN, NULL, 0 },
                 { "mesos-master", VERDICT_FAIL, "recovered", 0 },
                 { "mesos-master", VERDICT_UNKNOWN, NULL, 0 },
+                { "cockroachdb", VERDICT_FAIL, "unavailable", 3 },
+                { "cockroachdb", VERDICT_UNKNOWN, NULL, 0 },
                 { "zookeeper", VERDICT_FAIL, NULL, 0 },
                 { "units", VERDICT_UNKNOWN, NULL, 0 },
         };

@@ -18,7 +18,7 @@
 
 /* The gate of m1, the only master of its cluster, after its step. */
 
-#define WELL_CHECKS 11
+#define WELL_CHECKS 13
 
 static const Sample well[WELL_CHECKS] = {
         { .check = "version", .verdict = VERDICT_PASS },
@@ -43,6 +43,8 @@ static const Sample well[WELL_CHECKS] = {
         { .check = "check-runner", .verdict = VERDICT_PASS },
         { .check = "mesos-version", .verdict = VERDICT_PASS },
         { .check = "front", .verdict = VERDICT_PASS },
+        { .check = "cockroachdb", .verdict = VERDICT_PASS },
+        { .check = "cluster-checks", .verdict = VERDICT_NOT_APPLICABLE },
 };
 
 static Lab *lab_verifying(void) {
@@ -367,10 +369,9 @@ static void test_marathon_counts_before_the_first_master_and_after_the_last(void
 
 /* Active on a leader that cannot write it down is not registered. */
 static void test_an_agent_is_not_proven_by_a_leader_without_quorum(void **state) {
-        static const char *const own[] = {
-                "version", "packages",    "units",        "docker",
-                "journal", "mesos-agent", "check-runner", "mesos-version"
-        };
+        static const char *const own[] = { "version",      "packages",      "units",
+                                           "docker",       "journal",       "mesos-agent",
+                                           "check-runner", "mesos-version", "overlay" };
         static const Replica replicas[2][3] = {
                 { { 1, 1, 3 }, { 0, 1, 3 }, { 0, 1, 3 } },
                 { { 1, 1, 3 }, { .silent = true }, { .silent = true } },

@@ -183,6 +183,7 @@ static void read_agent(const ManifestRow *row, char *answer) {
 static void read_version(const ManifestRow *row, char *answer) {
         Sample sample = sample_new(row);
         Reply reply = reply_of(row);
+        const MesosRelease *release;
         MesosBuild build = {};
         Error error = {};
 
@@ -198,7 +199,13 @@ static void read_version(const ManifestRow *row, char *answer) {
                 return;
         }
 
-        mesos_build_judge(&build, manifest_get(row, "target"), &sample);
+        release = mesos_release_find(manifest_get(row, "target"));
+        if (release) {
+                mesos_release_compare(release, &build, &sample);
+                sample_close(&sample);
+        } else {
+                sample_close_not_applicable(&sample, "the release is not known");
+        }
         say_verdict(answer, &sample);
 }
 

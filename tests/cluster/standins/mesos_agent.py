@@ -90,6 +90,7 @@ class Agent:
             "/version": lambda _: ok(self._templates["version"]),
             "/flags": lambda _: ok({"flags": self._templates["flags"]}),
             "/state": self._on_state,
+            "/overlay-agent/overlay": self._on_overlay,
             "/api/v1": self._on_api,
         }
 
@@ -252,6 +253,15 @@ class Agent:
         if leader is None:
             del made["master_hostname"]
         return ok(made)
+
+    def _on_overlay(self, _):
+        state = {"status": self._scenario.get("mesos_overlay")}
+        if state["status"] == "STATUS_FAILED":
+            state["error"] = "Unable to configure Docker network"
+        info = {"name": "dcos", "prefix": 24, "subnet": "9.0.0.0/8"}
+        only6 = {"info": {"name": "dcos6", "prefix6": 80, "subnet6": "fd01:b::/64"},
+                 "state": {"status": "STATUS_FAILED", "error": "Unable to configure Docker network"}}
+        return ok({"ip": self._options.ip, "overlays": [{"info": info, "state": state}, only6]})
 
     def _frameworks(self):
         executors = []
