@@ -20,6 +20,8 @@ typedef struct Scan {
         size_t length;
         size_t at;
         int depth;
+        uint64_t values; /* but for the first: each comma and each bracket makes room for one more
+                          */
 } Scan;
 
 void json_free(Json *json) {
@@ -107,6 +109,9 @@ static int scan_next(Scan *scan, Error *error) {
 
         scan->depth += is_at(scan, "{[");
         scan->depth -= is_at(scan, "}]");
+        scan->values += is_at(scan, "{[,");
+        if (scan->values > JSON_VALUES_MAX)
+                return refuse(scan, "too many values", error);
         if (scan->depth > JSON_DEPTH_MAX)
                 return refuse(scan, "nested too deeply", error);
         if (scan->depth < 0 || !is_at(scan, "{}[] \t\r\n,:truefalsn"))

@@ -16,13 +16,16 @@ typedef struct cJSON Json;
 
 #define JSON_NUMBER_MAX ((UINT64_C(1) << 53) - 1)
 #define JSON_DEPTH_MAX  32
+#define JSON_VALUES_MAX \
+        (UINT64_C(1) << 21) /* in one text: what it takes in memory is bounded, too */
 
 void json_free(Json *json);
 DEFINE_AUTO(Json, json_free)
 
 /* `text` need not be terminated. Refuses trailing bytes, NUL bytes (\u0000 too), nesting over
- * JSON_DEPTH_MAX, and whatever else RFC 8259 does not allow; duplicate keys are refused too. The
- * error says at which byte. Strings are not checked for being UTF-8. */
+ * JSON_DEPTH_MAX, more values than JSON_VALUES_MAX, and whatever else RFC 8259 does not allow;
+ * duplicate keys are refused too. The error says at which byte. Strings are not checked for being
+ * UTF-8. */
 int json_parse(const char *text, size_t length, Json **ret, Error *error);
 
 /* Compact, keys in the order they were added. The caller frees the text. NULL: out of memory. */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CLOSEST_EDITS_MAX  3
@@ -102,6 +103,18 @@ bool text_copy(char *buffer, size_t size, const char *text) {
                 drop_half_character(buffer, length);
 
         return fits;
+}
+
+char *text_duplicate(const char *text, size_t size) {
+        char *copy = malloc(size + 1);
+
+        if (!copy)
+                return NULL;
+
+        if (size > 0)
+                memcpy(copy, text, size);
+        copy[size] = '\0';
+        return copy;
 }
 
 bool text_format(char *buffer, size_t size, const char *format, ...) {

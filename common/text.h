@@ -11,6 +11,9 @@
  * it does not fit. */
 bool text_copy(char *buffer, size_t size, const char *text);
 
+/* A terminated copy of what need not be terminated, on the heap. NULL: out of memory. */
+char *text_duplicate(const char *text, size_t size);
+
 /* printf into `buffer`, always terminated. Returns false when it was cut. */
 bool text_format(char *buffer, size_t size, const char *format, ...) PRINTF(3, 4);
 

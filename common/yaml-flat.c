@@ -337,14 +337,8 @@ static int expect(Reader *reader, yaml_event_type_t wanted, const char *why) {
         return event.type == wanted ? 0 : refuse(reader, &event, why);
 }
 
-static int read_document(Reader *reader) {
-        int r;
-
-        r = expect(reader, YAML_STREAM_START_EVENT, "no YAML");
-        if (r == 0)
-                r = expect(reader, YAML_DOCUMENT_START_EVENT, "it is empty");
-        if (r == 0)
-                r = expect(reader, YAML_MAPPING_START_EVENT, "no mapping of keys to values");
+static int read_pairs(Reader *reader) {
+        int r = 0;
 
         while (r == 0) {
                 AUTO_EVENT key = {};
@@ -356,6 +350,19 @@ static int read_document(Reader *reader) {
                         r = read_pair(reader, &key);
         }
 
+        return r;
+}
+
+static int read_document(Reader *reader) {
+        int r;
+
+        r = expect(reader, YAML_STREAM_START_EVENT, "no YAML");
+        if (r == 0)
+                r = expect(reader, YAML_DOCUMENT_START_EVENT, "it is empty");
+        if (r == 0)
+                r = expect(reader, YAML_MAPPING_START_EVENT, "no mapping of keys to values");
+        if (r == 0)
+                r = read_pairs(reader);
         if (r == 0)
                 r = expect(reader, YAML_DOCUMENT_END_EVENT, "something behind the mapping");
         if (r == 0)

@@ -101,7 +101,7 @@ int script_output_read(
         if (size > 0 && memchr(text, '\0', size))
                 return error_setf(error, ERROR_INVALID, "what the script printed is no text");
 
-        copy = strndup(size > 0 ? text : "", size);
+        copy = text_duplicate(text, size);
         if (!copy)
                 return error_setf(error, ERROR_MEMORY, "no memory for what the script printed");
 

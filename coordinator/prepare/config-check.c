@@ -293,7 +293,6 @@ static const char *get(const YamlFlat *config, const char *key, const char *stan
 }
 
 static void check_together(const YamlFlat *config, Findings *findings) {
-        bool ipv6 = strcmp(get(config, "enable_ipv6", "true"), "true") == 0;
         const char *discovery = get(config, "master_discovery", "static");
         const char *backend = get(config, "exhibitor_storage_backend", "");
 
@@ -305,34 +304,39 @@ static void check_together(const YamlFlat *config, Findings *findings) {
                 findings_refuse(findings, "exhibitor_storage_backend",
                                 "is static, but master_discovery is not");
         }
-        if (!ipv6 && strcmp(get(config, "dcos_l4lb_enable_ipv6", "true"), "false") != 0) {
-                findings_refuse(findings, "dcos_l4lb_enable_ipv6",
-                                "must be false when enable_ipv6 is; by itself it is true");
-        }
-        if (ipv6) {
+}
+
+static void check_ipv6(const YamlFlat *config, Findings *findings) {
+        if (strcmp(get(config, "enable_ipv6", "true"), "true") == 0) {
                 findings_warn(findings, "enable-ipv6",
                               "enable_ipv6 is true, which the documents advise against: overlay "
                               "networks");
+        } else if (strcmp(get(config, "dcos_l4lb_enable_ipv6", "true"), "false") != 0) {
+                findings_refuse(findings, "dcos_l4lb_enable_ipv6",
+                                "must be false when enable_ipv6 is; by itself it is true");
+        }
+}
+
+static void check_key(const YamlValue *value, bool enterprise, Findings *findings) {
+        const KeyRule *rule = find_rule(value->key);
+
+        if (value->kind == YAML_KIND_NULL) {
+                findings_refuse(findings, value->key, "line %zu: it has no value", value->line);
+        } else if (value->kind == YAML_KIND_FLOAT) {
+                findings_refuse(findings, value->key,
+                                "line %zu: a number that is not whole, or a date: quote it",
+                                value->line);
+        } else if (rule && (enterprise || !rule->enterprise)) {
+                check_value(rule, value, findings);
         }
 }
 
 void config_check(const YamlFlat *config, bool enterprise, Findings *findings) {
-        for (size_t i = 0; i < config->count; i++) {
-                const YamlValue *value = &config->values[i];
-                const KeyRule *rule = find_rule(value->key);
-
-                if (value->kind == YAML_KIND_FLOAT || value->kind == YAML_KIND_NULL) {
-                        findings_refuse(findings, value->key, "line %zu: %s", value->line,
-                                        value->kind == YAML_KIND_NULL
-                                                        ? "it has no value"
-                                                        : "a number that is not whole, or a date: "
-                                                          "quote it");
-                } else if (rule && (enterprise || !rule->enterprise)) {
-                        check_value(rule, value, findings);
-                }
-        }
+        for (size_t i = 0; i < config->count; i++)
+                check_key(&config->values[i], enterprise, findings);
 
         if (!enterprise)
                 check_variant(config, findings);
         check_together(config, findings);
+        check_ipv6(config, findings);
 }

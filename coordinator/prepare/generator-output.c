@@ -47,7 +47,7 @@ static void strip(char *text) {
 }
 
 static char *copy_text(const char *text, size_t size) {
-        char *copy = strndup(size > 0 ? text : "", size);
+        char *copy = text_duplicate(text, size);
 
         if (copy)
                 strip(copy);

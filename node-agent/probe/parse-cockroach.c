@@ -94,34 +94,51 @@ static int add_stores(const Json *object, CockroachNode *node, Error *error) {
         return 0;
 }
 
-static int parse_node(const Json *object, CockroachNode *ret, Error *error) {
+static int read_address(const Json *object, CockroachNode *node, Error *error) {
         const Json *desc = NULL, *address = NULL;
         char text[SAMPLE_TEXT_MAX];
-        CockroachNode node = {};
-        uint64_t nanoseconds;
         int r;
-
-        if (!json_is_object(object))
-                return error_setf(error, ERROR_INVALID, "is no object");
 
         r = json_get_object(object, "desc", &desc, error);
         if (r == 0)
                 r = json_get_object(desc, "address", &address, error);
         if (r == 0)
                 r = json_get_string(address, "addressField", text, sizeof(text), error);
+
+        return r < 0 ? r : set_address(node, text, error);
+}
+
+/* Nanoseconds, as a text. */
+static int read_updated(const Json *object, CockroachNode *node, Error *error) {
+        char text[SAMPLE_TEXT_MAX];
+        uint64_t nanoseconds;
+        int r;
+
+        r = json_get_string(object, "updatedAt", text, sizeof(text), error);
+        if (r < 0)
+                return r;
+        if (parse_u64(text, 1, UINT64_MAX, &nanoseconds) < 0)
+                return error_setf(error, ERROR_INVALID, "updatedAt is '%.32s'", text);
+
+        node->updated = nanoseconds / 1000;
+        return 0;
+}
+
+static int parse_node(const Json *object, CockroachNode *ret, Error *error) {
+        CockroachNode node = {};
+        int r;
+
+        if (!json_is_object(object))
+                return error_setf(error, ERROR_INVALID, "is no object");
+
+        r = read_address(object, &node, error);
         if (r == 0)
-                r = set_address(&node, text, error);
-        if (r == 0)
-                r = json_get_string(object, "updatedAt", text, sizeof(text), error);
+                r = read_updated(object, &node, error);
         if (r == 0)
                 r = add_stores(object, &node, error);
         if (r < 0)
                 return r;
 
-        if (parse_u64(text, 1, UINT64_MAX, &nanoseconds) < 0)
-                return error_setf(error, ERROR_INVALID, "updatedAt is '%.32s'", text);
-
-        node.updated = nanoseconds / 1000;
         *ret = node;
         return 0;
 }

@@ -20,6 +20,35 @@ void login_account_done(LoginAccount *account) {
         explicit_bzero(account, sizeof(*account));
 }
 
+static int read_texts(const Json *object, LoginAccount *account, Error *error) {
+        const struct {
+                const char *key;
+                char *text;
+                size_t size;
+        } texts[] = {
+                { "uid", account->uid, sizeof(account->uid) },
+                { "scheme", account->scheme, sizeof(account->scheme) },
+                { "login_endpoint", account->endpoint, sizeof(account->endpoint) },
+                { "private_key", account->key, sizeof(account->key) },
+        };
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(texts); i++)
+                r = json_get_string(object, texts[i].key, texts[i].text, texts[i].size, error);
+
+        return r;
+}
+
+static int check_texts(const LoginAccount *account, Error *error) {
+        if (strcmp(account->scheme, SCHEME) != 0) {
+                return error_setf(
+                                error, ERROR_INVALID, "scheme is '%s', want " SCHEME,
+                                account->scheme);
+        }
+
+        return account->uid[0] ? 0 : error_setf(error, ERROR_INVALID, "uid is empty");
+}
+
 int login_account_read(const char *text, size_t size, LoginAccount *ret, Error *error) {
         AUTO(Json) *object = NULL;
         int r;
@@ -27,26 +56,13 @@ int login_account_read(const char *text, size_t size, LoginAccount *ret, Error *
         r = json_parse(text, size, &object, error);
         if (r < 0)
                 return r;
-
         if (!json_is_object(object))
                 return error_setf(error, ERROR_INVALID, "a service account is a JSON object");
 
         *ret = (LoginAccount) {};
-        r = json_get_string(object, "uid", ret->uid, sizeof(ret->uid), error);
+        r = read_texts(object, ret, error);
         if (r == 0)
-                r = json_get_string(object, "scheme", ret->scheme, sizeof(ret->scheme), error);
-        if (r == 0) {
-                r =
-                                json_get_string(object, "login_endpoint", ret->endpoint,
-                                                sizeof(ret->endpoint), error);
-        }
-        if (r == 0)
-                r = json_get_string(object, "private_key", ret->key, sizeof(ret->key), error);
-        if (r == 0 && strcmp(ret->scheme, SCHEME) != 0) {
-                r = error_setf(error, ERROR_INVALID, "scheme is '%s', want " SCHEME, ret->scheme);
-        }
-        if (r == 0 && !ret->uid[0])
-                r = error_setf(error, ERROR_INVALID, "uid is empty");
+                r = check_texts(ret, error);
         if (r < 0)
                 login_account_done(ret);
 

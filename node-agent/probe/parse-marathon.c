@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "node-agent/probe/constraint.h"
 
 #define STATUS_NOT_FOUND 404
@@ -257,7 +258,7 @@ void marathon_script_judge(const char *text, size_t size, Sample *sample) {
                 return;
         }
 
-        copy = strndup(text, size);
+        copy = text_duplicate(text, size);
         if (!copy) {
                 sample_doubt(sample, "marathon.sh: no memory");
                 return;

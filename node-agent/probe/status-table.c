@@ -246,7 +246,7 @@ int status_table_read(
         if (text[size - 1] != '\n' || memchr(text, '\0', size))
                 return error_setf(error, ERROR_INVALID, "no whole lines of text");
 
-        copy = strndup(text, size - 1);
+        copy = text_duplicate(text, size - 1);
         if (!copy)
                 return error_setf(error, ERROR_MEMORY, "no memory for its output");
 

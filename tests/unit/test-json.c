@@ -213,6 +213,20 @@ static void test_depth_is_bounded(void **state) {
         }
 }
 
+/* "[0,0,...": two bytes of text would be 64 of memory. */
+static void test_memory_for_many_small_values_is_bounded(void **state) {
+        size_t size = 2 * (JSON_VALUES_MAX + 1) + 1;
+        auto_free char *text = malloc(size + 1);
+
+        assert_non_null(text);
+        for (size_t i = 0; i < size; i++)
+                text[i] = i % 2 == 0 ? ',' : '0';
+        text[0] = '[';
+        text[size - 1] = ']';
+        text[size] = '\0';
+        assert_refused(text, size, "too many values");
+}
+
 static void test_brackets_in_strings_are_no_depth(void **state) {
         char text[200];
         AUTO(Json) *json = NULL;
@@ -483,6 +497,7 @@ int main(void) {
                 cmocka_unit_test(test_a_key_may_stand_only_once),
                 cmocka_unit_test(test_many_keys_are_no_work_for_ever),
                 cmocka_unit_test(test_depth_is_bounded),
+                cmocka_unit_test(test_memory_for_many_small_values_is_bounded),
                 cmocka_unit_test(test_brackets_in_strings_are_no_depth),
                 cmocka_unit_test(test_the_error_says_at_which_byte),
                 cmocka_unit_test(test_types_are_told_apart),
