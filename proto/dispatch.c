@@ -27,7 +27,7 @@ static const Row rows[] = {
         [MESSAGE_SLOT]      = { COORDINATOR, NODES,       SESSION,             true,      160 },
         [MESSAGE_START]     = { COORDINATOR, NODES,       SESSION,             true,     3849 },
         [MESSAGE_ASK]       = { COORDINATOR, NODES,       SESSION,             true,      134 },
-        [MESSAGE_WATCH]     = { COORDINATOR, NODES,       SESSION,             true,     9374 },
+        [MESSAGE_WATCH]     = { COORDINATOR, NODES,       SESSION,             true,     10502 },
         [MESSAGE_ACK]       = { COORDINATOR, NODES,       SESSION,             false,    1095 },
         [MESSAGE_READ]      = { COORDINATOR, NODES,       SESSION,             false,     180 },
 

@@ -95,7 +95,7 @@ const MesosRelease *mesos_release_find(const char *release) {
 
 void mesos_release_compare(const MesosRelease *release, const MesosBuild *build, Sample *sample) {
         if (strcmp(release->mesos, build->version) != 0) {
-                sample_fail(sample, "Mesos is %.64s, DC/OS %s comes with %s", build->version,
+                sample_fail(sample, "Mesos %.64s runs, DC/OS %s comes with %s", build->version,
                             release->release, release->mesos);
         } else if (build->git_sha[0] && !text_starts_with(build->git_sha, release->git_sha)) {
                 sample_fail(sample, "Mesos was built from %.8s, that of DC/OS %s from %s",

@@ -17,7 +17,8 @@ int mesos_build_read_text(const char *text, size_t size, MesosBuild *ret, Error 
 /* Of GET /version. */
 int mesos_build_read(const Reply *reply, MesosBuild *ret, Error *error);
 
-/* What DC/OS `release` ("2.1.1") ships; NULL: that is not known. Its git_sha is the first 8 digits. */
+/* What DC/OS `release` ("2.1.1") ships; NULL: that is not known. Its git_sha is the first 8 digits.
+ */
 typedef struct MesosRelease {
         const char *release;
         const char *mesos;

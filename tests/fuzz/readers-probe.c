@@ -158,7 +158,8 @@ static void read_build(const char *text, size_t size) {
             mesos_build_read_text(text, size, &build, NULL) == 0) {
                 Sample sample = sample_new();
 
-                mesos_build_judge(&build, "2.1.1", &sample);
+                mesos_release_compare(mesos_release_find("2.1.1"), &build, &sample);
+                sample_close(&sample);
                 check_sample(&sample);
         }
 }

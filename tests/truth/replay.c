@@ -180,8 +180,8 @@ static void hear_master(World *world, const Process *process) {
 }
 
 static void hear_agent(World *world, const Process *process) {
-        static const char *const unasked[] = { "version", "packages",     "mesos-version",
-                                               "units",   "docker",       "journal",
+        static const char *const unasked[] = { "version", "packages",    "mesos-version",
+                                               "units",   "docker",      "journal",
                                                "overlay", "check-runner" };
         Sample read[LEADER_SAMPLES] = { make_sample("mesos-agent", VERDICT_NOT_APPLICABLE) };
 
