@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/parse.h"
 #include "common/text.h"
 #include "node-agent/probe/ask.h"
 #include "node-agent/probe/parse-metrics.h"
@@ -18,6 +19,7 @@
 #define MASTER_PORT   5050
 #define AGENT_PORT    5051
 #define AGENTS_MAX    64
+#define COUNT_MAX     1000000
 #define METRICS_PATH  "/metrics/snapshot"
 #define METRICS_QUERY METRICS_PATH "?timeout=2secs"
 
@@ -37,6 +39,7 @@ typedef struct MesosOrder {
         const char *address;
         uint64_t masters;
         usec_t timeout;
+        MetricsBefore before;
         const char *agents[AGENTS_MAX];
         size_t agent_count;
         char *agent_text; /* what `agents` points into */
@@ -76,43 +79,82 @@ static int parse_agents(const char *text, MesosOrder *order, Error *error) {
         return 0;
 }
 
-/* `masters` and `agents`: whether the verb has that option. */
-static int parse_order(
-                char *const arguments[],
-                bool with_masters,
-                bool with_agents,
-                MesosOrder *order,
-                Error *error) {
-        const char *address = NULL, *timeout = NULL, *masters = NULL, *agents = NULL;
-        const ProbeOption more = with_masters  ? (ProbeOption) { "masters", &masters }
-                                 : with_agents ? (ProbeOption) { "agents", &agents, true }
-                                               : (ProbeOption) {};
-        const ProbeOption options[] = {
-                { "address", &address }, { "timeout", &timeout, true }, more, {}
+typedef enum MesosVerb {
+        VERB_MASTER,
+        VERB_AGENT,
+        VERB_LEADER,
+} MesosVerb;
+
+typedef struct MesosWords {
+        const char *address, *timeout, *masters, *agents, *age_max, *agents_before, *tasks_before;
+} MesosWords;
+
+static int parse_words(char *const arguments[], MesosVerb verb, MesosWords *words, Error *error) {
+        const ProbeOption address = { "address", &words->address };
+        const ProbeOption timeout = { "timeout", &words->timeout, true };
+        const ProbeOption age_max = { "age-max", &words->age_max, true };
+        const ProbeOption options[][6] = {
+                [VERB_MASTER] = { address,
+                                  timeout,
+                                  { "masters", &words->masters },
+                                  age_max,
+                                  { "agents-before", &words->agents_before, true } },
+                [VERB_AGENT] = { address,
+                                 timeout,
+                                 age_max,
+                                 { "tasks-before", &words->tasks_before, true } },
+                [VERB_LEADER] = { address, timeout, { "agents", &words->agents, true } },
         };
+
+        return probe_options_parse(options[verb], arguments, error);
+}
+
+/* NULL: 0, which is to say that it is not compared. */
+static int parse_count(const char *name, const char *text, uint64_t *ret, Error *error) {
+        if (!text || parse_u64(text, 1, COUNT_MAX, ret) == 0)
+                return 0;
+
+        return error_setf(
+                        error, ERROR_INVALID, "--%s: got '%s', want 1 to %d", name, text,
+                        COUNT_MAX);
+}
+
+static int parse_before(const MesosWords *words, MetricsBefore *before, Error *error) {
         int r;
 
-        r = probe_options_parse(options, arguments, error);
+        r = parse_count("age-max", words->age_max, &before->age_max, error);
+        if (r == 0)
+                r = parse_count("agents-before", words->agents_before, &before->agents, error);
+        if (r == 0)
+                r = parse_count("tasks-before", words->tasks_before, &before->tasks, error);
+
+        before->age_max *= USEC_PER_SEC / USEC_PER_MSEC;
+        return r;
+}
+
+static int parse_order(char *const arguments[], MesosVerb verb, MesosOrder *order, Error *error) {
+        MesosWords words = {};
+        int r;
+
+        r = parse_words(arguments, verb, &words, error);
         if (r < 0)
                 return r;
 
-        r = parse_address(address, error);
+        r = parse_address(words.address, error);
         if (r < 0)
                 return error_prefixf(error, "--address");
 
-        if (masters) {
-                r = parse_masters(masters, &order->masters, error);
-                if (r < 0)
-                        return r;
-        }
-        if (agents) {
-                r = parse_agents(agents, order, error);
-                if (r < 0)
-                        return r;
-        }
+        if (words.masters)
+                r = parse_masters(words.masters, &order->masters, error);
+        if (r == 0 && words.agents)
+                r = parse_agents(words.agents, order, error);
+        if (r == 0)
+                r = parse_before(&words, &order->before, error);
+        if (r < 0)
+                return r;
 
-        order->address = address;
-        return parse_timeout(timeout, ASK_TIMEOUT, &order->timeout, error);
+        order->address = words.address;
+        return parse_timeout(words.timeout, ASK_TIMEOUT, &order->timeout, error);
 }
 
 /* --- verbs --- */
@@ -132,7 +174,7 @@ ProbeExit probe_mesos_master(char *const arguments[], Json *answer, Error *error
         Sample sample;
         Server server;
 
-        if (parse_order(arguments, true, false, &order, error) < 0)
+        if (parse_order(arguments, VERB_MASTER, &order, error) < 0)
                 return PROBE_USAGE;
 
         server_init(&server, "http", order.address, MASTER_PORT, order.timeout);
@@ -140,12 +182,12 @@ ProbeExit probe_mesos_master(char *const arguments[], Json *answer, Error *error
 
         sample_init(&sample, "mesos-master", "");
         sample.took = server_elapsed(&server);
-        mesos_master_judge(
+        mesos_master_judge_after(
                         &(MasterReplies) { .redirect = asked[0].reply,
                                            .version = asked[1].reply,
                                            .flags = asked[2].reply,
                                            .metrics = asked[3].reply },
-                        order.masters, &sample);
+                        order.masters, &order.before, &sample);
         asked_done(asked, ELEMENTSOF(asked));
         return print(&sample, 1, answer, error);
 }
@@ -157,7 +199,7 @@ ProbeExit probe_mesos_agent(char *const arguments[], Json *answer, Error *error)
         Sample sample;
         Server server;
 
-        if (parse_order(arguments, false, false, &order, error) < 0)
+        if (parse_order(arguments, VERB_AGENT, &order, error) < 0)
                 return PROBE_USAGE;
 
         server_init(&server, "http", order.address, AGENT_PORT, order.timeout);
@@ -165,11 +207,11 @@ ProbeExit probe_mesos_agent(char *const arguments[], Json *answer, Error *error)
 
         sample_init(&sample, "mesos-agent", "");
         sample.took = server_elapsed(&server);
-        mesos_agent_judge(
+        mesos_agent_judge_after(
                         &(AgentReplies) { .version = asked[0].reply,
                                           .state = asked[1].reply,
                                           .metrics = asked[2].reply },
-                        &sample);
+                        &order.before, &sample);
         asked_done(asked, ELEMENTSOF(asked));
         return print(&sample, 1, answer, error);
 }
@@ -207,7 +249,7 @@ ProbeExit probe_mesos_leader(char *const arguments[], Json *answer, Error *error
         AUTO(MesosOrder) *owned = &order;
         auto_free Sample *samples = NULL;
 
-        if (parse_order(arguments, false, true, owned, error) < 0)
+        if (parse_order(arguments, VERB_LEADER, owned, error) < 0)
                 return PROBE_USAGE;
 
         samples = calloc(order.agent_count + 1, sizeof(*samples));

@@ -257,6 +257,22 @@ def test_an_agent_passes_with_its_numbers(start, address):
     assert len(server.requests) == 3
 
 
+def test_what_is_compared_with_before_the_step_fails_by_hand_too(start, address):
+    """What the coordinator does over time, a person may do once: is it the new process, and is all back?"""
+    leads = {**MASTER, "master/elected": 1.0}
+    start(5050, {**good_routes(), "/metrics/snapshot?timeout=2secs": answer(leads)})
+    options = ["--address", address, "--masters", "3"]
+    assert Asked("mesos-master", *options, "--age-max", "62", "--agents-before", "2").verdict == "pass"
+    assert "still the old process" in Asked("mesos-master", *options, "--age-max", "61").reason
+    asked = Asked("mesos-master", *options, "--agents-before", "3")
+    assert (asked.verdict, asked.reason) == ("fail", "master/slaves_active is 2, before the step it was 3")
+    start(5051, {**good_routes(), "/metrics/snapshot?timeout=2secs": answer(AGENT),
+                 "/state": answer({"id": "S0"})})
+    options = ["--address", address, "--age-max", "7", "--tasks-before"]
+    assert Asked("mesos-agent", *options, "3").verdict == "pass"
+    assert Asked("mesos-agent", *options, "4").verdict == "fail"
+
+
 def test_one_question_to_the_leader_answers_for_all_agents(start, address):
     routes = good_routes()
     routes["/state-summary"] = answer({"slaves": [{"id": "S1", "TASK_RUNNING": 4}]})

@@ -149,6 +149,25 @@ def test_a_coordinator_restored_from_before_the_slot_and_the_old_one_back_cannot
     assert not verdict.overlaps, verdict.describe()
 
 
+def test_a_master_whose_database_lacks_copies_stops_the_run_there_by_name(cluster):
+    for name in MASTERS:
+        cluster.node(name).scenario({"after_patch": {"cockroach": "underreplicated"}})
+    start(cluster, timeouts_master="20s")
+    run = wait_state(cluster, "halted")
+    done = [m for m in MASTERS if cluster.executions(m)]
+    assert len(done) == 1, done
+    assert "cockroachdb" in run["why"] and "underreplicated" in run["why"] and done[0] in run["why"], run
+
+
+def test_an_agent_without_its_overlay_network_fails_by_name(cluster):
+    cluster.node("a1").scenario({"after_patch": {"mesos_overlay": "STATUS_FAILED"}})
+    start(cluster, timeouts_agent="10s", budget=0)
+    wait_state(cluster, "halted")
+    failed = [n for n in cluster.status()["nodes"] if n.get("state") == "failed"]
+    assert [n["name"] for n in failed] == ["a1"]
+    assert "overlay dcos has failed" in failed[0]["message"], failed
+
+
 def test_a_gate_that_flaps_does_not_open(cluster):
     for name in MASTERS:
         cluster.node(name).scenario(

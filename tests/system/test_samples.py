@@ -288,7 +288,8 @@ def test_the_version_is_compared_with_the_one_that_is_wanted(node):
 
 
 @pytest.mark.parametrize(
-    "check", ["exhibitor", "mesos-master", "mesos-agent", "mesos-leader", "mesos-version", "check-runner", "zookeeper"])
+    "check", ["exhibitor", "mesos-master", "mesos-agent", "mesos-leader", "mesos-version", "check-runner", "zookeeper",
+              "cockroachdb", "overlay", "cluster-checks"])
 def test_where_nobody_answers_the_question_is_understood_and_the_answer_unknown(node, check):
     sample = node.ask(check, seconds=1)
     assert sample["verdict"] == "unknown", sample

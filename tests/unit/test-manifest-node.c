@@ -224,10 +224,8 @@ static void read_journal(const ManifestRow *row, char *answer) {
                         unit, sizeof(unit), "%s%s", name, strchr(name, '.') ? "" : ".service"));
         say(answer, "none");
         for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
-                const CatalogueRow *found = catalogue_find(role, unit, line);
-
-                if (found) {
-                        say(answer, "%s", found->id);
+                if (catalogue_find(role, unit, line)) {
+                        say(answer, "%s", catalogue_find(role, unit, line)->id);
                         return;
                 }
         }

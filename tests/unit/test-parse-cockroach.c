@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/probe/parse-cockroach.h"
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <string.h>
+
+#include "common/text.h"
+#include "tests/unit/sample-rows.h"
+
+#define SEC   USEC_PER_SEC
+#define TIME  "2020-07-11 10:40:20.553109+00:00"
+#define WHEN  (UINT64_C(1594464020) * SEC)
+#define NAMES "id\taddress\tupdated_at\tranges_unavailable\tranges_underreplicated\n"
+#define ROW(n, unavailable, underreplicated) \
+#        n "\t10.0.0.1" #        n ":26257\t" TIME "\t" #        unavailable "\t" #        underreplicated "\n"
+#define GOOD NAMES ROW(1, 0, 0) ROW(2, 0, 0) ROW(3, 0, 0)
+
+#define NODE(n)                                                                              \
+        "{\"desc\":{\"address\":{\"addressField\":\"10.0.0.1" #n                             \
+        ":26257\"}},\"updatedAt\":\"1594464020553109000\",\"storeStatuses\":[{\"metrics\":{" \
+        "\"ranges.unavailable\":0,\"ranges.underreplicated\":0}}]}"
+#define GOOD_HTTP "{\"nodes\":[" NODE(1) "," NODE(2) "," NODE(3) "]}"
+
+static Json *make_names(void) {
+        Json *names = json_new_array();
+
+        assert_true(json_append(names, json_new_string("10.0.0.11")));
+        assert_true(json_append(names, json_new_string("10.0.0.12")));
+        assert_true(json_append(names, json_new_string("10.0.0.13")));
+        return names;
+}
+
+static void judge_output(const char *output, size_t size, Sample *sample) {
+        AUTO(Json) *names = make_names();
+
+        cockroach_command_judge(
+                        &(CockroachAnswer) { .output = output, .size = size },
+                        &(CockroachWanted) { .masters = 3, .names = names, .now = WHEN }, sample);
+}
+
+static void judge_body(const char *body, size_t size, Sample *sample) {
+        const Reply reply = { .question = "/nodes", .status = 200, .body = body, .size = size };
+        AUTO(Json) *names = make_names();
+
+        (void) cockroach_http_judge(
+                        &reply, &(CockroachWanted) { .masters = 3, .names = names, .now = WHEN },
+                        sample);
+}
+
+static Verdict verdict_of(const char *output, const char *why) {
+        Sample sample;
+
+        sample_init(&sample, "cockroachdb", "");
+        judge_output(output, strlen(output), &sample);
+        if (why && !strstr(sample.why.text, why))
+                fail_msg("'%s', want '%s'", sample.why.text, why);
+        return sample.verdict;
+}
+
+/* What it may do without: an id, a few seconds, the port. */
+static bool may_pass(const char *text) {
+        bool all = count_words(text, "10.0.0.11:") && count_words(text, "10.0.0.12:") &&
+                   count_words(text, "10.0.0.13:");
+
+        return all && count_words(text, "unavailable") == 1 &&
+               count_words(text, "underreplicated\n") == 1 && count_words(text, "\t0\t0\n") == 3;
+}
+
+static bool may_pass_http(const char *text) {
+        bool all = count_words(text, "\"10.0.0.11:") && count_words(text, "\"10.0.0.12:") &&
+                   count_words(text, "\"10.0.0.13:");
+
+        return all && count_words(text, "\"ranges.unavailable\":0") == 3 &&
+               count_words(text, "\"ranges.underreplicated\":0") == 3 &&
+               count_words(text, "\"updatedAt\":\"15944640") == 3;
+}
+
+static void test_a_damaged_answer_by_http_never_passes(void **state) {
+        never_passes_by_accident(&(Mutation) { .body = GOOD_HTTP,
+                                               .size = strlen(GOOD_HTTP),
+                                               .judge = judge_body,
+                                               .may_pass = may_pass_http });
+}
+
+static void test_damaged_output_of_the_command_never_passes(void **state) {
+        never_passes_by_accident(&(Mutation) { .body = GOOD,
+                                               .size = strlen(GOOD),
+                                               .judge = judge_output,
+                                               .may_pass = may_pass });
+}
+
+static void test_rows_are_counted_and_compared_with_what_the_output_says(void **state) {
+        static const struct {
+                const char *output;
+                Verdict verdict;
+                const char *why;
+        } rows[] = {
+                { "# 3 rows\n" GOOD, VERDICT_PASS, "" },
+                { GOOD "# 3 rows\n", VERDICT_PASS, "" },
+                { GOOD "(3 rows)\n", VERDICT_PASS, "" },
+                { "# 2 rows\n" GOOD, VERDICT_UNKNOWN, "3 rows, but it says 2" },
+                { GOOD "# 4 rows\n", VERDICT_UNKNOWN, "3 rows, but it says 4" },
+                { NAMES ROW(1, 0, 0) ROW(2, 0, 0), VERDICT_UNKNOWN, "2 masters are in its list" },
+                { NAMES ROW(1, 0, 0) ROW(2, 0, 0) ROW(2, 0, 0), VERDICT_UNKNOWN, "2 masters" },
+                { NAMES, VERDICT_UNKNOWN, "0 masters" },
+                { GOOD "4\t10.0.0.14:26257\t" TIME "\t0\n", VERDICT_UNKNOWN, "has 4 cells" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                assert_int_equal(verdict_of(rows[i].output, rows[i].why), rows[i].verdict);
+}
+
+/* A column that is not there, or twice, is not guessed at by its place. */
+static void test_columns_are_found_by_name_or_not_at_all(void **state) {
+        static const char *const names[] = {
+                "id\taddress\tupdated_at\tranges_unavailable\tranges\n",
+                "id\taddress\tupdated_at\tranges_underreplicated\tranges_underreplicated\n",
+                "id\tsql_address\tupdated_at\tranges_unavailable\tranges_underreplicated\n",
+                "id\taddress\tstarted_at\tranges_unavailable\tranges_underreplicated\n",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                char output[512];
+
+                assert_true(
+                                text_format(output, sizeof(output), "%s%s", names[i],
+                                            ROW(1, 0, 0) ROW(2, 0, 0) ROW(3, 0, 0)));
+                assert_int_equal(verdict_of(output, "no column"), VERDICT_UNKNOWN);
+        }
+}
+
+static void test_numbers_that_stand_still_prove_nothing(void **state) {
+        static const struct {
+                usec_t now;
+                Verdict verdict;
+        } rows[] = {
+                { WHEN, VERDICT_PASS },
+                { WHEN + 60 * SEC, VERDICT_PASS },
+                { WHEN + 62 * SEC, VERDICT_UNKNOWN },
+                { WHEN - 60 * SEC, VERDICT_PASS },
+                { WHEN - 62 * SEC, VERDICT_UNKNOWN },
+                { 0, VERDICT_PASS }, /* nobody knows what time it is */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                Sample sample;
+
+                sample_init(&sample, "cockroachdb", "");
+                cockroach_command_judge(
+                                &(CockroachAnswer) { .output = GOOD, .size = strlen(GOOD) },
+                                &(CockroachWanted) { .masters = 3, .now = rows[i].now }, &sample);
+                assert_int_equal(sample.verdict, rows[i].verdict);
+        }
+}
+
+/* A range that is short of copies on one node outweighs that another one is not known. */
+static void test_a_failure_outweighs_what_is_unknown(void **state) {
+        assert_int_equal(
+                        verdict_of(NAMES ROW(1, NULL, NULL) ROW(2, 0, 61) ROW(3, 0, 0),
+                                   "10.0.0.12: 61 ranges are underreplicated"),
+                        VERDICT_FAIL);
+        assert_int_equal(
+                        verdict_of(NAMES ROW(1, 3, 61) ROW(2, 0, 61) ROW(3, 0, 0),
+                                   "10.0.0.11: 3 ranges are unavailable"),
+                        VERDICT_FAIL);
+        assert_int_equal(
+                        verdict_of(NAMES ROW(1, NULL, NULL) ROW(2, 0, 0) ROW(3, 0, 0), "10.0.0.11"),
+                        VERDICT_UNKNOWN);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_damaged_answer_by_http_never_passes),
+                cmocka_unit_test(test_damaged_output_of_the_command_never_passes),
+                cmocka_unit_test(test_rows_are_counted_and_compared_with_what_the_output_says),
+                cmocka_unit_test(test_columns_are_found_by_name_or_not_at_all),
+                cmocka_unit_test(test_numbers_that_stand_still_prove_nothing),
+                cmocka_unit_test(test_a_failure_outweighs_what_is_unknown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
