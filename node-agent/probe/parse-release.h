@@ -27,5 +27,6 @@ typedef struct MesosRelease {
 
 const MesosRelease *mesos_release_find(const char *release);
 
-/* Fails if it is another one. */
+/* Fails if it is another version. Built from another commit it may be a site's own: that is
+ * evidence. */
 void mesos_release_compare(const MesosRelease *release, const MesosBuild *build, Sample *sample);

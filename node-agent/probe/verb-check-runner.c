@@ -29,11 +29,10 @@ static bool is_known(const char *check) {
 static int parse_order(
                 char *const arguments[], const char *check, CheckRunnerOrder *ret, Error *error) {
         const char *timeout = NULL, *root = NULL, *wanted = NULL;
-        const ProbeOption options[] = { { "timeout", &timeout, true },
-                                        { "root", &root, true },
-                                        check ? (ProbeOption) {}
-                                              : (ProbeOption) { "check", &wanted, true },
-                                        {} };
+        const ProbeOption which = { check ? NULL : "check", &wanted, true };
+        const ProbeOption options[] = {
+                { "timeout", &timeout, true }, { "root", &root, true }, which, {}
+        };
         CheckRunnerOrder order = {};
         int r;
 

@@ -54,9 +54,9 @@ static void read_backup(const ManifestRow *row, char *answer) {
 }
 
 static void read_version(const ManifestRow *row, char *answer) {
-        char target[VERSION_MAX], variant[32], version[VERSION_MAX];
+        char wanted_version[VERSION_MAX], variant[32], version[VERSION_MAX];
         Sample sample = sample_make(row->reader, "");
-        DcosVersion seen = {};
+        DcosVersion found = {};
         Error error = {};
         size_t size;
         const char *text = manifest_text(row, &size);
@@ -67,15 +67,15 @@ static void read_version(const ManifestRow *row, char *answer) {
                 return;
         }
 
-        assert_int_equal(dcos_version_read(text, size, &seen, &error), 0);
+        assert_int_equal(dcos_version_read(text, size, &found, &error), 0);
         if (manifest_has(row, "parse")) {
-                say(answer, "version=%s;variant=%s", seen.version, seen.variant);
+                say(answer, "version=%s;variant=%s", found.version, found.variant);
                 return;
         }
 
-        assert_true(text_copy(target, sizeof(target), manifest_get(row, "target")));
+        assert_true(text_copy(wanted_version, sizeof(wanted_version), manifest_get(row, "target")));
         assert_true(text_copy(variant, sizeof(variant), manifest_get(row, "variant")));
-        dcos_version_judge(&seen, target, variant, &sample);
+        dcos_version_judge(&found, wanted_version, variant, &sample);
         say_verdict(answer, &sample);
 }
 
