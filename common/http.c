@@ -342,10 +342,11 @@ static int make_headers(const HttpRequest *request, HeaderList **ret, Error *err
         if (request->accept) {
                 char line[128];
 
-                if (!text_format(line, sizeof(line), "Accept: %s", request->accept))
+                if (!text_format(line, sizeof(line), "Accept: %s", request->accept)) {
                         return error_setf(
                                         error, ERROR_TOO_BIG,
                                         "the type that is wanted is too long");
+                }
 
                 r = add_header(&headers, line, error);
                 if (r < 0)

@@ -6,7 +6,7 @@
 
 static int judge_unit(const Json *unit, uint64_t *sick, Sample *sample, Error *error) {
         char id[SAMPLE_TEXT_MAX];
-        uint64_t health;
+        uint64_t health = 0;
         int r;
 
         if (!json_is_object(unit))

@@ -15,6 +15,7 @@ typedef struct FuzzTarget {
         void (*read)(const char *text, size_t size);
 } FuzzTarget;
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer calls it */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What LLVMFuzzerTestOneInput() does: the target of this name gets the data; there must be one. */
