@@ -15,7 +15,7 @@ struct JournalCheck {
         JournalScan *scan;
         uint64_t lines;
         uint64_t fatal;
-        const CatalogueRow *first; /* NULL: nothing fatal so far */
+        const Failure *first; /* NULL: nothing fatal so far */
         const char *first_unit;
         char first_cursor[CURSOR_MAX];
         char first_line[EVIDENCE_MAX / 2];
@@ -41,7 +41,7 @@ int journal_check_new(Role role, const char *cursor, JournalCheck **ret, Error *
 
 static void on_line(const JournalLine *line, void *userdata) {
         JournalCheck *check = ASSERT_PTR(userdata);
-        const CatalogueRow *row = catalogue_find(check->role, line->unit, line->text);
+        const Failure *row = catalogue_find(check->role, line->unit, line->text);
 
         check->lines++;
         if (!row)
