@@ -152,8 +152,26 @@ static void ask_next(UnitAsk *ask) {
 
 /* --- the whole --- */
 
+static bool is_wanted(const Units *units, const char *name) {
+        for (size_t i = 0; i < units->count; i++) {
+                if (strcmp(units->status[i].name, name) == 0)
+                        return true;
+        }
+
+        return false;
+}
+
+static void add_more(Units *units, const char *const more[], size_t count) {
+        for (size_t i = 0; i < count && units->count < UNITS_MAX; i++) {
+                if (!is_wanted(units, more[i]))
+                        (void) text_copy(units->status[units->count++].name, UNIT_MAX, more[i]);
+        }
+}
+
 int units_start(SystemdBus *bus,
                 const char *root,
+                const char *const more[],
+                size_t more_count,
                 UnitsDone on_done,
                 void *userdata,
                 Units **ret,
@@ -171,6 +189,7 @@ int units_start(SystemdBus *bus,
         if (r < 0)
                 return r;
 
+        add_more(units, more, more_count);
         for (size_t i = 0; i < AT_ONCE; i++) {
                 units->asks[i].units = units;
                 ask_next(&units->asks[i]);

@@ -18,9 +18,11 @@ typedef void (*UnitsDone)(
                 const UnitStatus units[], size_t count, const Error *error, void *userdata);
 
 /* Failing at once: there is no dcos.target.wants (DC/OS is being activated), or it holds too much.
- */
+ * `more` are asked about too, wherever they come from. */
 int units_start(SystemdBus *bus,
                 const char *root,
+                const char *const more[],
+                size_t more_count,
                 UnitsDone on_done,
                 void *userdata,
                 Units **ret,

@@ -309,6 +309,7 @@ typedef struct Diagnose {
         char step[STEP_ID_MAX]; /* look at what came since it began; empty, or not known to the
                                    node: at the last hour */
         uint64_t masters;       /* how many masters there are; 0: not known */
+        uint64_t limit; /* usec; what is not known by then is missing in the answer */
 } Diagnose;
 
 #define FAILURE_ID_MAX   32
@@ -328,7 +329,7 @@ typedef struct Symptom {
         char evidence[SYMPTOM_TEXT_MAX]; /* the line, the properties, the number */
 } Symptom;
 
-#define SYMPTOMS_MAX 6
+#define SYMPTOMS_MAX 8
 
 /* node -> coordinator: the first bad component first, what may follow from it after that. */
 typedef struct Diagnosis {
