@@ -457,6 +457,10 @@ static void on_message(const char *name, const Message *message, void *userdata)
         case MESSAGE_CHUNK:
                 later_hear(c, index, &message->chunk);
                 return; /* nothing to decide */
+        case MESSAGE_DIAGNOSIS:
+                later_hear_diagnosis(c, index, &message->diagnosis);
+                break;
+        case MESSAGE_DIAGNOSE:
         case MESSAGE_HELLO:
         case MESSAGE_WELCOME:
         case MESSAGE_CLAIM:

@@ -29,6 +29,8 @@ static const char *const kind_names[] = {
         [EVENT_TOKEN_REVOKED] = "token-revoked",
         [EVENT_KEY]           = "key",
         [EVENT_TURNED_AWAY]   = "turned-away",
+        [EVENT_FOUND]         = "found",
+        [EVENT_DIAGNOSED]     = "diagnosed",
 };
 
 static const char *const change_names[] = {
@@ -244,6 +246,22 @@ static const Field turned_away_fields[] = {
         F_END,
 };
 
+static const Field found_fields[] = {
+        F_NAME(EventFound, node),
+        F_TEXT(EventFound, step, OPTIONAL),
+        F_OBJECT(EventFound, symptom, symptom_fields),
+        F_END,
+};
+
+static const Field diagnosed_fields[] = {
+        F_NAME(EventDiagnosed, node),
+        F_TEXT(EventDiagnosed, step, OPTIONAL),
+        F_TEXT(EventDiagnosed, cause, OPTIONAL),
+        F_U64(EventDiagnosed, found, 0, JSON_NUMBER_MAX, OPTIONAL),
+        F_TEXT(EventDiagnosed, missing, OPTIONAL),
+        F_END,
+};
+
 #define ROW(member, table, type) { table, offsetof(Event, member), sizeof(type) }
 static const struct EventRow {
         const Field *fields;
@@ -269,6 +287,8 @@ static const struct EventRow {
         [EVENT_TOKEN_REVOKED] = ROW(token_revoked, token_revoked_fields, EventTokenRevoked),
         [EVENT_KEY]           = ROW(key,           key_fields,           EventKey),
         [EVENT_TURNED_AWAY]   = ROW(turned_away,   turned_away_fields,   EventTurnedAway),
+        [EVENT_FOUND]         = ROW(found,         found_fields,         EventFound),
+        [EVENT_DIAGNOSED]     = ROW(diagnosed,     diagnosed_fields,     EventDiagnosed),
 };
 // clang-format on
 static_assert(ELEMENTSOF(rows) == EVENT_KIND_COUNT, "a kind of event has no table");
@@ -366,6 +386,10 @@ const char *event_node(const Event *event) {
                 return event->key.node;
         case EVENT_TURNED_AWAY:
                 return event->turned_away.node;
+        case EVENT_FOUND:
+                return event->found.node;
+        case EVENT_DIAGNOSED:
+                return event->diagnosed.node;
         }
 
         return "";
@@ -445,6 +469,22 @@ static void describe_key(const EventKey *said, char *buffer, size_t size) {
                         said->reason[0] ? ", because: " : "", said->reason);
 }
 
+static void describe_found(const EventFound *said, char *buffer, size_t size) {
+        const Symptom *symptom = &said->symptom;
+
+        (void) text_format(
+                        buffer, size, "%s: %s (%s): %s %s: '%s'", said->node, symptom->id,
+                        enum_name(&failure_class_names, symptom->class), symptom->where,
+                        symptom->place, symptom->evidence);
+}
+
+static void describe_diagnosed(const EventDiagnosed *said, char *buffer, size_t size) {
+        (void) text_format(
+                        buffer, size, "%s: %s%s%s", said->node,
+                        said->cause[0] ? said->cause : "nothing of the catalogue was found",
+                        said->missing[0] ? "; not looked at: " : "", said->missing);
+}
+
 void event_describe(const Event *event, char *buffer, size_t size) {
         switch (event->kind) {
         case EVENT_STARTED:
@@ -521,6 +561,12 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                 (void) text_format(
                                 buffer, size, "turned away (%s): %s", event->turned_away.id,
                                 event->turned_away.text);
+                break;
+        case EVENT_FOUND:
+                describe_found(&event->found, buffer, size);
+                break;
+        case EVENT_DIAGNOSED:
+                describe_diagnosed(&event->diagnosed, buffer, size);
                 break;
         }
 }
