@@ -479,10 +479,31 @@ static void describe_found(const EventFound *said, char *buffer, size_t size) {
 }
 
 static void describe_diagnosed(const EventDiagnosed *said, char *buffer, size_t size) {
+        const char *nothing = said->found > 0 ? "nothing that would be a cause was found"
+                                              : "nothing of the catalogue was found";
+
         (void) text_format(
                         buffer, size, "%s: %s%s%s", said->node,
-                        said->cause[0] ? said->cause : "nothing of the catalogue was found",
+                        said->cause[0] ? said->cause : nothing,
                         said->missing[0] ? "; not looked at: " : "", said->missing);
+}
+
+static void describe_run(const Event *event, char *buffer, size_t size) {
+        if (event->kind == EVENT_RUN_MADE) {
+                (void) text_format(
+                                buffer, size, "run %" PRIu64 " made by %s: %s -> %s",
+                                event->run_made.number, event->run_made.user, event->run_made.from,
+                                event->run_made.to);
+        } else if (event->kind == EVENT_RUN_NODE) {
+                (void) text_format(
+                                buffer, size, "%s: in the run as %s", event->run_node.node,
+                                enum_name(&role_names, event->run_node.role));
+        } else {
+                (void) text_format(
+                                buffer, size, "run %s%s%s",
+                                enum_name(&run_event_names, event->run.event),
+                                event->run.reason[0] ? ": " : "", event->run.reason);
+        }
 }
 
 void event_describe(const Event *event, char *buffer, size_t size) {
@@ -517,21 +538,9 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                                 event->waived.reason);
                 break;
         case EVENT_RUN_MADE:
-                (void) text_format(
-                                buffer, size, "run %" PRIu64 " made by %s: %s -> %s",
-                                event->run_made.number, event->run_made.user, event->run_made.from,
-                                event->run_made.to);
-                break;
         case EVENT_RUN_NODE:
-                (void) text_format(
-                                buffer, size, "%s: in the run as %s", event->run_node.node,
-                                enum_name(&role_names, event->run_node.role));
-                break;
         case EVENT_RUN:
-                (void) text_format(
-                                buffer, size, "run %s%s%s",
-                                enum_name(&run_event_names, event->run.event),
-                                event->run.reason[0] ? ": " : "", event->run.reason);
+                describe_run(event, buffer, size);
                 break;
         case EVENT_STEP:
                 describe_step(&event->step, buffer, size);

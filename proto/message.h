@@ -309,7 +309,7 @@ typedef struct Diagnose {
         char step[STEP_ID_MAX]; /* look at what came since it began; empty, or not known to the
                                    node: at the last hour */
         uint64_t masters;       /* how many masters there are; 0: not known */
-        uint64_t limit; /* usec; what is not known by then is missing in the answer */
+        uint64_t limit;         /* usec; what is not known by then is missing in the answer */
 } Diagnose;
 
 #define FAILURE_ID_MAX   32
