@@ -15,10 +15,19 @@
 
 /* --- who --- */
 
-static bool has_bad_steps(const State *state) {
-        return state->steps[STEP_FAILED] + state->steps[STEP_INTERRUPTED] +
-                               state->steps[STEP_UNKNOWN] >
-               0;
+/* Whether any node can owe one: nobody looks at 10 000 nodes for nothing. */
+static bool may_owe(const State *state) {
+        return state->run.state == RUN_HALTED ||
+               state->steps[STEP_FAILED] + state->steps[STEP_INTERRUPTED] +
+                                               state->steps[STEP_UNKNOWN] +
+                                               state->steps[STEP_STARTED] >
+                               0;
+}
+
+/* The script runs longer than the plan allows. Nobody ends it; but why does it? */
+static bool is_overdue(const State *state, const Step *step, usec_t wall) {
+        return step->state == STEP_STARTED &&
+               span_sub(wall, step->since) > state->run.made.numbers.timeout_script;
 }
 
 static bool halts_unexplained(const State *state, const Node *node) {
@@ -28,8 +37,10 @@ static bool halts_unexplained(const State *state, const Node *node) {
 }
 
 static bool owes_diagnosis(const State *state, const Node *node) {
-        return (step_is_unsettled(&node->step) && !node->step.diagnosed) ||
-               halts_unexplained(state, node);
+        const Step *step = &node->step;
+        bool went_wrong = step_is_unsettled(step) || is_overdue(state, step, clock_wall());
+
+        return (went_wrong && !step->diagnosed) || halts_unexplained(state, node);
 }
 
 static DiagnosisAsked *find_asked(Diagnoses *diagnoses, size_t node) {
@@ -166,7 +177,7 @@ void diagnoses_turn(
         const State *state = coordinator_get_state(coordinator);
 
         drop_settled(diagnoses, state);
-        if (!has_bad_steps(state) && state->run.state != RUN_HALTED)
+        if (!may_owe(state))
                 return;
 
         for (size_t i = 0; i < state->node_count; i++) {

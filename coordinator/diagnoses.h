@@ -4,9 +4,9 @@
 #include "common/json.h"
 #include "coordinator/coordinator.h"
 
-/* Every node that goes wrong, or halts the run, is looked at without anybody asking, and what is
- * found goes into the log. Which nodes owe that is in the state alone, so a restart forgets
- * nothing; a node that is not heard is looked at once it is. */
+/* Every node that goes wrong, takes too long, or halts the run, is looked at without anybody
+ * asking, and what is found goes into the log. Which nodes owe that is in the state alone, so a
+ * restart forgets nothing; a node that is not heard is looked at once it is. */
 
 #define DIAGNOSES_AT_ONCE 16
 

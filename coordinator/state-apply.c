@@ -485,7 +485,7 @@ static int apply_diagnosed(State *state, const Event *event) {
                 state->run.diagnosed = true;
                 add_cause(state->run.reason, said);
         }
-        if (strcmp(step->id, said->step) == 0 && step_is_unsettled(step) && !step->diagnosed) {
+        if (strcmp(step->id, said->step) == 0 && !step->diagnosed) {
                 step->diagnosed = true;
                 add_cause(step->reason, said);
         }

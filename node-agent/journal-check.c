@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/redact.h"
 #include "common/text.h"
 #include "node-agent/catalogue.h"
 
@@ -55,6 +56,7 @@ static void on_line(const JournalLine *line, void *userdata) {
         check->first_unit = line->unit;
         (void) text_copy(check->first_cursor, sizeof(check->first_cursor), line->cursor);
         text_ellipsize(check->first_line, sizeof(check->first_line), line->text);
+        redact_text(check->first_line, sizeof(check->first_line));
 }
 
 int journal_check_read(JournalCheck *check, Error *error) {
