@@ -223,9 +223,10 @@ static int fill(Bundle *bundle, const char *what) {
                 add_run(bundle, 0, false);
         }
 
-        add_missing_list(bundle);
         if (bundle->error.code == ERROR_NONE && bundle->files == 0)
                 (void) error_setf(&bundle->error, ERROR_NOT_FOUND, "nothing was got of '%s'", what);
+
+        add_missing_list(bundle);
         if (bundle->error.code == ERROR_NONE && archive_end(bundle->fd, &bundle->error) >= 0 &&
             fsync(bundle->fd) < 0)
                 (void) error_errnof(&bundle->error, errno, "syncing");
@@ -233,11 +234,13 @@ static int fill(Bundle *bundle, const char *what) {
         return error_to_errno(bundle->error.code);
 }
 
-static void show_bundle(const VerbCall *call, Bundle *bundle, const char *file) {
+/* The exit status. */
+static int show_bundle(const VerbCall *call, const Bundle *bundle, const char *file) {
         const CliOptions *options = call->options;
+        int status = json_size(bundle->missing) == 0 ? EXIT_OK : EXIT_FAILED;
         Show show = show_open(options);
-        Json *answer;
         char text[REASON_MAX];
+        Json *answer;
 
         (void) text_format(
                         text, sizeof(text),
@@ -248,14 +251,15 @@ static void show_bundle(const VerbCall *call, Bundle *bundle, const char *file) 
                 (void) json_add_string(answer, "text", text);
                 (void) json_add_string(answer, "file", file);
                 (void) json_add_u64(answer, "files", bundle->files);
-                (void) json_add(answer, "missing", TAKE(bundle->missing));
-                (void) ask_print_answer(options, "bundle", answer);
-                return;
+                (void) json_add(answer, "missing", json_copy(bundle->missing));
+                return ask_print_answer(options, "bundle", status, answer);
         }
 
         show_line(&show, STYLE_PLAIN, "%s", text);
         for (const Json *one = json_first(bundle->missing); one; one = json_next(one))
                 show_line(&show, STYLE_WARN, "missing: %s", json_string_value(one));
+
+        return status;
 }
 
 int verb_bundle(const VerbCall *call) {
@@ -265,7 +269,6 @@ int verb_bundle(const VerbCall *call) {
         const char *file = choose_file(call, buffer, sizeof(buffer));
         Bundle bundle = { .client = ask_client(options), .missing = missing };
         auto_close int fd = -EBADF;
-        bool complete;
 
         if (!missing)
                 return EXIT_FAILED;
@@ -285,9 +288,5 @@ int verb_bundle(const VerbCall *call) {
                 return ask_failed(options, "bundle", EXIT_FAILED, &bundle.error);
         }
 
-        complete = json_size(bundle.missing) == 0;
-        TAKE(missing);
-        show_bundle(call, &bundle, file);
-        json_free(bundle.missing);
-        return complete ? EXIT_OK : EXIT_FAILED;
+        return show_bundle(call, &bundle, file);
 }
