@@ -14,6 +14,7 @@
 #include "node-agent/findings.h"
 #include "node-agent/identity.h"
 #include "node-agent/log-file.h"
+#include "node-agent/process.h"
 
 /* Units, journal, output, files and logs first, which is what costs little; then the questions that
  * need a program, all at once. What has not been answered when the time is over is missing. */
@@ -36,7 +37,8 @@ struct Diagnoser {
         sd_event_source *deadline;
         usec_t ends; /* boot time */
         Diagnose wanted;
-        Findings *findings; /* NULL: at rest */
+        const char *process; /* that is looked for */
+        Findings *findings;  /* NULL: at rest */
         Diagnosis diagnosis;
 };
 
@@ -175,14 +177,14 @@ static bool make_path(const Diagnoser *diagnoser, const char *name, char path[st
         return identity_path(path, diagnoser->options.examine.root, name + 1);
 }
 
-/* While a script runs it may be there. */
-static void look_at_files(Diagnoser *diagnoser, bool script_runs) {
+/* While a script runs they may be there. */
+static void look_at_files(Diagnoser *diagnoser) {
         const char *files[CATALOGUE_UNITS_MAX];
         size_t count = catalogue_places(diagnoser->options.examine.role, SIGN_FILE, files);
         char path[PATH_MAX];
         struct stat st;
 
-        for (size_t i = 0; i < count && !script_runs; i++) {
+        for (size_t i = 0; i < count; i++) {
                 if (make_path(diagnoser, files[i], path) && lstat(path, &st) == 0)
                         findings_note_file(diagnoser->findings, files[i]);
         }
@@ -202,6 +204,27 @@ static void on_logged(const LogLine *line, void *userdata) {
                                                                    .text = line->text,
                                                                    .offset = line->offset,
                                                                    .at = line->at });
+}
+
+static void on_process(const char *line, usec_t start, void *userdata) {
+        Diagnoser *diagnoser = ASSERT_PTR(userdata);
+        usec_t now = clock_wall();
+        SeenLine seen = { .where = SIGN_PROCESS, .place = diagnoser->process, .text = line };
+
+        seen.at = span_sub(now, span_sub(clock_boottime(), start));
+        findings_note_line(diagnoser->findings, &seen);
+        seen.at = now;
+        findings_note_line(diagnoser->findings, &seen);
+}
+
+static void look_at_processes(Diagnoser *diagnoser) {
+        const char *names[CATALOGUE_UNITS_MAX];
+        size_t count = catalogue_places(diagnoser->options.examine.role, SIGN_PROCESS, names);
+
+        for (size_t i = 0; i < count; i++) {
+                diagnoser->process = names[i];
+                process_each(names[i], on_process, diagnoser);
+        }
 }
 
 /* Mesos logs to files; those that are not there are of the other role, or of another set-up. */
@@ -282,6 +305,7 @@ static void on_examined(const Examined *examined, void *userdata) {
         Diagnoser *diagnoser = ASSERT_PTR(userdata);
         const StepRecord *record = examined->record;
         Diagnosis *diagnosis = &diagnoser->diagnosis;
+        bool script_runs = record && record->facts.started_fence > 0 && !record->facts.result;
 
         diagnosis->since = examined->since;
         (void) text_copy(diagnosis->missing, sizeof(diagnosis->missing), examined->missing);
@@ -290,8 +314,12 @@ static void on_examined(const Examined *examined, void *userdata) {
                 look_at_output(diagnoser, record);
         }
 
-        look_at_files(diagnoser,
-                      record && record->facts.started_fence > 0 && !record->facts.result);
+        if (script_runs) {
+                look_at_processes(diagnoser);
+        } else {
+                look_at_files(diagnoser);
+        }
+
         look_at_logs(diagnoser, examined->since);
         ask(diagnoser);
 }

@@ -303,9 +303,10 @@ static void drop(Findings *findings, size_t index) {
 static void judge_all(Findings *findings, usec_t now) {
         for (size_t i = 0; i < findings->count;) {
                 FoundFailure *found = &findings->kept[i];
-                bool is_line = found->sign->where == SIGN_JOURNAL || found->sign->where == SIGN_LOG;
+                SignPlace where = found->sign->where;
+                bool lasts = where == SIGN_JOURNAL || where == SIGN_LOG || where == SIGN_PROCESS;
 
-                if (is_line && !judge_lines(findings, found, now)) {
+                if (lasts && !judge_lines(findings, found, now)) {
                         drop(findings, i);
                 } else {
                         i++;

@@ -29,7 +29,8 @@ typedef struct Findings {
         size_t count;
 } Findings;
 
-/* A line of the journal, of a log or of the output of the script. */
+/* A line of the journal, of a log or of the output of the script; the command line of a process, as
+ * seen at its start and now. */
 typedef struct SeenLine {
         SignPlace where;
         const char *place; /* the unit; the file */

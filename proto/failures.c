@@ -21,6 +21,8 @@
         { roles, SIGN_UNIT, unit, property, NULL }
 #define METRIC(roles, check, number) \
         { roles, SIGN_METRIC, check, number, NULL }
+#define PROCESS(roles, name, word) \
+        { roles, SIGN_PROCESS, name, word, NULL }
 #define ANSWER(roles, check, text) \
         { roles, SIGN_ANSWER, check, text, NULL }
 
@@ -67,10 +69,10 @@ const Failure failures[] = {
           "Packages cannot be fetched: nginx on the bootstrap node is down, a new generation has replaced the folder, or a proxy catches the URL",
           "make the bootstrap URL answer on the node, then: rollpatch retry NODE",
           { SCRIPT("Unable to fetch package", NULL) } },
-        { "fetch-hangs", COMPONENT_STEP, FAILURE_WAITS, 0,
+        { "fetch-hangs", COMPONENT_STEP, FAILURE_WAITS, 10 * USEC_PER_MINUTE,
           "The script runs long and no new folder comes under /opt/mesosphere/packages: pkgpanda has no time-out, and a firewall drops",
           "open the way to the bootstrap node; to kill the script during the fetch is safe",
-          {} },
+          { PROCESS(ALL, "pkgpanda", " fetch ") } },
         { "disk-full", COMPONENT_STEP, FAILURE_FATAL, USEC_PER_MINUTE,
           "The disk is full: old packages are never removed by themselves",
           "df -h /opt/mesosphere /var; pkgpanda remove what is not active",
@@ -340,8 +342,8 @@ DEFINE_ENUM_NAMES(component, component_table, COMPONENT_COUNT);
 
 static const char *const place_table[] = {
         [SIGN_OUTPUT] = "output", [SIGN_JOURNAL] = "journal", [SIGN_LOG] = "log",
-        [SIGN_FILE] = "file",     [SIGN_UNIT] = "unit",       [SIGN_METRIC] = "metric",
-        [SIGN_ANSWER] = "answer",
+        [SIGN_FILE] = "file",     [SIGN_PROCESS] = "process", [SIGN_UNIT] = "unit",
+        [SIGN_METRIC] = "metric", [SIGN_ANSWER] = "answer",
 };
 DEFINE_ENUM_NAMES(sign_place, place_table, SIGN_PLACE_COUNT);
 

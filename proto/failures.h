@@ -32,6 +32,9 @@ typedef enum SignPlace {
         SIGN_JOURNAL, /* a line of the journal, of the unit `place` */
         SIGN_LOG,     /* a line of the log file `place` */
         SIGN_FILE,    /* there is a file or folder `place` */
+        SIGN_PROCESS, /* while the script runs, a process whose command line holds `place` and
+                       * `text`
+                       */
         SIGN_UNIT,    /* the unit `place` has the property `text`: "Result=start-limit-hit" */
         SIGN_METRIC,  /* the check `place` has said a number: "recovered=0", "recovery_errors>0" */
         SIGN_ANSWER,  /* the answer to the check `place` holds `text` */

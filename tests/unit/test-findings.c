@@ -290,6 +290,30 @@ static void test_of_a_long_line_the_part_that_was_looked_for_is_shown(void **sta
                         seen.symptoms[0].evidence, "Failed to perform recovery: Hostname"));
 }
 
+static void test_a_fetch_is_normal_for_ten_minutes(void **state) {
+        static const usec_t lasted[] = { 9 * USEC_PER_MINUTE, 11 * USEC_PER_MINUTE };
+
+        for (size_t i = 0; i < ELEMENTSOF(lasted); i++) {
+                SeenLine line = {
+                        .where = SIGN_PROCESS,
+                        .place = "pkgpanda",
+                        .text = "python3 /opt/mesosphere/bin/pkgpanda fetch --repository-url=x"
+                };
+                Findings findings;
+                Diagnosis seen;
+
+                findings_init(&findings, ROLE_AGENT);
+                line.at = NOW - lasted[i];
+                findings_note_line(&findings, &line);
+                line.at = NOW;
+                findings_note_line(&findings, &line);
+                seen = closed(&findings);
+                assert_int_equal(seen.symptom_count, i);
+                if (i > 0)
+                        assert_string_equal(seen.symptoms[0].id, "fetch-hangs");
+        }
+}
+
 static void test_numbers_and_texts_of_answers_are_read(void **state) {
         Sample agent = { .check = "mesos-agent",
                          .numbers = { { "registered", 1 }, { "recovery_errors", 2 } },
@@ -399,6 +423,8 @@ static const char words[] =
                 "  unit runs well again and it was not said for two minutes.\n"
                 "- What is fatal comes before what waits, and of each class the first in the documented order of\n"
                 "  components comes first: later ones may be its consequences.\n"
+                "- A process is looked for while the script runs, a file while it does not; what a script has printed that\n"
+                "  ended well counts for nothing.\n"
                 "- `dcos-*` is every unit in `dcos.target.wants`; `health=bad` is a unit that is failed, or should run\n"
                 "  and does not; `start=old` one whose process is older than the step.\n"
                 "\n"
@@ -441,6 +467,7 @@ int main(int argc, char *argv[]) {
                 cmocka_unit_test(
                                 test_evidence_is_the_newest_line_with_its_place_and_without_secrets),
                 cmocka_unit_test(test_of_a_long_line_the_part_that_was_looked_for_is_shown),
+                cmocka_unit_test(test_a_fetch_is_normal_for_ten_minutes),
                 cmocka_unit_test(test_numbers_and_texts_of_answers_are_read),
                 cmocka_unit_test(test_more_findings_than_fit_are_counted),
                 cmocka_unit_test(test_the_catalogue_is_well_formed),
