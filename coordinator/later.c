@@ -452,7 +452,7 @@ static void take_piece(Coordinator *coordinator, Pending *pending, const Chunk *
         }
 }
 
-void later_hear(Coordinator *coordinator, size_t node, const Chunk *chunk) {
+static void hear_chunk(Coordinator *coordinator, size_t node, const Chunk *chunk) {
         Pending *pending = find_request(coordinator_get_later(coordinator), node, chunk);
 
         if (!pending)
@@ -496,7 +496,7 @@ int later_diagnose(
         return 0;
 }
 
-void later_hear_diagnosis(Coordinator *coordinator, size_t node, const Diagnosis *diagnosis) {
+static void hear_diagnosis(Coordinator *coordinator, size_t node, const Diagnosis *diagnosis) {
         Later *later = coordinator_get_later(coordinator);
 
         if (diagnoses_hear(&later->diagnoses, coordinator, node, diagnosis))
@@ -520,6 +520,14 @@ void later_hear_diagnosis(Coordinator *coordinator, size_t node, const Diagnosis
 }
 
 /* --- both --- */
+
+void later_hear(Coordinator *coordinator, size_t node, const Message *message) {
+        if (message->kind == MESSAGE_CHUNK) {
+                hear_chunk(coordinator, node, &message->chunk);
+        } else {
+                hear_diagnosis(coordinator, node, &message->diagnosis);
+        }
+}
 
 static void ask_again(Coordinator *coordinator, Pending *pending, usec_t now) {
         if (pending->want == WANT_DIAGNOSIS) {

@@ -47,10 +47,9 @@ int later_diagnose(
                 usec_t wait,
                 Error *error);
 
-/* What a node sends for one of them. A diagnosis may also be one that nobody has asked for but us
- * (diagnoses.h): then it is in the log now. */
-void later_hear(Coordinator *coordinator, size_t node, const Chunk *chunk);
-void later_hear_diagnosis(Coordinator *coordinator, size_t node, const Diagnosis *diagnosis);
+/* What a node sends for one of them, CHUNK or DIAGNOSIS. A diagnosis may also be one that nobody
+ * has asked for but us (diagnoses.h): then it is in the log now. */
+void later_hear(Coordinator *coordinator, size_t node, const Message *message);
 
 /* Answers what can be answered, asks again for what got lost, and asks who went wrong. */
 void later_turn(Coordinator *coordinator, usec_t now);

@@ -70,7 +70,10 @@ static Diagnosis answer_of(const Coordinator *c) {
 }
 
 static void hear(Coordinator *c, const char *name, const Diagnosis *diagnosis) {
-        later_hear_diagnosis(c, index_of(c, name), diagnosis);
+        Message message = { .kind = MESSAGE_DIAGNOSIS };
+
+        message.diagnosis = *diagnosis;
+        later_hear(c, index_of(c, name), &message);
         fake_coordinator_store(c);
 }
 
@@ -264,9 +267,9 @@ static void test_an_operator_is_answered_with_what_the_node_says(void **state) {
         assert_int_equal(c->sent.kind, MESSAGE_DIAGNOSE);
         assert_int_equal(c->sent.diagnose.limit, 6 * USEC_PER_SEC);
         diagnosis = answer_of(c);
-        later_hear_diagnosis(c, index_of(c, "m3"), &diagnosis); /* another one */
+        hear(c, "m3", &diagnosis); /* another one */
         assert_int_equal(c->answered, 0);
-        later_hear_diagnosis(c, index_of(c, "m2"), &diagnosis);
+        hear(c, "m2", &diagnosis);
         assert_int_equal(c->answered, 7);
         assert_int_equal(json_size(json_find(c->answer, "findings")), 2);
         assert_int_equal(lab_count(c->lab, EVENT_DIAGNOSED), 0);
