@@ -18,25 +18,22 @@ void findings_init(Findings *findings, Role role) {
 
 /* --- keeping --- */
 
-/* A pattern makes one finding a unit where the unit itself is what is bad, and one in all where
- * many units say the same. */
-static bool is_same(
-                const FoundFailure *found,
-                const Failure *failure,
-                const Sign *sign,
-                const char *place) {
-        if (found->failure != failure)
-                return false;
-
-        return sign->where != SIGN_UNIT || strcmp(found->symptom.place, place) == 0;
+/* What says of any unit that it is bad, and not what is: one finding a unit. Where many units say
+ * the same of something else it is one in all. */
+static bool is_of_any_unit(const Failure *failure) {
+        return failure->signs[0].where == SIGN_UNIT && strchr(failure->signs[0].place, '*');
 }
 
-static FoundFailure *find_or_add(
-                Findings *findings, const Failure *failure, const Sign *sign, const char *place) {
+static bool is_same(const FoundFailure *found, const Failure *failure, const char *place) {
+        return found->failure == failure &&
+               (!is_of_any_unit(failure) || strcmp(found->symptom.place, place) == 0);
+}
+
+static FoundFailure *find_or_add(Findings *findings, const Failure *failure, const char *place) {
         FoundFailure *found;
 
         for (size_t i = 0; i < findings->count; i++) {
-                if (is_same(&findings->kept[i], failure, sign, place))
+                if (is_same(&findings->kept[i], failure, place))
                         return &findings->kept[i];
         }
 
@@ -45,9 +42,8 @@ static FoundFailure *find_or_add(
 
         found = &findings->kept[findings->count++];
         found->failure = failure;
-        found->component = sign->where == SIGN_UNIT && strchr(sign->place, '*')
-                                           ? catalogue_component(place)
-                                           : failure->component;
+        found->component =
+                        is_of_any_unit(failure) ? catalogue_component(place) : failure->component;
         return found;
 }
 
@@ -72,7 +68,7 @@ static void keep(
                 const Failure *failure,
                 const Sign *sign,
                 const SeenLine *line) {
-        FoundFailure *found = find_or_add(findings, failure, sign, line->place);
+        FoundFailure *found = find_or_add(findings, failure, line->place);
         Symptom *symptom;
 
         if (!found)
@@ -286,7 +282,7 @@ static bool is_named(const Findings *findings, const FoundFailure *unnamed) {
                 const FoundFailure *other = &findings->kept[i];
 
                 if (other->failure != unnamed->failure && other->symptom.class != FAILURE_NOTE &&
-                    !(other->sign->where == SIGN_UNIT && strchr(other->sign->place, '*')) &&
+                    !is_of_any_unit(other->failure) &&
                     strcmp(unit_of(findings, other), unnamed->symptom.place) == 0)
                         return true;
         }

@@ -318,7 +318,9 @@ const Failure failures[] = {
         { "unit-loops", COMPONENT_OTHER, FAILURE_WAITS, 0,
           "A unit of DC/OS ends and is started again and again",
           "journalctl -u UNIT",
-          { STATE(ALL, ANY_UNIT, "SubState=auto-restart") } },
+          { STATE(ALL, ANY_UNIT, "SubState=auto-restart"),
+            LINE(ALL, ANY_UNIT, "Scheduled restart job", NULL),
+            LINE(ALL, ANY_UNIT, "expired, scheduling restart", NULL) } },
 };
 // clang-format on
 const size_t failure_count = ELEMENTSOF(failures);

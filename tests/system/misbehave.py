@@ -63,6 +63,15 @@ def exhibitor(*masters):
     serve()
 
 
+def slow_exhibitor(*masters):
+    """Takes its time, and is well then."""
+    for waited in range(5, 25):
+        print(" INFO  com.netflix.exhibitor.core.activity.ActivityLog  ZooKeeper down/not-serving waiting "
+              f"{waited * 50} of 40000 ms before restarting [ActivityQueue-0]", flush=True)
+        time.sleep(0.05)
+    exhibitor(*masters)
+
+
 def exhibitor_backend(port):
     if not is_answered(port):
         say("com.amazonaws.AmazonClientException: Unable to execute HTTP request: Connection refused")

@@ -125,6 +125,33 @@ def expect(lab, node, wanted, failure_class, where, evidence, **members):
 # ---------------------------------------------------------------- by itself
 
 
+def test_a_node_that_is_given_up_is_diagnosed_and_the_halt_names_the_cause(rig, tmp_path):
+    """The script ends well, and what it has installed does not start. First of all, because its hosts have
+    the names and addresses of the others."""
+    from lab import Lab  # pylint: disable=import-outside-toplevel
+    lab = Lab(rig, str(tmp_path / "given-up"), script_more=(
+        "printf '#!/bin/sh\\necho no address\\n' > /opt/mesosphere/bin/detect_ip\nsystemctl restart dcos-net.service"))
+    try:
+        host = lab.add_node("m1", "10.77.0.11").host
+        with open(f"{HERE}/misbehave.py", encoding="utf-8") as file:
+            host.write("/opt/standin/misbehave.py", file.read())
+        unit(host, "dcos-net.service", "dcos_net")
+        host.enable("dcos-net.service")
+        lab.boot()
+        with open(lab.plan(), "a", encoding="utf-8") as file:
+            file.write("timeouts:\n  master: 3s\n")
+        assert lab.cli("waive", "gate-floor", "--reason", "a test").returncode == 0
+        begun = lab.cli("run", file.name, "--yes", "--cluster", "lab", "--accept-downtime")
+        assert begun.returncode == 0, begun.stderr
+        lab.wait_run("halted")
+        why = wait_for(lambda: "cause: " in lab.status()["run"]["why"] and lab.status()["run"]["why"],
+                       30, "the cause of the halt")
+        assert "not proven good within 3s" in why
+        assert "cause: dcos-net-ip (dcos-net.service): Bad detect_ip" in why
+    finally:
+        lab.close()
+
+
 def test_a_run_that_halts_names_the_cause_by_itself_in_its_message_and_in_the_report(small):
     small.nodes["m1"].mark("repo-down")
     started = small.run()
@@ -178,15 +205,14 @@ def test_a_bundle_holds_what_was_seen_and_no_secret_and_is_never_written_over_an
 def test_old_errors_and_foreign_units_are_nothing_fatal(small):
     """What was before the step; what heals; what is no unit of DC/OS."""
     host = small.nodes["m1"].host
-    unit(host, "dcos-exhibitor.service", "exhibitor 10.77.0.11")
-    host.run(["systemctl", "daemon-reload"])
-    host.run(["systemctl", "restart", "dcos-exhibitor.service"])
+    start(host, "dcos-exhibitor.service", "slow_exhibitor 10.77.0.11")
     small.nodes["m1"].unmark("repo-down")
     assert small.cli("retry", "m1", "--reason", "the package is there now").returncode == 0
     small.cli("resume")
     small.wait_run("finished", "halted", timeout=60)
     assert small.run_state() == "finished", small.status()
-    assert "configured list of masters" in host.journal("dcos-exhibitor.service")
+    said = host.journal("dcos-exhibitor.service")
+    assert "configured list of masters" in said and "waiting 1000 of 40000 ms" in said
     assert host.run(["systemctl", "is-failed", "backup.service"]).stdout.strip() == "failed"
     for name in ("m1", "a1") * 5:
         answer = diagnosed(small, name)

@@ -239,6 +239,25 @@ static void test_a_unit_that_a_row_names_is_not_named_again(void **state) {
         assert_string_equal(seen.symptoms[0].id, "dcos-net-ip");
 }
 
+static void test_units_that_start_again_and_again_are_seen_also_while_they_run(void **state) {
+        UnitStatus units[] = { running("dcos-cosmos.service"), running("dcos-net.service") };
+        UnitsInput input = { .units = units, .count = 2 };
+        Findings findings;
+        Diagnosis seen;
+
+        findings_init(&findings, ROLE_MASTER);
+        findings_note_units(&findings, &input);
+        for (size_t i = 0; i < 2; i++) {
+                note(&findings, units[i].name,
+                     "dcos-x.service: Scheduled restart job, restart counter is at 3.", NOW);
+        }
+        seen = closed(&findings);
+        assert_int_equal(seen.symptom_count, 2);
+        assert_string_equal(seen.symptoms[0].id, "unit-loops");
+        assert_string_equal(seen.symptoms[0].place, "dcos-net.service");
+        assert_string_equal(seen.symptoms[1].place, "dcos-cosmos.service");
+}
+
 static void test_foreign_units_and_such_as_are_not_there_are_no_findings(void **state) {
         UnitStatus units[] = { failed("backup.service"), failed("dcos-gone.service"),
                                failed("dcos-checks-poststart.service") };
@@ -463,6 +482,8 @@ int main(int argc, char *argv[]) {
                 cmocka_unit_test(
                                 test_the_first_bad_component_in_the_documented_order_is_named_first),
                 cmocka_unit_test(test_a_unit_that_a_row_names_is_not_named_again),
+                cmocka_unit_test(
+                                test_units_that_start_again_and_again_are_seen_also_while_they_run),
                 cmocka_unit_test(test_foreign_units_and_such_as_are_not_there_are_no_findings),
                 cmocka_unit_test(
                                 test_evidence_is_the_newest_line_with_its_place_and_without_secrets),
