@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/diagnoses.h"
 #include "coordinator/store.h"
 
 /* Report, history and audit are questions to the log, not to memory: what they say is what was
@@ -126,6 +127,8 @@ static void report_line(ReportReader *reader, const Event *event) {
                 (void) json_add_string(
                                 row, "event", enum_name(&step_event_names, event->step.event));
         }
+        if (event->kind == EVENT_FOUND)
+                (void) json_add(row, "finding", symptom_describe(&event->found.symptom));
         if (event->kind == EVENT_STEP && event->step.tail[0])
                 (void) json_add_string(row, "tail", event->step.tail);
         (void) json_append(reader->events, row);

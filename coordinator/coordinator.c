@@ -348,8 +348,16 @@ static void hear_heartbeat(Coordinator *c, const char *node, const Heartbeat *he
         hear_epoch(c, node, heartbeat->epoch);
 }
 
+/* `refused` says why it is not taken; empty: it is. */
+static void acknowledge(Coordinator *c, const char *node, const char *op, const char *refused) {
+        Message message = { .kind = MESSAGE_ACK };
+
+        (void) text_copy(message.ack.op, sizeof(message.ack.op), op);
+        (void) text_copy(message.ack.refused, sizeof(message.ack.refused), refused);
+        (void) endpoint_send(c->endpoint, node, &message);
+}
+
 static void hear_report(Coordinator *c, const char *node, const Report *report) {
-        Message ack = { .kind = MESSAGE_ACK };
         Event events[INTAKE_REPORT_MAX];
         size_t count;
 
@@ -361,26 +369,17 @@ static void hear_report(Coordinator *c, const char *node, const Report *report) 
         }
 
         CRASH_POINT("report-committed");
-        if (report->op[0]) {
-                (void) text_copy(ack.ack.op, sizeof(ack.ack.op), report->op);
-                (void) endpoint_send(c->endpoint, node, &ack);
-        }
+        if (report->op[0])
+                acknowledge(c, node, report->op, "");
 }
 
 /* Answered also when it is not taken: then the node keeps the key it has. */
 static void hear_announce(Coordinator *c, const char *node, const Announce *announce) {
-        Message ack = { .kind = MESSAGE_ACK };
         Error error = {};
-        int r;
+        int r = admission_hear_announce(c, node, announce, &error);
 
-        r = admission_hear_announce(c, node, announce, &error);
-        if (r < 0 && error.code != ERROR_DENIED)
-                return;
-        if (r < 0)
-                (void) text_copy(ack.ack.refused, sizeof(ack.ack.refused), error.text);
-
-        (void) text_copy(ack.ack.op, sizeof(ack.ack.op), announce->op);
-        (void) endpoint_send(c->endpoint, node, &ack);
+        if (r >= 0 || error.code == ERROR_DENIED)
+                acknowledge(c, node, announce->op, r < 0 ? error.text : "");
 }
 
 static void hear_refused(Coordinator *c, const char *node, const Refused *refused) {
@@ -415,8 +414,7 @@ static void on_message(const char *name, const Message *message, void *userdata)
         Coordinator *c = ASSERT_PTR(userdata);
         const Node *node = state_find_node_const(c->state, name);
         usec_t now = clock_boottime();
-        bool news = true;
-        bool was_heard;
+        bool news = true, was_heard;
         uint64_t seq = c->state->seq;
         size_t index;
 
@@ -455,8 +453,10 @@ static void on_message(const char *name, const Message *message, void *userdata)
                 hear_announce(c, name, &message->announce);
                 return; /* nothing to decide */
         case MESSAGE_CHUNK:
-                later_hear(c, index, &message->chunk);
-                return; /* nothing to decide */
+        case MESSAGE_DIAGNOSIS:
+                later_hear(c, index, message);
+                return; /* nor here */
+        case MESSAGE_DIAGNOSE:
         case MESSAGE_HELLO:
         case MESSAGE_WELCOME:
         case MESSAGE_CLAIM:

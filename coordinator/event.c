@@ -29,6 +29,8 @@ static const char *const kind_names[] = {
         [EVENT_TOKEN_REVOKED] = "token-revoked",
         [EVENT_KEY]           = "key",
         [EVENT_TURNED_AWAY]   = "turned-away",
+        [EVENT_FOUND]         = "found",
+        [EVENT_DIAGNOSED]     = "diagnosed",
 };
 
 static const char *const change_names[] = {
@@ -247,6 +249,22 @@ static const Field turned_away_fields[] = {
         F_END,
 };
 
+static const Field found_fields[] = {
+        F_NAME(EventFound, node),
+        F_TEXT(EventFound, step, OPTIONAL),
+        F_OBJECT(EventFound, symptom, symptom_fields),
+        F_END,
+};
+
+static const Field diagnosed_fields[] = {
+        F_NAME(EventDiagnosed, node),
+        F_TEXT(EventDiagnosed, step, OPTIONAL),
+        F_TEXT(EventDiagnosed, cause, OPTIONAL),
+        F_U64(EventDiagnosed, found, 0, JSON_NUMBER_MAX, OPTIONAL),
+        F_TEXT(EventDiagnosed, missing, OPTIONAL),
+        F_END,
+};
+
 #define ROW(member, table, type) { table, offsetof(Event, member), sizeof(type) }
 static const struct EventRow {
         const Field *fields;
@@ -272,6 +290,8 @@ static const struct EventRow {
         [EVENT_TOKEN_REVOKED] = ROW(token_revoked, token_revoked_fields, EventTokenRevoked),
         [EVENT_KEY]           = ROW(key,           key_fields,           EventKey),
         [EVENT_TURNED_AWAY]   = ROW(turned_away,   turned_away_fields,   EventTurnedAway),
+        [EVENT_FOUND]         = ROW(found,         found_fields,         EventFound),
+        [EVENT_DIAGNOSED]     = ROW(diagnosed,     diagnosed_fields,     EventDiagnosed),
 };
 // clang-format on
 static_assert(ELEMENTSOF(rows) == EVENT_KIND_COUNT, "a kind of event has no table");
@@ -369,6 +389,10 @@ const char *event_node(const Event *event) {
                 return event->key.node;
         case EVENT_TURNED_AWAY:
                 return event->turned_away.node;
+        case EVENT_FOUND:
+                return event->found.node;
+        case EVENT_DIAGNOSED:
+                return event->diagnosed.node;
         }
 
         return "";
@@ -448,6 +472,43 @@ static void describe_key(const EventKey *said, char *buffer, size_t size) {
                         said->reason[0] ? ", because: " : "", said->reason);
 }
 
+static void describe_found(const EventFound *said, char *buffer, size_t size) {
+        const Symptom *symptom = &said->symptom;
+
+        (void) text_format(
+                        buffer, size, "%s: %s (%s): %s %s: '%s'", said->node, symptom->id,
+                        enum_name(&failure_class_names, symptom->class), symptom->where,
+                        symptom->place, symptom->evidence);
+}
+
+static void describe_diagnosed(const EventDiagnosed *said, char *buffer, size_t size) {
+        const char *nothing = said->found > 0 ? "nothing that would be a cause was found"
+                                              : "nothing of the catalogue was found";
+
+        (void) text_format(
+                        buffer, size, "%s: %s%s%s", said->node,
+                        said->cause[0] ? said->cause : nothing,
+                        said->missing[0] ? "; not looked at: " : "", said->missing);
+}
+
+static void describe_run(const Event *event, char *buffer, size_t size) {
+        if (event->kind == EVENT_RUN_MADE) {
+                (void) text_format(
+                                buffer, size, "run %" PRIu64 " made by %s: %s -> %s",
+                                event->run_made.number, event->run_made.user, event->run_made.from,
+                                event->run_made.to);
+        } else if (event->kind == EVENT_RUN_NODE) {
+                (void) text_format(
+                                buffer, size, "%s: in the run as %s", event->run_node.node,
+                                enum_name(&role_names, event->run_node.role));
+        } else {
+                (void) text_format(
+                                buffer, size, "run %s%s%s",
+                                enum_name(&run_event_names, event->run.event),
+                                event->run.reason[0] ? ": " : "", event->run.reason);
+        }
+}
+
 void event_describe(const Event *event, char *buffer, size_t size) {
         switch (event->kind) {
         case EVENT_STARTED:
@@ -480,21 +541,9 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                                 event->waived.reason);
                 break;
         case EVENT_RUN_MADE:
-                (void) text_format(
-                                buffer, size, "run %" PRIu64 " made by %s: %s -> %s",
-                                event->run_made.number, event->run_made.user, event->run_made.from,
-                                event->run_made.to);
-                break;
         case EVENT_RUN_NODE:
-                (void) text_format(
-                                buffer, size, "%s: in the run as %s", event->run_node.node,
-                                enum_name(&role_names, event->run_node.role));
-                break;
         case EVENT_RUN:
-                (void) text_format(
-                                buffer, size, "run %s%s%s",
-                                enum_name(&run_event_names, event->run.event),
-                                event->run.reason[0] ? ": " : "", event->run.reason);
+                describe_run(event, buffer, size);
                 break;
         case EVENT_STEP:
                 describe_step(&event->step, buffer, size);
@@ -524,6 +573,12 @@ void event_describe(const Event *event, char *buffer, size_t size) {
                 (void) text_format(
                                 buffer, size, "turned away (%s): %s", event->turned_away.id,
                                 event->turned_away.text);
+                break;
+        case EVENT_FOUND:
+                describe_found(&event->found, buffer, size);
+                break;
+        case EVENT_DIAGNOSED:
+                describe_diagnosed(&event->diagnosed, buffer, size);
                 break;
         }
 }

@@ -32,8 +32,10 @@ typedef enum EventKind {
         EVENT_TOKEN_REVOKED, /* it lets nobody in any more */
         EVENT_KEY,           /* what became of the key of a node */
         EVENT_TURNED_AWAY,   /* somebody was not let in */
+        EVENT_FOUND,         /* one finding of a diagnosis */
+        EVENT_DIAGNOSED, /* a node was looked at after it went wrong; its findings come before */
 } EventKind;
-#define EVENT_KIND_COUNT (EVENT_TURNED_AWAY + 1)
+#define EVENT_KIND_COUNT (EVENT_DIAGNOSED + 1)
 extern const EnumNames event_kind_names;
 
 #define USER_MAX 64
@@ -226,6 +228,22 @@ typedef struct EventTurnedAway {
         char text[REASON_MAX];
 } EventTurnedAway;
 
+typedef struct EventFound {
+        char node[NAME_TEXT_MAX];
+        char step[STEP_ID_MAX];
+        Symptom symptom;
+} EventFound;
+
+#define CAUSE_MAX 256
+
+typedef struct EventDiagnosed {
+        char node[NAME_TEXT_MAX];
+        char step[STEP_ID_MAX]; /* the node's at that time; or empty */
+        char cause[CAUSE_MAX];  /* "ID: evidence" of the first finding that may be one; or empty */
+        uint64_t found;         /* so many findings; in the log are the first of them */
+        char missing[REASON_MAX]; /* what could not be looked at */
+} EventDiagnosed;
+
 typedef struct Event {
         EventKind kind;
         uint64_t seq; /* given by the log */
@@ -248,6 +266,8 @@ typedef struct Event {
                 EventTokenRevoked token_revoked;
                 EventKey key;
                 EventTurnedAway turned_away;
+                EventFound found;
+                EventDiagnosed diagnosed;
         };
 } Event;
 

@@ -133,6 +133,8 @@ static bool is_of_one(const Event *event, const State *state, const Node *node) 
         case EVENT_TOKEN_REVOKED:
         case EVENT_KEY:
         case EVENT_TURNED_AWAY:
+        case EVENT_FOUND:
+        case EVENT_DIAGNOSED:
                 return true;
         }
 

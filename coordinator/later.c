@@ -11,6 +11,7 @@
 #include "common/text.h"
 #include "coordinator/answers.h"
 #include "coordinator/control.h"
+#include "coordinator/diagnoses.h"
 
 #define READ_REPEAT (2 * USEC_PER_SEC) /* a piece that has not come is asked for again */
 #define SHOWN_MAX   2048               /* bytes of a line of output */
@@ -20,7 +21,8 @@ static const char owes_answer[] = "it has not answered every question in time";
 /* What is wanted of the nodes. */
 typedef enum Want {
         WANT_CHECKS,
-        WANT_OUTPUT,
+        WANT_TEXT,
+        WANT_DIAGNOSIS,
 } Want;
 
 /* A node that is asked, and the number that its heartbeat will name. */
@@ -40,10 +42,12 @@ typedef struct Pending {
         size_t named;      /* the first of them were asked for by name; 0: all were wanted */
         bool wants_leader; /* there are agents among them, and the leading master is not */
 
-        /* WANT_OUTPUT */
+        /* WANT_TEXT, WANT_DIAGNOSIS */
         size_t node;
         char step[STEP_ID_MAX];
         uint64_t request;
+        usec_t limit; /* for the node; WANT_DIAGNOSIS */
+        ReadWhat what;
         bool has_end;
         uint64_t next; /* offset of the next piece */
         uint64_t end;  /* as it was when the first piece came */
@@ -58,6 +62,7 @@ typedef struct Pending {
 struct Later {
         Pending pending[LATER_MAX];
         uint64_t requests; /* given so far */
+        Diagnoses diagnoses;
 };
 
 Later *later_new(void) {
@@ -273,6 +278,7 @@ static void ask_for_piece(Coordinator *coordinator, Pending *pending, usec_t now
         Read *read = &message.read;
 
         read->request = pending->request;
+        read->what = pending->what;
         read->offset = pending->has_end ? pending->next : pending->bytes;
         read->from_end = !pending->has_end;
         (void) text_copy(read->step, sizeof(read->step), pending->step);
@@ -283,6 +289,7 @@ static void ask_for_piece(Coordinator *coordinator, Pending *pending, usec_t now
 int later_logs(Coordinator *coordinator,
                uint64_t ticket,
                const Node *node,
+               ReadWhat what,
                uint64_t bytes,
                uint64_t lines,
                usec_t wait,
@@ -292,7 +299,8 @@ int later_logs(Coordinator *coordinator,
         if (!pending)
                 return -EBUSY;
 
-        pending->want = WANT_OUTPUT;
+        pending->want = WANT_TEXT;
+        pending->what = what;
         pending->node = (size_t) (node - coordinator_get_state(coordinator)->nodes);
         pending->request = ++coordinator_get_later(coordinator)->requests;
         pending->bytes = bytes;
@@ -306,7 +314,7 @@ static Pending *find_request(Later *later, size_t node, const Chunk *chunk) {
         for (size_t i = 0; i < LATER_MAX; i++) {
                 Pending *pending = &later->pending[i];
 
-                if (pending->ticket && pending->want == WANT_OUTPUT && pending->node == node &&
+                if (pending->ticket && pending->want == WANT_TEXT && pending->node == node &&
                     pending->request == chunk->request && strcmp(pending->step, chunk->step) == 0)
                         return pending;
         }
@@ -370,7 +378,12 @@ static void finish_output(Coordinator *coordinator, Pending *pending) {
         char text[REASON_MAX];
 
         (void) step_unit_format(unit, pending->step);
-        if (pending->end == 0) {
+        if (pending->what != READ_OUTPUT) {
+                (void) text_format(
+                                text, sizeof(text), "%s: %s, %" PRIu64 " of %" PRIu64 " bytes",
+                                node->name, enum_name(&read_what_names, pending->what),
+                                (uint64_t) pending->size, pending->end);
+        } else if (pending->end == 0) {
                 (void) text_format(
                                 text, sizeof(text), "%s: step %s has printed nothing", node->name,
                                 pending->step);
@@ -392,13 +405,16 @@ static void finish_output(Coordinator *coordinator, Pending *pending) {
         pending_done(pending);
 }
 
-/* The node cannot say: what it has reported is in the log. */
+/* The node cannot say: what it has reported of an output is in the log. */
 static void fall_back(Coordinator *coordinator, Pending *pending, const char *why) {
         const Node *node = &coordinator_get_state(coordinator)->nodes[pending->node];
         Json *answer = NULL;
         Error error = {};
 
-        if (answer_logs(coordinator, node->name, why, &answer, &error) < 0) {
+        if (pending->want != WANT_TEXT || pending->what != READ_OUTPUT) {
+                (void) error_setf(&error, ERROR_UNREACHABLE, "%s: %s", node->name, why);
+                coordinator_answer(coordinator, pending->ticket, EXIT_FAILED, NULL, &error);
+        } else if (answer_logs(coordinator, node->name, why, &answer, &error) < 0) {
                 coordinator_answer(coordinator, pending->ticket, EXIT_FAILED, NULL, &error);
         } else {
                 coordinator_answer(coordinator, pending->ticket, EXIT_OK, answer, NULL);
@@ -436,7 +452,7 @@ static void take_piece(Coordinator *coordinator, Pending *pending, const Chunk *
         }
 }
 
-void later_hear(Coordinator *coordinator, size_t node, const Chunk *chunk) {
+static void hear_chunk(Coordinator *coordinator, size_t node, const Chunk *chunk) {
         Pending *pending = find_request(coordinator_get_later(coordinator), node, chunk);
 
         if (!pending)
@@ -449,7 +465,79 @@ void later_hear(Coordinator *coordinator, size_t node, const Chunk *chunk) {
         }
 }
 
-static void continue_output(Coordinator *coordinator, Pending *pending, usec_t now) {
+/* --- diagnose --- */
+
+static void ask_for_diagnosis(Coordinator *coordinator, Pending *pending, usec_t now) {
+        const State *state = coordinator_get_state(coordinator);
+        Message message = diagnosis_order(
+                        state, &state->nodes[pending->node], pending->request, pending->limit);
+
+        pending->read_at = now;
+        coordinator_send(coordinator, pending->node, &message);
+}
+
+int later_diagnose(
+                Coordinator *coordinator,
+                uint64_t ticket,
+                const Node *node,
+                usec_t wait,
+                Error *error) {
+        Pending *pending = pending_new(coordinator, ticket, wait, error);
+
+        if (!pending)
+                return -EBUSY;
+
+        pending->want = WANT_DIAGNOSIS;
+        pending->node = (size_t) (node - coordinator_get_state(coordinator)->nodes);
+        pending->request = ++coordinator_get_later(coordinator)->requests;
+        pending->limit = MIN(wait, LATER_WAIT_MAX) / 4 * 3;
+        pending->limit = MAX(pending->limit, USEC_PER_SEC);
+        ask_for_diagnosis(coordinator, pending, clock_boottime());
+        return 0;
+}
+
+static void hear_diagnosis(Coordinator *coordinator, size_t node, const Diagnosis *diagnosis) {
+        Later *later = coordinator_get_later(coordinator);
+
+        if (diagnoses_hear(&later->diagnoses, coordinator, node, diagnosis))
+                return;
+
+        for (size_t i = 0; i < LATER_MAX; i++) {
+                Pending *pending = &later->pending[i];
+
+                if (!pending->ticket || pending->want != WANT_DIAGNOSIS || pending->node != node ||
+                    pending->request != diagnosis->request)
+                        continue;
+
+                coordinator_answer(
+                                coordinator, pending->ticket, EXIT_OK,
+                                diagnosis_describe(
+                                                &coordinator_get_state(coordinator)->nodes[node],
+                                                diagnosis),
+                                NULL);
+                pending_done(pending);
+        }
+}
+
+/* --- both --- */
+
+void later_hear(Coordinator *coordinator, size_t node, const Message *message) {
+        if (message->kind == MESSAGE_CHUNK) {
+                hear_chunk(coordinator, node, &message->chunk);
+        } else {
+                hear_diagnosis(coordinator, node, &message->diagnosis);
+        }
+}
+
+static void ask_again(Coordinator *coordinator, Pending *pending, usec_t now) {
+        if (pending->want == WANT_DIAGNOSIS) {
+                ask_for_diagnosis(coordinator, pending, now);
+        } else {
+                ask_for_piece(coordinator, pending, now);
+        }
+}
+
+static void continue_asking(Coordinator *coordinator, Pending *pending, usec_t now) {
         const State *state = coordinator_get_state(coordinator);
         const Facts *facts = coordinator_get_facts(coordinator);
 
@@ -458,21 +546,22 @@ static void continue_output(Coordinator *coordinator, Pending *pending, usec_t n
         } else if (now >= pending->deadline) {
                 fall_back(coordinator, pending, "it does not answer");
         } else if (span_sub(now, pending->read_at) >= READ_REPEAT) {
-                ask_for_piece(coordinator, pending, now);
+                ask_again(coordinator, pending, now);
         }
 }
 
 void later_turn(Coordinator *coordinator, usec_t now) {
         Later *later = coordinator_get_later(coordinator);
 
+        diagnoses_turn(&later->diagnoses, coordinator, now, &later->requests);
         for (size_t i = 0; i < LATER_MAX; i++) {
                 Pending *pending = &later->pending[i];
 
                 if (!pending->ticket)
                         continue;
 
-                if (pending->want == WANT_OUTPUT) {
-                        continue_output(coordinator, pending, now);
+                if (pending->want != WANT_CHECKS) {
+                        continue_asking(coordinator, pending, now);
                 } else if (finish_checks(coordinator, pending, now)) {
                         pending_done(pending);
                 }

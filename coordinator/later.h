@@ -28,19 +28,30 @@ int later_refresh(
                 usec_t wait,
                 Error *error);
 
-/* The last `bytes` of what the node's newest step has printed, at most `lines` lines (0: all). */
+/* The last `bytes` of what the node's newest step has printed, or of what else a node can be asked
+ * for, at most `lines` lines (0: all). */
 int later_logs(Coordinator *coordinator,
                uint64_t ticket,
                const Node *node,
+               ReadWhat what,
                uint64_t bytes,
                uint64_t lines,
                usec_t wait,
                Error *error);
 
-/* What a node sends for one of them. */
-void later_hear(Coordinator *coordinator, size_t node, const Chunk *chunk);
+/* What is wrong with a node, as it sees it now. */
+int later_diagnose(
+                Coordinator *coordinator,
+                uint64_t ticket,
+                const Node *node,
+                usec_t wait,
+                Error *error);
 
-/* Answers what can be answered, asks again for what got lost. */
+/* What a node sends for one of them, CHUNK or DIAGNOSIS. A diagnosis may also be one that nobody
+ * has asked for but us (diagnoses.h): then it is in the log now. */
+void later_hear(Coordinator *coordinator, size_t node, const Message *message);
+
+/* Answers what can be answered, asks again for what got lost, and asks who went wrong. */
 void later_turn(Coordinator *coordinator, usec_t now);
 
 void later_free(Later *later);

@@ -76,29 +76,88 @@ int operator_report(Request *request) {
         return EXIT_OK;
 }
 
-/* What the node has on its disk; what it has reported is asked for only when it cannot say. */
-int operator_logs(Request *request) {
+/* NULL: refused. */
+static const Node *get_node(Request *request, int *ret_status) {
         char name[NAME_TEXT_MAX];
-        uint64_t lines = 0;
         const Node *node;
-        usec_t wait;
 
-        if (get_wait(request, &wait) < 0 ||
-            request_number(request, "lines", 1, JSON_NUMBER_MAX, &lines) < 0 ||
-            json_get_string(request->arguments, "node", name, sizeof(name), request->error) < 0)
-                return EXIT_USAGE;
-
-        node = state_find_node_const(request->state, name);
-        if (!node)
-                return refuse(request, ERROR_NOT_FOUND, "no node '%s' has reported here", name);
-        if (!node->step.id[0]) {
-                return refuse(request, ERROR_NOT_FOUND,
-                              "%s has no step: it has been in no run; rollpatch runs lists them",
-                              name);
+        if (json_get_string(request->arguments, "node", name, sizeof(name), request->error) < 0) {
+                *ret_status = EXIT_USAGE;
+                return NULL;
         }
 
-        if (later_logs(request->coordinator, request->peer->ticket, node,
+        node = state_find_node_const(request->state, name);
+        if (!node) {
+                *ret_status = refuse(
+                                request, ERROR_NOT_FOUND, "no node '%s' has reported here", name);
+        }
+
+        return node;
+}
+
+/* "journal", "units"; without it the output of the step. */
+static int get_what(const Request *request, ReadWhat *ret) {
+        char text[16];
+        int value, r;
+
+        *ret = READ_OUTPUT;
+        if (!json_find(request->arguments, "what"))
+                return 0;
+
+        r = json_get_string(request->arguments, "what", text, sizeof(text), request->error);
+        if (r < 0)
+                return r;
+
+        value = enum_value(&read_what_names, text);
+        if (value < 0)
+                return error_setf(request->error, ERROR_INVALID, "'what' is '%s'", text);
+
+        *ret = (ReadWhat) value;
+        return 0;
+}
+
+/* What the node has on its disk; what it has reported is asked for only when it cannot say. */
+int operator_logs(Request *request) {
+        uint64_t lines = 0;
+        const Node *node;
+        int status = EXIT_OK;
+        ReadWhat what;
+        usec_t wait;
+
+        if (get_wait(request, &wait) < 0 || get_what(request, &what) < 0 ||
+            request_number(request, "lines", 1, JSON_NUMBER_MAX, &lines) < 0)
+                return EXIT_USAGE;
+
+        node = get_node(request, &status);
+        if (!node)
+                return status;
+        if (what == READ_OUTPUT && !node->step.id[0]) {
+                return refuse(request, ERROR_NOT_FOUND,
+                              "%s has no step: it has been in no run; rollpatch runs lists them",
+                              node->name);
+        }
+
+        if (later_logs(request->coordinator, request->peer->ticket, node, what,
                        lines ? LOGS_BYTES : LOGS_BYTES_ALL, lines, wait, request->error) < 0)
+                return request_exit(request->error->code);
+
+        coordinator_turn(request->coordinator);
+        return CONTROL_LATER;
+}
+
+int operator_diagnose(Request *request) {
+        const Node *node;
+        int status = EXIT_OK;
+        usec_t wait;
+
+        if (get_wait(request, &wait) < 0)
+                return EXIT_USAGE;
+
+        node = get_node(request, &status);
+        if (!node)
+                return status;
+        if (later_diagnose(request->coordinator, request->peer->ticket, node, wait,
+                           request->error) < 0)
                 return request_exit(request->error->code);
 
         coordinator_turn(request->coordinator);

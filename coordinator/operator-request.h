@@ -52,6 +52,7 @@ int operator_unquarantine(Request *request);
 
 /* operator-look.c */
 int operator_audit(Request *request);
+int operator_diagnose(Request *request);
 int operator_logs(Request *request);
 int operator_nodes(Request *request);
 int operator_report(Request *request);

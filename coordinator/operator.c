@@ -460,6 +460,7 @@ static const struct {
 } verbs[] = {
         { "abort",        verb_abort            },
         { "audit",        operator_audit        },
+        { "diagnose",     operator_diagnose     },
         { "logs",         operator_logs         },
         { "node-approve", operator_node_approve },
         { "node-import",  operator_node_import },

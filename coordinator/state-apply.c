@@ -448,6 +448,48 @@ static int apply_run(State *state, const Event *event) {
         state->run.until = said->until;
         (void) text_copy(state->run.reason, sizeof(state->run.reason), said->reason);
         (void) text_copy(state->run.cause, sizeof(state->run.cause), said->node);
+        state->run.diagnosed = false;
+        return 0;
+}
+
+/* The reason stays readable as it was; where there is no room for both, its end goes. */
+static void add_cause(char reason[static REASON_MAX], const EventDiagnosed *said) {
+        char before[REASON_MAX];
+
+        if (!said->cause[0])
+                return;
+
+        (void) text_copy(before, sizeof(before) - sizeof(said->cause) - 16, reason);
+        (void) text_format(
+                        reason, REASON_MAX, "%s%scause: %s", before, before[0] ? "; " : "",
+                        said->cause);
+}
+
+/* Whose diagnosis tells why a run stands: the node that halted it, or, where no single one did, the
+ * first of those that went wrong. */
+static bool explains_halt(const State *state, const Node *node) {
+        const Run *run = &state->run;
+
+        if (run->state != RUN_HALTED || run->diagnosed)
+                return false;
+
+        return run->cause[0] ? strcmp(run->cause, node->name) == 0 : step_is_unsettled(&node->step);
+}
+
+static int apply_diagnosed(State *state, const Event *event) {
+        const EventDiagnosed *said = &event->diagnosed;
+        Node *node = state_find_node(state, said->node);
+        Step *step = &node->step;
+
+        if (explains_halt(state, node)) {
+                state->run.diagnosed = true;
+                add_cause(state->run.reason, said);
+        }
+        if (strcmp(step->id, said->step) == 0 && !step->diagnosed) {
+                step->diagnosed = true;
+                add_cause(step->reason, said);
+        }
+
         return 0;
 }
 
@@ -507,6 +549,7 @@ static int apply_step(State *state, const Event *event) {
         state->steps[row->to]++;
         step->state = row->to;
         step->since = event->at;
+        step->diagnosed = false;
         step->slot = row->slot == SLOT_TAKE || (row->slot == SLOT_KEEP && step->slot);
         state->slots = state->slots + step->slot - had_slot;
         step->released = said->event == STEP_EVENT_RELEASED;
@@ -541,6 +584,8 @@ static const struct {
         [EVENT_TOKEN_REVOKED] = { check_token_revoked, apply_token_revoked },
         [EVENT_KEY]           = { check_key,           apply_key           },
         [EVENT_TURNED_AWAY]   = { check_nothing,       apply_nothing       }, /* the audit */
+        [EVENT_FOUND]         = { check_known_node,    apply_nothing       }, /* a record */
+        [EVENT_DIAGNOSED]     = { check_known_node,    apply_diagnosed     },
 };
 // clang-format on
 static_assert(ELEMENTSOF(kinds) == EVENT_KIND_COUNT, "a kind of event is not applied");

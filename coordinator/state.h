@@ -46,6 +46,7 @@ typedef struct Run {
         usec_t until;   /* a pause that ends by itself; 0: none */
         char reason[REASON_MAX];
         char cause[NAME_TEXT_MAX]; /* the node that halted it, or empty */
+        bool diagnosed;            /* that node, or one that went wrong, was looked at since */
 } Run;
 
 typedef struct State {

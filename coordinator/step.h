@@ -92,6 +92,7 @@ typedef struct Step {
         uint64_t declines;
         uint64_t exit_status;
         uint64_t exit_signal;
+        bool diagnosed;    /* it was looked at since it is in this state */
         usec_t since;      /* wall clock of the newest transition */
         usec_t slotted_at; /* wall clock; 0: never */
         usec_t started_at; /* wall clock of the node */

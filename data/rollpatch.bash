@@ -17,7 +17,7 @@ _rollpatch() {
                 words=$(rollpatch "${verb[@]}" --words 2>/dev/null)
         else
                 case ${verb[*]} in
-                "node show" | "node revoke" | "node rekey" | status | logs | retry | release | quarantine | unquarantine)
+                "node show" | "node revoke" | "node rekey" | status | logs | diagnose | bundle | retry | release | quarantine | unquarantine)
                         words=$(rollpatch nodes --no-legend --timeout 1s 2>/dev/null |
                                 while read -r name _; do echo "$name"; done)
                         ;;

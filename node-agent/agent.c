@@ -12,6 +12,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "node-agent/bulk.h"
+#include "node-agent/diagnoser.h"
 #include "node-agent/helper.h"
 #include "node-agent/identity.h"
 #include "node-agent/link.h"
@@ -54,6 +56,8 @@ struct Agent {
         SystemdBus *bus;
         Runner *runner;
         Sampler *sampler;
+        Diagnoser *diagnoser;
+        Bulk *bulk;
         Link *link; /* NULL until the address was asked for once */
         sd_event_source *heartbeat;
         uint64_t sequence;
@@ -133,6 +137,7 @@ static void on_up(void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
 
         sampler_reset(agent->sampler);
+        bulk_forget(agent->bulk);
         send_heartbeat(agent);
         runner_on_up(agent->runner);
 }
@@ -171,16 +176,34 @@ static void watch(Agent *agent, const Watch *wanted) {
                 send_heartbeat(agent);
 }
 
+/* What the runner has to do with. */
+static bool is_of_a_step(const Message *message) {
+        if (message->kind == MESSAGE_READ)
+                return message->read.what == READ_OUTPUT;
+
+        return message->kind != MESSAGE_WATCH && message->kind != MESSAGE_DIAGNOSE;
+}
+
+static void take_wish(Agent *agent, const Message *message) {
+        if (message->kind == MESSAGE_WATCH) {
+                watch(agent, &message->watch);
+        } else if (message->kind == MESSAGE_DIAGNOSE) {
+                diagnoser_handle(agent->diagnoser, &message->diagnose);
+        } else {
+                bulk_handle(agent->bulk, &message->read);
+        }
+}
+
 static void on_message(const Message *message, void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
 
         if (message->kind == MESSAGE_ACK && take_new_key(agent, &message->ack))
                 return;
 
-        if (message->kind != MESSAGE_WATCH) {
+        if (is_of_a_step(message)) {
                 runner_handle(agent->runner, message);
         } else if (runner_order_holds(agent->runner, message)) {
-                watch(agent, &message->watch);
+                take_wish(agent, message);
         }
 }
 
@@ -402,6 +425,25 @@ static int read_keys(Agent *agent, Error *error) {
         return 0;
 }
 
+static int make_lookers(Agent *agent, const AskerOptions *asker, Error *error) {
+        const ExamineOptions examine = {
+                .journal = agent->journal,
+                .bus = agent->bus,
+                .role = agent->role,
+                .root = agent->config.root,
+                .boot_id = agent->boot_id,
+        };
+        const DiagnoserOptions diagnoser = { examine, *asker, send_message, agent };
+        const BulkOptions bulk = { examine, send_message, agent };
+
+        agent->diagnoser = diagnoser_new(agent->event, &diagnoser);
+        agent->bulk = bulk_new(agent->event, &bulk);
+        if (!agent->diagnoser || !agent->bulk)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        return 0;
+}
+
 static int make_parts(Agent *agent, Error *error) {
         RunnerOptions options = {
                 .send = send_message,
@@ -447,9 +489,12 @@ static int make_parts(Agent *agent, Error *error) {
 
         asker_options.journal = agent->journal;
         asker_options.bus = agent->bus;
-        return sampler_new(
-                        agent->event, &asker_options, &sampler_handlers, agent, &agent->sampler,
+        r = sampler_new(agent->event, &asker_options, &sampler_handlers, agent, &agent->sampler,
                         error);
+        if (r < 0)
+                return r;
+
+        return make_lookers(agent, &asker_options, error);
 }
 
 static int add_timers(Agent *agent) {
@@ -544,6 +589,8 @@ void agent_free(Agent *agent) {
         (void) sd_event_source_disable_unref(agent->redial);
         helper_free(agent->detect_ip);
         link_free(agent->link);
+        diagnoser_free(agent->diagnoser);
+        bulk_free(agent->bulk);
         sampler_free(agent->sampler);
         runner_free(agent->runner);
         systemd_bus_free(agent->bus);

@@ -3,73 +3,133 @@
 
 #include <string.h>
 
-/* Left out on purpose, because they heal: bootstrap's "Could not connect to exhibitor", "Expected 3
- * servers" and "ZooKeeper not running"; Exhibitor's "Restarting down/not-serving"; a Mesos master's
- * "Failed to recover registrar" and "committing suicide"; CockroachDB's "start operation timed
- * out"; Admin Router's "JWKS retrieval failed"; the overlay's "hence dropping register
- * acknowledgment". They are evidence when a deadline has passed, not a verdict. */
+#include "common/parse.h"
+#include "common/text.h"
 
-#define MASTER IN(ROLE_MASTER)
-#define AGENT  IN(ROLE_AGENT)
-#define PUBLIC IN(ROLE_PUBLIC_AGENT)
-#define AGENTS (AGENT | PUBLIC)
-#define ALL    (MASTER | AGENTS)
+/* "dcos-*": every unit of DC/OS. */
+static bool is_pattern(const char *place) {
+        return strchr(place, '*');
+}
 
-// clang-format off
-static const CatalogueRow rows[] = {
-        { "time-sync",              MASTER, "dcos-exhibitor.service",          "Time is not synchronized / marked as bad by the kernel", NULL },
-        { "time-sync",              ALL,    "dcos-net.service",                "Time is not synchronized / marked as bad by the kernel", NULL },
-        { "exhibitor-wrong-ip",     MASTER, "dcos-exhibitor.service",          "is not in the configured list of masters", NULL },
-        { "vtep",                   MASTER, "dcos-mesos-master.service",       "Unable to reserve VTEP IP", NULL },
-        { "dcos-net-ip",            ALL,    "dcos-net.service",                "Bad detect_ip", NULL },
-        { "dcos-net-ip",            ALL,    "dcos-net.service",                "IP address was changed", NULL },
-        { "ipv6-off",               ALL,    "dcos-net.service",                "sysctl: cannot stat /proc/sys/net/ipv6/", NULL },
-        { "ipv6-off",               ALL,    "dcos-net.service",                "RTNETLINK answers: Operation not supported", NULL },
-        { "ipv6-off",               ALL,    "dcos-net.service",                "RTNETLINK answers: Permission denied", NULL },
-        { "agent-refuses-recovery", AGENT,  "dcos-mesos-slave.service",        "Failed to perform recovery", NULL },
-        { "agent-refuses-recovery", PUBLIC, "dcos-mesos-slave-public.service", "Failed to perform recovery", NULL },
-        { "disk-resources",         AGENT,  "dcos-mesos-slave.service",        "net free space, expected > ", NULL },
-        { "disk-resources",         PUBLIC, "dcos-mesos-slave-public.service", "net free space, expected > ", NULL },
-        { "docker-start-limit",     AGENTS, "docker.service",                  "tart request repeated too quickly", NULL },
-        { "cpu-sse42",              AGENTS, "dcos-adminrouter-agent.service",  "Illegal instruction", NULL },
-        { "cpu-sse42",              AGENTS, "dcos-adminrouter-agent.service",  "status=4/ILL", NULL },
-        { "telegraf-socket",        ALL,    "dcos-telegraf.socket",            "already active, refusing", NULL },
-        { "telegraf-migrate",       ALL,    "dcos-telegraf.service",           "Can't migrate ", "contains files" },
-        { "telegraf-perms",         ALL,    "dcos-telegraf.service",           "permission denied", "/run/dcos/telegraf" },
-        { "half-activated",         ALL,    "dcos-setup.service",              "Broken past deploy", NULL },
-        { "half-activated",         ALL,    "dcos-setup.service",              "Unable to swap active packages", NULL },
-};
-// clang-format on
+static bool place_fits(const char *pattern, const char *place) {
+        return is_pattern(pattern) ? strncmp(pattern, place, strlen(pattern) - 1) == 0
+                                   : strcmp(pattern, place) == 0;
+}
 
-const CatalogueRow *catalogue_find(Role role, const char *unit, const char *line) {
-        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                if ((rows[i].roles & IN(role)) && strcmp(rows[i].unit, unit) == 0 &&
-                    strstr(line, rows[i].text) && (!rows[i].also || strstr(line, rows[i].also)))
-                        return &rows[i];
+static bool is_in_line(const Sign *sign, const char *line) {
+        return strstr(line, sign->text) && (!sign->also || strstr(line, sign->also));
+}
+
+static bool is_fatal_at_once(const Failure *failure) {
+        return failure->class == FAILURE_FATAL && failure->patience == 0;
+}
+
+/* A pattern catches what no row names; for a verdict the row must name the unit. */
+static bool is_verdict(const Failure *failure, const Sign *sign, Role role) {
+        return is_fatal_at_once(failure) && sign->where == SIGN_JOURNAL &&
+               (sign->roles & IN(role)) && !is_pattern(sign->place);
+}
+
+const Failure *catalogue_find(Role role, const char *unit, const char *line) {
+        for (size_t i = 0; i < failure_count; i++) {
+                for (const Sign *sign = failures[i].signs; sign->roles; sign++) {
+                        if (is_verdict(&failures[i], sign, role) &&
+                            strcmp(sign->place, unit) == 0 && is_in_line(sign, line))
+                                return &failures[i];
+                }
         }
 
         return NULL;
 }
 
-static bool is_listed(const char *const units[], size_t count, const char *unit) {
+static size_t add_place(
+                const char *ret[static CATALOGUE_UNITS_MAX], size_t count, const char *place) {
         for (size_t i = 0; i < count; i++) {
-                if (strcmp(units[i], unit) == 0)
-                        return true;
+                if (strcmp(ret[i], place) == 0)
+                        return count;
         }
 
-        return false;
+        assert(count < CATALOGUE_UNITS_MAX);
+        ret[count] = place;
+        return count + 1;
 }
 
 size_t catalogue_units(Role role, const char *ret[static CATALOGUE_UNITS_MAX]) {
         size_t count = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                if (!(rows[i].roles & IN(role)) || is_listed(ret, count, rows[i].unit))
-                        continue;
-
-                assert(count < CATALOGUE_UNITS_MAX);
-                ret[count++] = rows[i].unit;
+        for (size_t i = 0; i < failure_count; i++) {
+                for (const Sign *sign = failures[i].signs; sign->roles; sign++) {
+                        if (is_verdict(&failures[i], sign, role))
+                                count = add_place(ret, count, sign->place);
+                }
         }
 
         return count;
+}
+
+const Failure *catalogue_match(
+                Role role, SignPlace where, const char *place, const char *line, const Sign **ret) {
+        for (size_t i = 0; i < failure_count; i++) {
+                for (const Sign *sign = failures[i].signs; sign->roles; sign++) {
+                        if (sign->where != where || !(sign->roles & IN(role)) ||
+                            !place_fits(sign->place, place) || !is_in_line(sign, line))
+                                continue;
+
+                        *ret = sign;
+                        return &failures[i];
+                }
+        }
+
+        return NULL;
+}
+
+bool catalogue_number_is(const char *text, uint64_t value) {
+        const char *sign = text + strcspn(text, "=>");
+        uint64_t wanted = 0;
+
+        if (parse_u64(sign + 1, 0, UINT64_MAX, &wanted) < 0)
+                return false;
+
+        return *sign == '>' ? value > wanted : value == wanted;
+}
+
+size_t catalogue_places(Role role, SignPlace where, const char *ret[static CATALOGUE_UNITS_MAX]) {
+        size_t count = 0;
+
+        for (size_t i = 0; i < failure_count; i++) {
+                for (const Sign *sign = failures[i].signs; sign->roles; sign++) {
+                        if (sign->where == where && (sign->roles & IN(role)) &&
+                            !is_pattern(sign->place))
+                                count = add_place(ret, count, sign->place);
+                }
+        }
+
+        return count;
+}
+
+Component catalogue_component(const char *unit) {
+        static const struct {
+                const char *prefix;
+                Component component;
+        } units[] = {
+                { "dcos-setup.", COMPONENT_STEP },
+                { "dcos-exhibitor.", COMPONENT_EXHIBITOR },
+                { "dcos-mesos-master.", COMPONENT_MESOS_MASTER },
+                { "dcos-mesos-slave", COMPONENT_MESOS_AGENT },
+                { "dcos-mesos-dns.", COMPONENT_MESOS_DNS },
+                { "dcos-net", COMPONENT_NET },
+                { "dcos-marathon.", COMPONENT_MARATHON },
+                { "dcos-metronome.", COMPONENT_JOBS },
+                { "dcos-adminrouter", COMPONENT_ADMIN_ROUTER },
+                { "dcos-cockroach", COMPONENT_DATABASE },
+                { "dcos-etcd.", COMPONENT_DATABASE },
+                { "docker.", COMPONENT_DOCKER },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(units); i++) {
+                if (text_starts_with(unit, units[i].prefix))
+                        return units[i].component;
+        }
+
+        return COMPONENT_OTHER;
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/redact.h"
 #include "common/text.h"
 #include "node-agent/catalogue.h"
 
@@ -15,7 +16,7 @@ struct JournalCheck {
         JournalScan *scan;
         uint64_t lines;
         uint64_t fatal;
-        const CatalogueRow *first; /* NULL: nothing fatal so far */
+        const Failure *first; /* NULL: nothing fatal so far */
         const char *first_unit;
         char first_cursor[CURSOR_MAX];
         char first_line[EVIDENCE_MAX / 2];
@@ -41,7 +42,7 @@ int journal_check_new(Role role, const char *cursor, JournalCheck **ret, Error *
 
 static void on_line(const JournalLine *line, void *userdata) {
         JournalCheck *check = ASSERT_PTR(userdata);
-        const CatalogueRow *row = catalogue_find(check->role, line->unit, line->text);
+        const Failure *row = catalogue_find(check->role, line->unit, line->text);
 
         check->lines++;
         if (!row)
@@ -55,6 +56,7 @@ static void on_line(const JournalLine *line, void *userdata) {
         check->first_unit = line->unit;
         (void) text_copy(check->first_cursor, sizeof(check->first_cursor), line->cursor);
         text_ellipsize(check->first_line, sizeof(check->first_line), line->text);
+        redact_text(check->first_line, sizeof(check->first_line));
 }
 
 int journal_check_read(JournalCheck *check, Error *error) {

@@ -33,13 +33,29 @@ static int open_journal(sd_journal **ret, Error *error) {
         return 0;
 }
 
-static int read_cursor(sd_journal *journal, char ret[static CURSOR_MAX], Error *error) {
+/* The entry before; where that was rotated away, the first one that is left. */
+static int seek_since(sd_journal *journal, usec_t since) {
+        int r;
+
+        if (since == USEC_INFINITY) {
+                r = sd_journal_seek_tail(journal);
+        } else {
+                r = sd_journal_seek_realtime_usec(journal, since);
+        }
+        if (r >= 0)
+                r = sd_journal_previous(journal);
+        if (r == 0 && since != USEC_INFINITY)
+                r = sd_journal_next(journal);
+
+        return r;
+}
+
+static int read_cursor(
+                sd_journal *journal, usec_t since, char ret[static CURSOR_MAX], Error *error) {
         auto_free char *cursor = NULL;
         int r;
 
-        r = sd_journal_seek_tail(journal);
-        if (r >= 0)
-                r = sd_journal_previous(journal);
+        r = seek_since(journal, since);
         if (r == 0)
                 return error_setf(error, ERROR_NOT_FOUND, "the journal is empty");
         if (r > 0)
@@ -55,7 +71,7 @@ static int read_cursor(sd_journal *journal, char ret[static CURSOR_MAX], Error *
         return 0;
 }
 
-int journal_read_cursor(char ret[static CURSOR_MAX], Error *error) {
+int journal_find_cursor(usec_t since, char ret[static CURSOR_MAX], Error *error) {
         char cursor[CURSOR_MAX];
         sd_journal *journal;
         int r;
@@ -64,13 +80,17 @@ int journal_read_cursor(char ret[static CURSOR_MAX], Error *error) {
         if (r < 0)
                 return r;
 
-        r = read_cursor(journal, cursor, error);
+        r = read_cursor(journal, since, cursor, error);
         sd_journal_close(journal);
         if (r < 0)
                 return r;
 
         memcpy(ret, cursor, sizeof(cursor));
         return 0;
+}
+
+int journal_read_cursor(char ret[static CURSOR_MAX], Error *error) {
+        return journal_find_cursor(USEC_INFINITY, ret, error);
 }
 
 /* --- following --- */
@@ -357,6 +377,8 @@ static bool read_line(JournalScan *scan, JournalLine *line, char *text, size_t s
                 return false;
 
         line->text = text;
+        line->at = 0;
+        (void) sd_journal_get_realtime_usec(scan->journal, &line->at);
         line->cursor[0] = '\0';
         if (sd_journal_get_cursor(scan->journal, &cursor) >= 0)
                 (void) text_copy(line->cursor, sizeof(line->cursor), cursor);

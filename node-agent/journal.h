@@ -5,12 +5,17 @@
 
 #include "common/cleanup.h"
 #include "common/error.h"
+#include "common/span.h"
 #include "proto/schema.h"
 
 /* The system journal of this host. It is a convenience: that it cannot be read stops nothing. */
 
 /* The place of its newest entry; whatever is logged later lies behind it. */
 int journal_read_cursor(char ret[static CURSOR_MAX], Error *error);
+
+/* The place behind which everything lies that was logged since then (wall clock; USEC_INFINITY:
+ * from now on). */
+int journal_find_cursor(usec_t since, char ret[static CURSOR_MAX], Error *error);
 
 typedef struct JournalTail JournalTail;
 
@@ -45,6 +50,7 @@ typedef struct JournalLine {
         const char *unit; /* one of those that were asked for */
         const char *text; /* terminated, cut at some KiB; foreign bytes */
         char cursor[CURSOR_MAX];
+        usec_t at; /* wall clock of this host; 0: not known */
 } JournalLine;
 
 /* Goes on from where it stopped, by at most `max` entries. 1: there may be more; 0: that was all so

@@ -301,17 +301,18 @@ static void on_units(const UnitStatus units[], size_t count, const Error *error,
 }
 
 static int ask_units(Question *question, Error *error) {
-        const Asker *asker = question->asker;
+        static const char *const docker[] = { DOCKER_UNIT };
+        const AskerOptions *options = &question->asker->options;
 
         if (question->reader == READER_DOCKER) {
-                return units_start_one(
-                                asker->options.bus, DOCKER_UNIT, on_units, question,
+                return units_start(
+                                options->bus, NULL, docker, ELEMENTSOF(docker), on_units, question,
                                 &question->units, error);
         }
 
         return units_start(
-                        asker->options.bus, asker->options.root, on_units, question,
-                        &question->units, error);
+                        options->bus, options->root, NULL, 0, on_units, question, &question->units,
+                        error);
 }
 
 /* --- journal --- */

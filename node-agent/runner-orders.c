@@ -433,6 +433,8 @@ void runner_handle(Runner *runner, const Message *order) {
         case MESSAGE_SAMPLE:
         case MESSAGE_CHUNK:
         case MESSAGE_ANNOUNCE:
+        case MESSAGE_DIAGNOSE: /* nor is this */
+        case MESSAGE_DIAGNOSIS:
                 return; /* not an order */
         }
 }

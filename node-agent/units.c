@@ -152,6 +152,22 @@ static void ask_next(UnitAsk *ask) {
 
 /* --- the whole --- */
 
+static bool is_wanted(const Units *units, const char *name) {
+        for (size_t i = 0; i < units->count; i++) {
+                if (strcmp(units->status[i].name, name) == 0)
+                        return true;
+        }
+
+        return false;
+}
+
+static void add_more(Units *units, const char *const more[], size_t count) {
+        for (size_t i = 0; i < count && units->count < UNITS_MAX; i++) {
+                if (!is_wanted(units, more[i]))
+                        (void) text_copy(units->status[units->count++].name, UNIT_MAX, more[i]);
+        }
+}
+
 static Units *units_new(SystemdBus *bus, UnitsDone on_done, void *userdata, Error *error) {
         Units *units = calloc(1, sizeof(*units));
 
@@ -181,42 +197,25 @@ static int ask_all(Units *units, Error *error) {
 
 int units_start(SystemdBus *bus,
                 const char *root,
+                const char *const more[],
+                size_t more_count,
                 UnitsDone on_done,
                 void *userdata,
                 Units **ret,
                 Error *error) {
         AUTO(Units) *units = units_new(bus, on_done, userdata, error);
-        int r;
+        int r = 0;
 
         if (!units)
                 return -ENOMEM;
 
-        r = read_names(units, root, error);
-        if (r == 0)
-                r = ask_all(units, error);
+        if (root)
+                r = read_names(units, root, error);
         if (r < 0)
                 return r;
 
-        *ret = TAKE(units);
-        return 0;
-}
-
-int units_start_one(
-                SystemdBus *bus,
-                const char *unit,
-                UnitsDone on_done,
-                void *userdata,
-                Units **ret,
-                Error *error) {
-        AUTO(Units) *units = units_new(bus, on_done, userdata, error);
-        int r;
-
-        if (!units)
-                return -ENOMEM;
-
-        r = add_name(units, unit, error);
-        if (r == 0)
-                r = ask_all(units, error);
+        add_more(units, more, more_count);
+        r = ask_all(units, error);
         if (r < 0)
                 return r;
 

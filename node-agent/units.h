@@ -17,19 +17,13 @@ typedef struct Units Units;
 typedef void (*UnitsDone)(
                 const UnitStatus units[], size_t count, const Error *error, void *userdata);
 
-/* Failing at once: there is no dcos.target.wants (DC/OS is being activated), or it holds too much.
- */
+/* Asks about all that DC/OS wants below `root`, and about `more`, wherever they come from; `root`
+ * NULL: about those alone. Failing at once: there is no dcos.target.wants (DC/OS is being
+ * activated), or it holds too much. */
 int units_start(SystemdBus *bus,
                 const char *root,
-                UnitsDone on_done,
-                void *userdata,
-                Units **ret,
-                Error *error);
-
-/* Asks about that one unit, whoever wants it. */
-int units_start_one(
-                SystemdBus *bus,
-                const char *unit,
+                const char *const more[],
+                size_t more_count,
                 UnitsDone on_done,
                 void *userdata,
                 Units **ret,

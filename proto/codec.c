@@ -216,7 +216,8 @@ static const Field sample_fields[] = {
 
 static const Field read_fields[] = {
         F_U64(Read, request, 1, JSON_NUMBER_MAX),
-        F_TEXT(Read, step),
+        F_ENUM(Read, what, read_what_names, .optional = true),
+        F_TEXT(Read, step, .optional = true),
         F_U64(Read, offset, 0, JSON_NUMBER_MAX),
         F_BOOL(Read, from_end),
         F_END
@@ -224,11 +225,42 @@ static const Field read_fields[] = {
 
 static const Field chunk_fields[] = {
         F_U64(Chunk, request, 1, JSON_NUMBER_MAX),
-        F_TEXT(Chunk, step),
+        F_TEXT(Chunk, step, .optional = true),
         F_U64(Chunk, offset, 0, JSON_NUMBER_MAX),
         F_U64(Chunk, total, 0, JSON_NUMBER_MAX),
         F_BASE64(Chunk, data, .optional = true),
         F_TEXT(Chunk, reason, .optional = true),
+        F_END
+};
+
+static const Field diagnose_fields[] = {
+        F_U64(Diagnose, request, 1, JSON_NUMBER_MAX),
+        F_TEXT(Diagnose, step, .optional = true),
+        F_U64(Diagnose, masters, 0, MASTERS_MAX, .optional = true),
+        F_U64(Diagnose, limit, USEC_PER_SEC, USEC_PER_MINUTE),
+        F_END
+};
+
+const Field symptom_fields[] = {
+        F_NAME(Symptom, id),
+        F_ENUM(Symptom, class, failure_class_names),
+        F_TEXT(Symptom, where, .min = 1),
+        F_TEXT(Symptom, place, .optional = true),
+        F_TEXT(Symptom, cursor, .optional = true),
+        F_U64(Symptom, offset, 0, JSON_NUMBER_MAX, .optional = true),
+        F_U64(Symptom, at, 0, JSON_NUMBER_MAX, .optional = true),
+        F_U64(Symptom, count, 1, JSON_NUMBER_MAX),
+        F_TEXT(Symptom, evidence, .optional = true),
+        F_END
+};
+
+static const Field diagnosis_fields[] = {
+        F_U64(Diagnosis, request, 1, JSON_NUMBER_MAX),
+        F_TEXT(Diagnosis, step, .optional = true),
+        F_U64(Diagnosis, since, 0, JSON_NUMBER_MAX, .optional = true),
+        F_U64(Diagnosis, found, 0, JSON_NUMBER_MAX, .optional = true),
+        F_LIST(Diagnosis, symptoms, symptom_count, symptom_fields, .optional = true),
+        F_TEXT(Diagnosis, missing, .optional = true),
         F_END
 };
 
@@ -254,6 +286,8 @@ static const struct {
         [MESSAGE_READ]      = { read_fields,      sizeof(Read)      },
         [MESSAGE_CHUNK]     = { chunk_fields,     sizeof(Chunk)     },
         [MESSAGE_ANNOUNCE]  = { announce_fields,  sizeof(Announce)  },
+        [MESSAGE_DIAGNOSE]  = { diagnose_fields,  sizeof(Diagnose)  },
+        [MESSAGE_DIAGNOSIS] = { diagnosis_fields, sizeof(Diagnosis) },
 };
 // clang-format on
 static_assert(ELEMENTSOF(kinds) == MESSAGE_KIND_COUNT, "a kind of message has no members");

@@ -24,4 +24,5 @@ int message_decode(const void *data, size_t size, Message *ret, Error *error);
 /* The table of a kind's members, for docs and tests. */
 const Field *message_fields(MessageKind kind);
 
-extern const Field report_fields[]; /* also what a node stores of a step */
+extern const Field report_fields[];  /* also what a node stores of a step */
+extern const Field symptom_fields[]; /* also what the coordinator stores of a diagnosis */

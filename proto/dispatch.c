@@ -29,7 +29,8 @@ static const Row rows[] = {
         [MESSAGE_ASK]       = { COORDINATOR, NODES,       SESSION,             true,      134 },
         [MESSAGE_WATCH]     = { COORDINATOR, NODES,       SESSION,             true,     10502 },
         [MESSAGE_ACK]       = { COORDINATOR, NODES,       SESSION,             false,    1095 },
-        [MESSAGE_READ]      = { COORDINATOR, NODES,       SESSION,             false,     180 },
+        [MESSAGE_READ]      = { COORDINATOR, NODES,       SESSION,             false,     197 },
+        [MESSAGE_DIAGNOSE]  = { COORDINATOR, NODES,       SESSION,             false,      170 },
 
         [MESSAGE_HEARTBEAT] = { NODES,       COORDINATOR, SESSION,             false,     245 },
         [MESSAGE_CLAIMED]   = { NODES,       COORDINATOR, SESSION,             false,   11307 },
@@ -39,6 +40,7 @@ static const Row rows[] = {
         [MESSAGE_SAMPLE]    = { NODES,       COORDINATOR, SESSION,             false,   10459 },
         [MESSAGE_CHUNK]     = { NODES,       COORDINATOR, SESSION,             false,    7233 },
         [MESSAGE_ANNOUNCE]  = { NODES,       COORDINATOR, SESSION,             false,     138 },
+        [MESSAGE_DIAGNOSIS] = { NODES,       COORDINATOR, SESSION,             false,   15656 },
 };
 // clang-format on
 static_assert(ELEMENTSOF(rows) == MESSAGE_KIND_COUNT, "nobody may say a kind of message");

@@ -57,6 +57,20 @@ static const char *const message_kind_table[] = {
         [MESSAGE_READ]      = "read",
         [MESSAGE_CHUNK]     = "chunk",
         [MESSAGE_ANNOUNCE]  = "announce",
+        [MESSAGE_DIAGNOSE]  = "diagnose",
+        [MESSAGE_DIAGNOSIS] = "diagnosis",
+};
+
+static const char *const failure_class_table[] = {
+        [FAILURE_NOTE]  = "note",
+        [FAILURE_WAITS] = "waits",
+        [FAILURE_FATAL] = "fatal",
+};
+
+static const char *const read_what_table[] = {
+        [READ_OUTPUT]  = "output",
+        [READ_JOURNAL] = "journal",
+        [READ_UNITS]   = "units",
 };
 
 static const char *const verdict_table[] = {
@@ -73,6 +87,8 @@ DEFINE_ENUM_NAMES(role, role_table, ROLE_COUNT);
 DEFINE_ENUM_NAMES(node_step, node_step_table, NODE_STEP_COUNT);
 DEFINE_ENUM_NAMES(refusal, refusal_table, REFUSAL_COUNT);
 DEFINE_ENUM_NAMES(message_kind, message_kind_table, MESSAGE_KIND_COUNT);
+DEFINE_ENUM_NAMES(failure_class, failure_class_table, FAILURE_CLASS_COUNT);
+DEFINE_ENUM_NAMES(read_what, read_what_table, READ_WHAT_COUNT);
 
 /* A name that is too long keeps its beginning, for people, and gets a digest of the whole for the
  * machine: 64 bits of it, because thousands of nodes may share a long beginning. */

@@ -261,12 +261,21 @@ const char *sample_text(const Sample *sample, const char *name); /* NULL: does n
 
 /* --- bulk --- */
 
-/* coordinator -> node: a piece of what a step's script has printed. One piece is under way at a
- * time, each asked for by itself, so that bulk never stands before anything else; a lost one is
- * asked for again. */
+typedef enum ReadWhat {
+        READ_OUTPUT,  /* what the step's script has printed */
+        READ_JOURNAL, /* what the units of DC/OS have logged since the step began, without secrets
+                       */
+        READ_UNITS,   /* what systemd says of each of them now */
+} ReadWhat;
+#define READ_WHAT_COUNT (READ_UNITS + 1)
+extern const EnumNames read_what_names; /* "output", "journal", "units" */
+
+/* coordinator -> node: a piece of a longer text. One piece is under way at a time, each asked for
+ * by itself, so that bulk never stands before anything else; a lost one is asked for again. */
 typedef struct Read {
-        uint64_t request; /* repeated in the answer */
-        char step[STEP_ID_MAX];
+        uint64_t request; /* repeated in the answer; one text has one */
+        ReadWhat what;
+        char step[STEP_ID_MAX]; /* empty, for all but the output: the last hour */
         uint64_t offset; /* bytes from the beginning; with `from_end` back from the end, or 0 if
                             there are less */
         bool from_end;
@@ -282,6 +291,56 @@ typedef struct Chunk {
         char data[CHUNK_TEXT_MAX];
         char reason[REASON_MAX]; /* why there is nothing; empty: there is */
 } Chunk;
+
+/* --- diagnosis --- */
+
+/* What a finding means for the node. */
+typedef enum FailureClass {
+        FAILURE_NOTE,  /* worth knowing; nothing has to be done for the patch's sake */
+        FAILURE_WAITS, /* heals by itself once what it waits for is well; evidence, not a verdict */
+        FAILURE_FATAL, /* does not get well by itself: somebody must do something */
+} FailureClass;
+#define FAILURE_CLASS_COUNT (FAILURE_FATAL + 1)
+extern const EnumNames failure_class_names; /* "note", "waits", "fatal" */
+
+/* coordinator -> node: look for everything of the catalogue (failures.h). Changes nothing. */
+typedef struct Diagnose {
+        uint64_t request;       /* repeated in the answer */
+        char step[STEP_ID_MAX]; /* look at what came since it began; empty, or not known to the
+                                   node: at the last hour */
+        uint64_t masters;       /* how many masters there are; 0: not known */
+        uint64_t limit;         /* usec; what is not known by then is missing in the answer */
+} Diagnose;
+
+#define FAILURE_ID_MAX   32
+#define PLACE_MAX        160
+#define SYMPTOM_TEXT_MAX 384
+
+/* One finding, with its evidence. */
+typedef struct Symptom {
+        char id[FAILURE_ID_MAX];
+        FailureClass class;
+        char where[16];          /* "journal", "log", "output", "file", "unit", "metric", ... */
+        char place[PLACE_MAX];   /* the unit, the file, the check */
+        char cursor[CURSOR_MAX]; /* in the journal; or empty */
+        uint64_t offset;         /* in the file or the output, of the line */
+        uint64_t at;             /* wall clock of that host; 0: not known */
+        uint64_t count;          /* how often it was seen */
+        char evidence[SYMPTOM_TEXT_MAX]; /* the line, the properties, the number */
+} Symptom;
+
+#define SYMPTOMS_MAX 8
+
+/* node -> coordinator: the first bad component first, what may follow from it after that. */
+typedef struct Diagnosis {
+        uint64_t request;
+        char step[STEP_ID_MAX]; /* as asked; empty: this node does not know it */
+        uint64_t since;         /* wall clock of that host: where it has looked from */
+        uint64_t found;         /* so many findings, of which these are the first */
+        Symptom symptoms[SYMPTOMS_MAX];
+        size_t symptom_count;
+        char missing[REASON_MAX]; /* what could not be looked at, and why; empty: all was */
+} Diagnosis;
 
 typedef enum MessageKind {
         MESSAGE_HELLO,
@@ -302,8 +361,10 @@ typedef enum MessageKind {
         MESSAGE_READ,
         MESSAGE_CHUNK,
         MESSAGE_ANNOUNCE,
+        MESSAGE_DIAGNOSE,
+        MESSAGE_DIAGNOSIS,
 } MessageKind;
-#define MESSAGE_KIND_COUNT (MESSAGE_ANNOUNCE + 1)
+#define MESSAGE_KIND_COUNT (MESSAGE_DIAGNOSIS + 1)
 extern const EnumNames message_kind_names; /* "hello", ... */
 
 /* Answer to HELLO and to every HEARTBEAT: the coordinator is alive; and how often the node is to
@@ -336,6 +397,8 @@ typedef struct Message {
                 Read read;
                 Chunk chunk;
                 Announce announce;
+                Diagnose diagnose;
+                Diagnosis diagnosis;
         };
 } Message;
 

@@ -76,15 +76,15 @@ int ask_failed(const CliOptions *options, const char *verb, int status, const Er
         return status;
 }
 
-int ask_print_answer(const CliOptions *options, const char *verb, Json *answer) {
-        AUTO(Json) *document = new_document(verb, EXIT_OK);
+int ask_print_answer(const CliOptions *options, const char *verb, int status, Json *answer) {
+        AUTO(Json) *document = new_document(verb, status);
         AUTO(Json) *body = answer;
 
         if (!document || !body || !json_add(document, "answer", TAKE(body)))
                 return EXIT_FAILED;
 
         print_document(options, document);
-        return EXIT_OK;
+        return status;
 }
 
 void ask_print_json(const CliOptions *options, const Reply *reply) {

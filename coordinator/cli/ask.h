@@ -23,6 +23,6 @@ int ask_failed(const CliOptions *options, const char *verb, int status, const Er
  * so. */
 void ask_for_audit(const CliOptions *options, const char *verb, Json *arguments);
 
-/* For verbs that ask nobody: prints `answer`, which it takes, in the same shape. The exit status.
- */
-int ask_print_answer(const CliOptions *options, const char *verb, Json *answer);
+/* For verbs that ask nobody, or many: prints `answer`, which it takes, in the same shape. The exit
+ * status. */
+int ask_print_answer(const CliOptions *options, const char *verb, int status, Json *answer);

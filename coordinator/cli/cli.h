@@ -41,11 +41,14 @@ typedef struct CliOptions {
         const char *listen;
         const char *state_dir;
         const char *config;
+        const char *output;
 } CliOptions;
 
 /* One verb each; verb_act is all those that only hand their words on and print the answer. */
 int verb_act(const VerbCall *call);
 int verb_audit(const VerbCall *call);
+int verb_bundle(const VerbCall *call);
+int verb_diagnose(const VerbCall *call);
 int verb_init(const VerbCall *call);
 int verb_logs(const VerbCall *call);
 int verb_node_import(const VerbCall *call);

@@ -32,7 +32,8 @@ enum {
         MASTERS,
         LISTEN,
         STATE_DIR,
-        CONFIG
+        CONFIG,
+        OUTPUT
 };
 
 static const char *const json_mode_texts[] = {
@@ -64,6 +65,8 @@ static const Option options[] = {
           "For log and keys, else /var/lib/rollpatch" },
         { "config",          "FILE",   OPTION_TEXT, IN(CONFIG),          PLACE(config),
           "Else /etc/rollpatch/rollpatchd.yaml" },
+        { "output",          "FILE",   OPTION_TEXT, IN(OUTPUT),          PLACE(output),
+          "Where to write it; never over another file" },
         { "accept-downtime", NULL,     OPTION_FLAG, IN(ACCEPT_DOWNTIME), PLACE(accept_downtime),
           "Patch the only master: the cluster is down then" },
         { "wait",            NULL,     OPTION_FLAG, IN(WAIT),            PLACE(wait),
@@ -110,6 +113,10 @@ static const Verb verbs[] = {
           "List who did what, when and why" },
         { "logs",         "NODE", 1, 1, IN(LINES) | IN(ALL), 0,          verb_logs,
           "Show what a node's step has printed" },
+        { "diagnose",     "NODE", 1, 1, 0, 0,                           verb_diagnose,
+          "Say by name what is wrong with a node, and why" },
+        { "bundle",       "NODE|RUN", 1, 1, IN(OUTPUT), 0,              verb_bundle,
+          "Collect what support asks for, without secrets" },
         { "pause",        "",     0, 0, IN(FOR), IN(REASON),            verb_act,
           "Start no further node; let running ones end" },
         { "resume",       "",     0, 0, 0, 0,                           verb_act,

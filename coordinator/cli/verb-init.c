@@ -118,7 +118,7 @@ int verb_init(const VerbCall *call) {
 
         answer = describe(&wish, &result);
         if (options->json != JSON_OFF)
-                return ask_print_answer(options, "init", TAKE(answer));
+                return ask_print_answer(options, "init", EXIT_OK, TAKE(answer));
 
         lines = doc_list(answer, "lines");
         for (const Json *line = json_first(lines); line; line = json_next(line))

@@ -122,6 +122,26 @@ static void show_tails(const Show *show, const Json *answer) {
         }
 }
 
+/* What was found on nodes that went wrong. */
+static void show_findings(const Show *show, const Json *answer) {
+        const Json *events = doc_list(answer, "events");
+        bool any = false;
+
+        for (const Json *one = events ? json_first(events) : NULL; one; one = json_next(one)) {
+                const Json *finding = doc_object(one, "finding");
+
+                if (!finding)
+                        continue;
+                if (!any)
+                        show_heading(show, "Findings", "");
+
+                any = true;
+                show_line(show, STYLE_PLAIN, "  %s", doc_text(one, "text"));
+                show_line(show, STYLE_PLAIN, "    %s; try: %s", doc_text(finding, "cause"),
+                          doc_text(finding, "advice"));
+        }
+}
+
 /* What nobody looked at, and what is left to do, one a line; "nothing" is an answer as well. */
 static void show_texts(const Show *show, const Json *answer, const char *key, const char *title) {
         const Json *list = doc_list(answer, key);
@@ -151,6 +171,7 @@ static void show_report(const Show *show, const Json *answer) {
 
         show_steps(show, answer);
         show_events(show, answer);
+        show_findings(show, answer);
         show_tails(show, answer);
         show_texts(show, answer, "not_checked", "Not checked");
         show_texts(show, answer, "left_to_you", "Left to you");

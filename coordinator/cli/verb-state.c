@@ -58,7 +58,7 @@ static int check(const VerbCall *call, const char *verb, const char *begin) {
         describe(&saved, text, sizeof(text));
         (void) text_format(line, sizeof(line), "%s %s: %s", begin, call->arguments[0], text);
         if (options->json != JSON_OFF)
-                return ask_print_answer(options, verb, document_of(&saved, line));
+                return ask_print_answer(options, verb, EXIT_OK, document_of(&saved, line));
 
         show_line(&show, STYLE_PLAIN, "%s", line);
         return EXIT_OK;

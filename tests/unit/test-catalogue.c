@@ -83,8 +83,7 @@ static const struct {
 
 static void test_fatal_lines_are_named_and_others_are_not(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
-                const CatalogueRow *row =
-                                catalogue_find(lines[i].role, lines[i].unit, lines[i].line);
+                const Failure *row = catalogue_find(lines[i].role, lines[i].unit, lines[i].line);
 
                 if (lines[i].id) {
                         assert_non_null(row);

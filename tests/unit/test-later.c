@@ -208,10 +208,18 @@ static Coordinator *coordinator_with_step(void) {
 static void ask_logs(Coordinator *c, uint64_t bytes, uint64_t lines) {
         Error error = {};
 
-        if (later_logs(c, TICKET, lab_node(c->lab, "m1"), bytes, lines, LATER_WAIT, &error) < 0)
+        if (later_logs(c, TICKET, lab_node(c->lab, "m1"), READ_OUTPUT, bytes, lines, LATER_WAIT,
+                       &error) < 0)
                 fail_msg("%s", error.text);
         assert_int_equal(c->sent.kind, MESSAGE_READ);
         assert_string_equal(c->sent.read.step, lab_node(c->lab, "m1")->step.id);
+}
+
+static void hear(Coordinator *c, const char *node, const Chunk *chunk) {
+        Message message = { .kind = MESSAGE_CHUNK };
+
+        message.chunk = *chunk;
+        later_hear(c, index_of(c, node), &message);
 }
 
 /* The node's answer to the newest question, of an output that is `text`. */
@@ -225,7 +233,7 @@ static void answer_piece(Coordinator *c, const char *text, size_t piece) {
         piece = MIN(piece, (size_t) (chunk.total - chunk.offset));
         base64_encode(text + chunk.offset, piece, chunk.data);
         (void) text_copy(chunk.step, sizeof(chunk.step), read->step);
-        later_hear(c, index_of(c, "m1"), &chunk);
+        hear(c, "m1", &chunk);
 }
 
 static const char *line(const Coordinator *c, size_t index) {
@@ -320,7 +328,7 @@ static void test_what_another_node_sends_is_ignored(void **state) {
         chunk.request = c->sent.read.request;
         (void) text_copy(chunk.step, sizeof(chunk.step), c->sent.read.step);
         base64_encode("lie\n", 4, chunk.data);
-        later_hear(c, index_of(c, "a1"), &chunk);
+        hear(c, "a1", &chunk);
         assert_int_equal(c->answered, 0);
 }
 
@@ -332,7 +340,7 @@ static void test_a_node_that_cannot_say_leaves_what_the_log_has(void **state) {
         ask_logs(c, LOGS_BYTES, 200);
         chunk.request = c->sent.read.request;
         (void) text_copy(chunk.step, sizeof(chunk.step), c->sent.read.step);
-        later_hear(c, index_of(c, "m1"), &chunk);
+        hear(c, "m1", &chunk);
         assert_int_equal(c->answered, TICKET);
         assert_string_equal(json_string_value(json_find(c->answer, "source")), "log");
         assert_non_null(strstr(json_string_value(json_find(c->answer, "text")), chunk.reason));

@@ -33,6 +33,8 @@ static void test_every_enumerator_has_one_name_and_it_leads_back(void **state) {
         check_names(&node_step_names, NODE_STEP_COUNT);
         check_names(&refusal_names, REFUSAL_COUNT);
         check_names(&message_kind_names, MESSAGE_KIND_COUNT);
+        check_names(&failure_class_names, FAILURE_CLASS_COUNT);
+        check_names(&read_what_names, READ_WHAT_COUNT);
 }
 
 static void test_an_order_says_by_which_epoch_and_about_which_step(void **state) {

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/redact.h"
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/macro.h"
+
+/* "PLANTED" is the secret, in whatever it stands; all the rest must stay. */
+static const struct {
+        const char *text, *want;
+} cases[] = {
+        { "password=PLANTED next", "password=[removed] next" },
+        { "DB_PASSWORD: PLANTED", "DB_PASSWORD: [removed]" },
+        { "exhibitor_admin_password: 'PLANTED with a blank', x",
+          "exhibitor_admin_password: '[removed]', x" },
+        { "{\"token\": \"PLANTED\", \"uid\": \"bob\"}",
+          "{\"token\": \"[removed]\", \"uid\": \"bob\"}" },
+        { "{\\\"token\\\": \\\"PLANTED\\\"}", "{\\\"token\\\": \\\"[removed]\\\"}" },
+        { "\"secret\":\"PLAN\\\"TED\",\"a\":1", "\"secret\":\"[removed]\",\"a\":1" },
+        { "run --password PLANTED --user x", "run --password [removed] --user x" },
+        { "--auth-token=PLANTED", "--auth-token=[removed]" },
+        { "Authorization: token=PLANTED\nHost: a", "Authorization: [removed]\nHost: a" },
+        { "curl -H 'Authorization: Bearer PLANTED and more' http://a",
+          "curl -H 'Authorization: [removed]' http://a" },
+        { "sent Bearer PLANTEDPLANTED to it", "sent Bearer [removed] to it" },
+        { "got eyJhbGciOiJIUzI1NiJ9.eyJQTEFOVEVEIjoxfQ.c2lnbmF0dXJl here", "got [removed] here" },
+        { "zk://admin:PLANTED@10.0.0.1:2181/x", "zk://admin:[removed]@10.0.0.1:2181/x" },
+        { "a\n-----BEGIN RSA PRIVATE KEY-----\nPLANTED\n-----END RSA PRIVATE KEY-----\nb",
+          "a\n[removed]\nb" },
+        { "-----BEGIN PRIVATE KEY-----\\nPLANTED\\n-----END PRIVATE KEY-----\",", "[removed]\"," },
+        { "-----BEGIN EC PRIVATE KEY-----\nPLANTED and no end", "[removed]" },
+        { "superuser $6$rounds=656000$PLANTED$PLANTEDPLANTED end", "superuser [removed] end" },
+        { "key AKIAPLANTEDPLANTED00 end", "key [removed] end" },
+        { "aws_secret_access_key = PLANTED", "aws_secret_access_key = [removed]" },
+        { "Cookie: dcos-acs-auth-cookie=PLANTED", "Cookie: [removed]" },
+
+        /* is none */
+        { "the token was refused", "the token was refused" },
+        { "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----",
+          "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----" },
+        { "http://10.0.0.1:5050/metrics/snapshot", "http://10.0.0.1:5050/metrics/snapshot" },
+        { "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+          "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" },
+        { "costs $5 and $600", "costs $5 and $600" },
+        { "eyJust a word", "eyJust a word" },
+        { "", "" },
+};
+
+static void test_secrets_are_taken_out_and_nothing_else(void **state) {
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                size_t size = 0;
+                auto_free char *seen = redact(cases[i].text, strlen(cases[i].text), &size);
+
+                assert_non_null(seen);
+                assert_string_equal(seen, cases[i].want);
+                assert_int_equal(size, strlen(seen));
+                assert_null(strstr(seen, "PLANTED"));
+        }
+}
+
+/* A copy of exactly that size, so that the sanitizer sees who reads one byte more. */
+static void test_a_text_that_is_cut_anywhere_is_read_to_its_end_and_no_further(void **state) {
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                for (size_t size = 0; size <= strlen(cases[i].text); size++) {
+                        auto_free char *copy = malloc(size + !size);
+                        auto_free char *seen = NULL;
+
+                        memcpy(copy, cases[i].text, size);
+                        seen = redact(copy, size, NULL);
+                        assert_non_null(seen);
+                }
+        }
+}
+
+static void test_many_short_secrets_fit(void **state) {
+        char text[4096];
+        auto_free char *seen = NULL;
+        size_t size = 0;
+
+        for (size_t i = 0; i + 6 < sizeof(text); i += 6)
+                memcpy(text + i, "psk=a\n", 6);
+
+        seen = redact(text, sizeof(text) / 6 * 6, &size);
+        assert_non_null(seen);
+        assert_int_equal(size, strlen(seen));
+        assert_null(strstr(seen, "=a"));
+}
+
+static void test_in_place_a_longer_text_is_cut(void **state) {
+        char text[16] = "psk=a psk=b";
+
+        redact_text(text, sizeof(text));
+        assert_string_equal(text, "psk=[removed] p");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_secrets_are_taken_out_and_nothing_else),
+                cmocka_unit_test(
+                                test_a_text_that_is_cut_anywhere_is_read_to_its_end_and_no_further),
+                cmocka_unit_test(test_many_short_secrets_fit),
+                cmocka_unit_test(test_in_place_a_longer_text_is_cut),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
