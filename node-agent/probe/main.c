@@ -21,9 +21,13 @@ static const struct Verb {
           "Download exactly the file that is described", probe_fetch },
         { "exhibitor", "--address IP --masters N [--timeout SECONDS] [--root DIR]",
           "Ask Exhibitor whether all masters' ZooKeepers are serving", probe_exhibitor },
-        { "mesos-master", "--address IP --masters N [--timeout SECONDS] [--age-max SECONDS] [--agents-before N]",
+        { "mesos-master",
+          "--address IP --masters N [--timeout SECONDS]\n"
+          "      [--age-max SECONDS] [--agents-before N]",
           "Ask a Mesos master for its replica, its leader and its version", probe_mesos_master },
-        { "mesos-agent", "--address IP [--timeout SECONDS] [--age-max SECONDS] [--tasks-before N]",
+        { "mesos-agent",
+          "--address IP [--timeout SECONDS]\n"
+          "      [--age-max SECONDS] [--tasks-before N]",
           "Ask a Mesos agent whether it has recovered and is registered", probe_mesos_agent },
         { "mesos-leader", "--address IP [--agents IP,IP,...] [--timeout SECONDS]",
           "Ask the leading Mesos master for the cluster, and for Mesos agents",
