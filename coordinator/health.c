@@ -123,7 +123,7 @@ static bool is_enough(const State *state, CheckId check, const Sample *sample) {
         if (sample->verdict == VERDICT_FAIL && check == CHECK_COCKROACH)
                 return says_now(sample, "unavailable", 0);
 
-        return sample->verdict == VERDICT_PASS;
+        return sample->verdict == VERDICT_PASS || sample->verdict == VERDICT_NOT_APPLICABLE;
 }
 
 /* The node that a sample of `node` speaks of. SIZE_MAX: of none that is known; or it is about the

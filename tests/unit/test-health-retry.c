@@ -23,6 +23,8 @@
 static const char *const names[] = { "m1", "m2", "m3" };
 static const char *const others[] = { "m2", "m3" };
 
+static bool has_database = true; /* an old release has none */
+
 typedef struct Answer {
         const char *check;
         Verdict verdict;
@@ -53,6 +55,8 @@ static Sample make_sample(const char *check) {
                 add_number(&sample, "recovered", 1);
                 sample.text_count = 1;
                 sample.texts[0] = (SampleText) { "leader", "10.0.0.2:5050" };
+        } else if (strcmp(check, "cockroachdb") == 0 && !has_database) {
+                sample.verdict = VERDICT_NOT_APPLICABLE;
         } else if (strcmp(check, "cockroachdb") == 0) {
                 sample.verdict = VERDICT_FAIL;
                 add_number(&sample, "unavailable", 0);
@@ -146,6 +150,12 @@ static void test_a_retry_waits_until_the_others_were_well_over_the_dwell(void **
 }
 
 /* Each of them looks well at most moments, and in none of them for long. */
+static void test_a_cluster_without_a_database_is_well_enough_for_a_retry(void **state) {
+        has_database = false;
+        test_a_retry_waits_until_the_others_were_well_over_the_dwell(state);
+        has_database = true;
+}
+
 static void test_a_master_that_flaps_lets_no_retry_through(void **state) {
         static const Answer flaps[] = {
                 { "exhibitor", VERDICT_FAIL, "serving", MASTERS - 2 },
@@ -206,6 +216,7 @@ static void test_a_leader_that_changes_begins_the_dwell_anew(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_retry_waits_until_the_others_were_well_over_the_dwell),
+                cmocka_unit_test(test_a_cluster_without_a_database_is_well_enough_for_a_retry),
                 cmocka_unit_test(test_a_master_that_flaps_lets_no_retry_through),
                 cmocka_unit_test(test_a_master_that_is_silent_for_a_while_lets_no_retry_through),
                 cmocka_unit_test(test_a_leader_that_changes_begins_the_dwell_anew),
