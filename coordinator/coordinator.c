@@ -11,6 +11,7 @@
 #include "common/text.h"
 #include "coordinator/admission.h"
 #include "coordinator/control.h"
+#include "coordinator/event-log.h"
 #include "coordinator/health.h"
 #include "coordinator/intake.h"
 #include "coordinator/later.h"
@@ -67,19 +68,6 @@ static void note_log(Coordinator *c, const Error *error) {
         c->log_problem = error ? *error : (Error) {};
 }
 
-static void log_event(const Coordinator *c, const Event *event) {
-        char text[REASON_MAX];
-        const char *node = event_node(event);
-        LogContext context = {
-                .node = node[0] ? node : NULL,
-                .run = c->state->run.made.number > 0 ? c->state->run.made.id : NULL,
-                .step = event->kind == EVENT_STEP ? event->step.step : NULL,
-        };
-
-        event_describe(event, text, sizeof(text));
-        log_message(LOG_NOTICE, &context, "%s", text);
-}
-
 static int apply(Coordinator *c, const Event *event, Error *error) {
         int r;
 
@@ -122,7 +110,7 @@ static void follow(Coordinator *c, const Event *event) {
                 abort();
         }
 
-        log_event(c, event);
+        event_log(c->state, event);
         if (event->kind == EVENT_KEY && event->key.change == KEY_REVOKED)
                 endpoint_forget(c->endpoint, event->key.node);
 }
@@ -149,23 +137,35 @@ int coordinator_commit(Coordinator *c, Event *events, size_t count, Error *error
         return 0;
 }
 
+/* Of a node that the state does not know: its handshakes are rationed. */
+static bool may_be_written(Coordinator *c, const Event *event) {
+        const Node *node = state_find_node_const(c->state, event_node(event));
+        bool may, is_first;
+
+        if (!node)
+                return true;
+
+        may =
+                        ration_take(&c->facts.nodes[node - c->state->nodes].ration, event->kind,
+                                    clock_boottime(), &is_first);
+        if (is_first) {
+                log_warning("%s: says more than is written of one node; the rest has to wait.",
+                            node->name);
+        }
+
+        return may;
+}
+
 /* An event made from what a node said: dropped when it does not fit, because nodes may be wrong. */
 static int commit_heard(Coordinator *c, Event *event) {
         Error error = {};
-        bool is_first;
 
         if (state_check(c->state, event, &error) < 0) {
                 log_debug("%s: ignored what cannot be: %s", event_node(event), error.text);
                 return 0;
         }
-        if (!facts_may_write(&c->facts, c->state, event, clock_boottime(), &is_first)) {
-                if (is_first)
-                        log_warning("%s: says more than is written of one node; the rest has to wait.",
-                                    event_node(event));
-                return -EBUSY;
-        }
 
-        return coordinator_commit(c, event, 1, NULL);
+        return may_be_written(c, event) ? coordinator_commit(c, event, 1, NULL) : -EBUSY;
 }
 
 /* --- deciding and ordering --- */

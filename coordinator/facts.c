@@ -282,29 +282,6 @@ void facts_hear_refused(Facts *facts, size_t node, const Refused *refused, usec_
                         refused->reason);
 }
 
-/* A claim may bring all steps that a node knows, and a step that goes wrong a verdict of each check
- * several times. */
-bool facts_may_write(
-                Facts *facts,
-                const State *state,
-                const Event *event,
-                usec_t now,
-                bool *ret_is_first) {
-        static const BudgetRate words = { .per_second = 1, .at_once = 256 };
-        static const BudgetRate verdicts = { .per_second = 2, .at_once = 256 };
-        const Node *node = state_find_node_const(state, event_node(event));
-        NodeFacts *known = node ? &facts->nodes[node - state->nodes] : NULL;
-        bool may = !known ||
-                   (event->kind == EVENT_CHECK ? budget_take(&known->verdicts, verdicts, now)
-                                               : budget_take(&known->words, words, now));
-
-        *ret_is_first = !may && !known->was_rationed;
-        if (known)
-                known->was_rationed = !may;
-
-        return may;
-}
-
 void facts_wish(Facts *facts, size_t node, uint64_t number, usec_t now) {
         facts_touch(facts, node);
         facts->wished += facts->nodes[node].refresh == 0;

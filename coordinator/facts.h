@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "common/budget.h"
 #include "coordinator/enrol-judge.h"
+#include "coordinator/ration.h"
 #include "coordinator/state.h"
 #include "coordinator/why.h"
 
@@ -63,12 +63,9 @@ typedef struct NodeFacts {
         usec_t sent_at;               /* 0: nothing */
         char sent_nonce[ID_TEXT_MAX]; /* of the newest start order: never sent twice */
 
-        Budget words;      /* for the log, of what it says of its steps and of itself */
-        Budget verdicts;   /* and of what is said of its health */
-        bool was_rationed; /* known to be over one of them */
+        Ration ration;
 
-        char refusal[REASON_MAX]; /* newest refusal, for people; empty once something was accepted
-                                   */
+        char refusal[REASON_MAX]; /* newest, for people; empty once something was accepted */
         usec_t quiet_until;       /* no order before this: the last one was refused */
 } NodeFacts;
 
@@ -118,17 +115,6 @@ void facts_hear_ready(
 void facts_hear_report(
                 Facts *facts, const State *state, size_t node, const Report *report, usec_t now);
 void facts_hear_refused(Facts *facts, size_t node, const Refused *refused, usec_t now);
-
-/* Whether what a node has said may be written to the log, which somebody who says things without
- * end would fill: what was refused is said again by the node, or was only of use to a reader. Of a
- * node that the state does not know: yes, its handshakes are rationed. `ret_is_first` tells whether
- * it is the first refusal since it was within its ration. */
-bool facts_may_write(
-                Facts *facts,
-                const State *state,
-                const Event *event,
-                usec_t now,
-                bool *ret_is_first);
 
 /* Something has happened to it that may matter for what it is to be told. */
 void facts_touch(Facts *facts, size_t node);
