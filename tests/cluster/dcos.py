@@ -263,7 +263,7 @@ class DcosCluster(product.Client):
         pids = [slave["pid"] for slave in slaves if slave["active"]]
         return sorted(pid.partition("@")[2].partition(":")[0] for pid in pids)
 
-    def wait_healthy(self, timeout=30):
+    def wait_healthy(self, timeout=90):
         """ZooKeeper with exactly one leader and all others following, one Mesos leader, agents active."""
         masters = self.of_role("master")
         modes = ["follower"] * (len(masters) - 1) + ["leader" if len(masters) > 1 else "standalone"]
@@ -279,7 +279,7 @@ class DcosCluster(product.Client):
         """One command line in b0; CompletedProcess."""
         return self.bootstrap.run(["rollpatch", *arguments], check=False, timeout=timeout)
 
-    def wait_claimed(self, timeout=30):
+    def wait_claimed(self, timeout=60):
         """Until rollpatchd knows all nodes and every master has acknowledged its claim."""
         self.wait_known(self.nodes, timeout)
 

@@ -136,7 +136,7 @@ class Client:
         """One node as status shows it, or None."""
         return next((node for node in self.status()["nodes"] if node["name"] == name), None)
 
-    def wait_known(self, names, timeout=30):
+    def wait_known(self, names, timeout=60):
         """Until all these nodes are known and every master has acknowledged the claim."""
         wait_for(
             lambda: self.status()["coordinator"]["claim"] == "complete"

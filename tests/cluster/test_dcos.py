@@ -26,7 +26,7 @@ def fixture_cluster(rig):
     made = DcosCluster(rig, f"{rig.base}/cluster")
     begin = time.monotonic()
     made.boot(wait=False)
-    made.wait_healthy(30)
+    made.wait_healthy(90)
     made.enrol()
     print(f"healthy {time.monotonic() - begin:.1f} s after the start of the boot")
     yield made
@@ -46,7 +46,7 @@ def fixture_sick(cluster):
     yield make
     for node in changed:
         node.scenario()
-    cluster.wait_healthy(40)
+    cluster.wait_healthy(90)
 
 
 def follower(cluster):
@@ -301,7 +301,7 @@ def test_exhibitor_starts_a_dead_zookeeper_again(cluster):
     wait_for(lambda: srvr_mode(node.address) is None, 5, "dead ZooKeeper")
     wait_for(lambda: srvr_mode(node.address), 20, "ZooKeeper again")
     assert "Restarting down/not-serving ZooKeeper" in node.host.journal("dcos-exhibitor")
-    cluster.wait_healthy(20)
+    cluster.wait_healthy(90)
 
 
 # ---------------------------------------------------------------- checks
@@ -490,7 +490,7 @@ def test_a_master_patched_by_hand_comes_back_with_the_new_version(cluster):
     assert node.active() == cluster.target.ids
     assert not node.host.exists("/opt/mesosphere/install_progress")
     wait_for(lambda: mesos_version(node) == "1.10.1", 20, "new Mesos")
-    cluster.wait_healthy(30)
+    cluster.wait_healthy(90)
     assert systemctl_show(node, "dcos-mesos-master.service")["MainPID"] not in ("0", old)
 
     again = patch_by_hand(cluster, node)
@@ -528,7 +528,7 @@ def test_an_activation_that_was_killed_early_is_finished_by_a_reboot(cluster):
     node.host.reboot()
     wait_for(lambda: node.version() == "2.1.1", 20, "new version")
     assert not node.host.exists("/opt/mesosphere/install_progress")
-    cluster.wait_healthy(40)
+    cluster.wait_healthy(90)
 
 
 def test_an_activation_that_was_killed_later_needs_a_person(cluster):

@@ -48,7 +48,7 @@ class Shelf:
             self._rig.remove_host(host)
         cluster = DcosCluster(self._rig, str(self._factory.mktemp("cluster") / "dcos"), **options)
         cluster.boot()
-        cluster.wait_healthy(60)
+        cluster.wait_healthy(90)
         cluster.wait_claimed(30)
         return cluster
 

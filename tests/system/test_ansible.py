@@ -92,7 +92,7 @@ class Site:
 def fixture_site(rig, tmp_path_factory):
     made = Site(rig, str(tmp_path_factory.mktemp("site")))
     made.cluster.boot()
-    made.cluster.wait_healthy(60)
+    made.cluster.wait_healthy(90)
     yield made
     made.cluster.close()
 

@@ -84,7 +84,7 @@ def test_retry_of_a_patched_master_asks_its_gate_and_never_runs_its_script_again
     assert len(audit(cluster)) == before, "what was refused has changed nothing"
 
     cluster.node(first).scenario()
-    cluster.wait_healthy(60)
+    cluster.wait_healthy(90)
     said = act(cluster, "retry", first, "--reason", "exhibitor mended")
     assert f"has DC/OS {cluster.to_version} already" in said and "rollpatch resume" in said
     assert "resumed" in act(cluster, "resume")
