@@ -418,7 +418,7 @@ static int ask_units(Question *question, Error *error) {
         const Asker *asker = question->asker;
 
         return units_start(
-                        asker->options.bus, asker->options.root, NULL, 0, on_units, question,
+                        asker->options.bus, asker->options.root, NULL, on_units, question,
                         &question->units, error);
 }
 

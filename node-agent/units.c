@@ -161,17 +161,18 @@ static bool is_wanted(const Units *units, const char *name) {
         return false;
 }
 
-static void add_more(Units *units, const char *const more[], size_t count) {
-        for (size_t i = 0; i < count && units->count < UNITS_MAX; i++) {
-                if (!is_wanted(units, more[i]))
-                        (void) text_copy(units->status[units->count++].name, UNIT_MAX, more[i]);
+static void add_more(Units *units, const UnitNames *more) {
+        for (size_t i = 0; more && i < more->count && units->count < UNITS_MAX; i++) {
+                const char *name = more->names[i];
+
+                if (!is_wanted(units, name))
+                        (void) text_copy(units->status[units->count++].name, UNIT_MAX, name);
         }
 }
 
 int units_start(SystemdBus *bus,
                 const char *root,
-                const char *const more[],
-                size_t more_count,
+                const UnitNames *more,
                 UnitsDone on_done,
                 void *userdata,
                 Units **ret,
@@ -189,7 +190,7 @@ int units_start(SystemdBus *bus,
         if (r < 0)
                 return r;
 
-        add_more(units, more, more_count);
+        add_more(units, more);
         for (size_t i = 0; i < AT_ONCE; i++) {
                 units->asks[i].units = units;
                 ask_next(&units->asks[i]);

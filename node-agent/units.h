@@ -17,12 +17,16 @@ typedef struct Units Units;
 typedef void (*UnitsDone)(
                 const UnitStatus units[], size_t count, const Error *error, void *userdata);
 
+typedef struct UnitNames {
+        const char *const *names;
+        size_t count;
+} UnitNames;
+
 /* Failing at once: there is no dcos.target.wants (DC/OS is being activated), or it holds too much.
- * `more` are asked about too, wherever they come from. */
+ * `more` (NULL: none) are asked about too, wherever they come from. */
 int units_start(SystemdBus *bus,
                 const char *root,
-                const char *const more[],
-                size_t more_count,
+                const UnitNames *more,
                 UnitsDone on_done,
                 void *userdata,
                 Units **ret,
