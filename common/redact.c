@@ -28,7 +28,14 @@ typedef struct Piece {
 #define BASE64  LETTERS DIGITS "-_"
 
 static char lower(char c) {
-        return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+        static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+        const char *found = strchr(upper, c);
+
+        if (c == '\0' || !found)
+                return c;
+
+        return letters[found - upper];
 }
 
 static bool is_one_of(char c, const char *set) {
@@ -214,9 +221,11 @@ static bool is_telling(const char *name, size_t length) {
 static Cut measure_value(const char *from, const char *at, const char *end) {
         size_t slashes = span(at, end, "\\");
         const char *value = at + slashes;
-        char quote = value < end ? *value : '\0';
+        char quote = '\0';
         size_t length = 0;
 
+        if (value < end)
+                quote = *value;
         if (quote != '"' && quote != '\'')
                 return (Cut) { (size_t) (at - from), gap(at, end, " \t\r\n,;&\"'}])") };
 

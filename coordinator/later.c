@@ -289,9 +289,7 @@ static void ask_for_piece(Coordinator *coordinator, Pending *pending, usec_t now
 int later_logs(Coordinator *coordinator,
                uint64_t ticket,
                const Node *node,
-               ReadWhat what,
-               uint64_t bytes,
-               uint64_t lines,
+               const TextWish *wish,
                usec_t wait,
                Error *error) {
         Pending *pending = pending_new(coordinator, ticket, wait, error);
@@ -300,11 +298,11 @@ int later_logs(Coordinator *coordinator,
                 return -EBUSY;
 
         pending->want = WANT_TEXT;
-        pending->what = what;
+        pending->what = wish->what;
         pending->node = (size_t) (node - coordinator_get_state(coordinator)->nodes);
         pending->request = ++coordinator_get_later(coordinator)->requests;
-        pending->bytes = bytes;
-        pending->lines = lines;
+        pending->bytes = wish->bytes;
+        pending->lines = wish->lines;
         (void) text_copy(pending->step, sizeof(pending->step), node->step.id);
         ask_for_piece(coordinator, pending, clock_boottime());
         return 0;

@@ -28,14 +28,18 @@ int later_refresh(
                 usec_t wait,
                 Error *error);
 
-/* The last `bytes` of what the node's newest step has printed, or of what else a node can be asked
- * for, at most `lines` lines (0: all). */
+/* The last `bytes` of a text, and of those at most `lines` lines (0: all). */
+typedef struct TextWish {
+        ReadWhat what;
+        uint64_t bytes;
+        uint64_t lines;
+} TextWish;
+
+/* What the node's newest step has printed, or what its units have logged since, or are. */
 int later_logs(Coordinator *coordinator,
                uint64_t ticket,
                const Node *node,
-               ReadWhat what,
-               uint64_t bytes,
-               uint64_t lines,
+               const TextWish *wish,
                usec_t wait,
                Error *error);
 

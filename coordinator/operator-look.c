@@ -118,27 +118,27 @@ static int get_what(const Request *request, ReadWhat *ret) {
 
 /* What the node has on its disk; what it has reported is asked for only when it cannot say. */
 int operator_logs(Request *request) {
-        uint64_t lines = 0;
+        TextWish wish = {};
         const Node *node;
         int status = EXIT_OK;
-        ReadWhat what;
         usec_t wait;
 
-        if (get_wait(request, &wait) < 0 || get_what(request, &what) < 0 ||
-            request_number(request, "lines", 1, JSON_NUMBER_MAX, &lines) < 0)
+        if (get_wait(request, &wait) < 0 || get_what(request, &wish.what) < 0 ||
+            request_number(request, "lines", 1, JSON_NUMBER_MAX, &wish.lines) < 0)
                 return EXIT_USAGE;
 
         node = get_node(request, &status);
         if (!node)
                 return status;
-        if (what == READ_OUTPUT && !node->step.id[0]) {
+        if (wish.what == READ_OUTPUT && !node->step.id[0]) {
                 return refuse(request, ERROR_NOT_FOUND,
                               "%s has no step: it has been in no run; rollpatch runs lists them",
                               node->name);
         }
 
-        if (later_logs(request->coordinator, request->peer->ticket, node, what,
-                       lines ? LOGS_BYTES : LOGS_BYTES_ALL, lines, wait, request->error) < 0)
+        wish.bytes = wish.lines ? LOGS_BYTES : LOGS_BYTES_ALL;
+        if (later_logs(request->coordinator, request->peer->ticket, node, &wish, wait,
+                       request->error) < 0)
                 return request_exit(request->error->code);
 
         coordinator_turn(request->coordinator);

@@ -427,6 +427,7 @@ static int read_keys(Agent *agent, Error *error) {
 
 static int make_lookers(Agent *agent, const AskerOptions *asker, Error *error) {
         const ExamineOptions examine = {
+                .event = agent->event,
                 .journal = agent->journal,
                 .bus = agent->bus,
                 .role = agent->role,

@@ -176,8 +176,8 @@ static int make(Bulk *bulk, const Read *read, Error *error) {
 
         bulk->wanted = *read;
         return examine_start(
-                        bulk->event, &bulk->options.examine, read->step, LIMIT, &handlers, bulk,
-                        &bulk->examine, error);
+                        &bulk->options.examine, read->step, LIMIT, &handlers, bulk, &bulk->examine,
+                        error);
 }
 
 /* --- the whole --- */

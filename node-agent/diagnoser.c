@@ -44,7 +44,7 @@ struct Diagnoser {
 
 /* --- the end --- */
 
-static void rest(Diagnoser *diagnoser) {
+static void stop(Diagnoser *diagnoser) {
         for (size_t i = 0; i < diagnoser->asked_count; i++)
                 question_free(TAKE(diagnoser->asked[i].question));
 
@@ -63,7 +63,7 @@ static void answer(Diagnoser *diagnoser) {
         diagnosis->request = diagnoser->wanted.request;
         message.diagnosis = *diagnosis;
         (void) diagnoser->options.send(&message, diagnoser->options.userdata);
-        rest(diagnoser);
+        stop(diagnoser);
         service_rest();
 }
 
@@ -83,15 +83,18 @@ static void on_answer(Question *question, const Sample samples[], size_t count, 
 
         for (size_t i = 0; i < count; i++) {
                 findings_note_sample(diagnoser->findings, &samples[i], clock_wall());
-                if (samples[i].verdict == VERDICT_UNKNOWN)
+                if (samples[i].verdict == VERDICT_UNKNOWN) {
                         note_missing(diagnoser->diagnosis.missing, samples[i].check,
                                      samples[i].reason);
+                }
         }
 
         for (size_t i = 0; i < diagnoser->asked_count; i++) {
                 if (diagnoser->asked[i].question == question)
-                        question_free(TAKE(diagnoser->asked[i].question));
+                        diagnoser->asked[i].question = NULL;
         }
+
+        question_free(question);
 
         if (!is_asking(diagnoser))
                 answer(diagnoser);
@@ -101,9 +104,10 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         Diagnoser *diagnoser = ASSERT_PTR(userdata);
 
         for (size_t i = 0; i < diagnoser->asked_count; i++) {
-                if (diagnoser->asked[i].question)
+                if (diagnoser->asked[i].question) {
                         note_missing(diagnoser->diagnosis.missing, diagnoser->asked[i].task.check,
                                      "no answer in time");
+                }
         }
 
         answer(diagnoser);
@@ -337,8 +341,8 @@ static int start(Diagnoser *diagnoser, Error *error) {
         findings_init(diagnoser->findings, diagnoser->options.examine.role);
         diagnoser->ends = clock_boottime() + limit;
         return examine_start(
-                        diagnoser->event, &diagnoser->options.examine, diagnoser->wanted.step,
-                        limit / 2, &handlers, diagnoser, &diagnoser->examine, error);
+                        &diagnoser->options.examine, diagnoser->wanted.step, limit / 2, &handlers,
+                        diagnoser, &diagnoser->examine, error);
 }
 
 void diagnoser_handle(Diagnoser *diagnoser, const Diagnose *diagnose) {
@@ -372,6 +376,6 @@ void diagnoser_free(Diagnoser *diagnoser) {
         if (!diagnoser)
                 return;
 
-        rest(diagnoser);
+        stop(diagnoser);
         free(diagnoser);
 }

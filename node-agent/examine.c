@@ -160,11 +160,11 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 static int ask_units(Examine *examine, Error *error) {
-        const char *more[CATALOGUE_UNITS_MAX];
-        size_t count = catalogue_places(examine->options.role, SIGN_UNIT, more);
+        const char *names[CATALOGUE_UNITS_MAX];
+        const UnitNames more = { names, catalogue_places(examine->options.role, SIGN_UNIT, names) };
 
         return units_start(
-                        examine->options.bus, examine->options.root, more, count, on_units, examine,
+                        examine->options.bus, examine->options.root, &more, on_units, examine,
                         &examine->units, error);
 }
 
@@ -220,7 +220,6 @@ static int add_sources(Examine *examine, sd_event *event) {
 }
 
 int examine_start(
-                sd_event *event,
                 const ExamineOptions *options,
                 const char *step,
                 usec_t limit,
@@ -243,7 +242,7 @@ int examine_start(
         if (r < 0)
                 return r;
 
-        r = add_sources(examine, event);
+        r = add_sources(examine, options->event);
         if (r < 0)
                 return error_errnof(error, r, "cannot make event sources");
 

@@ -11,6 +11,7 @@
  * the last hour), piece by piece, and within a time. Changes nothing. */
 
 typedef struct ExamineOptions {
+        sd_event *event;
         StepJournal *journal;
         SystemdBus *bus;
         Role role;
@@ -35,7 +36,6 @@ typedef struct Examine Examine;
 
 /* Nothing is called from within. `step` may be empty, or of a step that is not here. */
 int examine_start(
-                sd_event *event,
                 const ExamineOptions *options,
                 const char *step,
                 usec_t limit,

@@ -162,19 +162,26 @@ static bool sign_is_of(const Sign *sign, Role role, const char *unit) {
                     : strcmp(sign->place, unit) == 0;
 }
 
+static const Sign *find_sign(
+                const Findings *findings, const UnitStatus *unit, const Failure *failure) {
+        for (const Sign *sign = failure->signs; sign->roles; sign++) {
+                if (sign_is_of(sign, findings->role, unit->name) &&
+                    has_property(findings->units, unit, sign->text))
+                        return sign;
+        }
+
+        return NULL;
+}
+
 /* A unit that this node does not have at all is none that is bad. */
 static void judge_unit(Findings *findings, const UnitStatus *unit) {
-        if (strcmp(unit->load, "not-found") == 0)
-                return;
+        bool there = strcmp(unit->load, "not-found") != 0;
 
-        for (size_t i = 0; i < failure_count; i++) {
-                for (const Sign *sign = failures[i].signs; sign->roles; sign++) {
-                        if (sign_is_of(sign, findings->role, unit->name) &&
-                            has_property(findings->units, unit, sign->text)) {
-                                note_unit(findings, unit, &failures[i], sign);
-                                break;
-                        }
-                }
+        for (size_t i = 0; there && i < failure_count; i++) {
+                const Sign *sign = find_sign(findings, unit, &failures[i]);
+
+                if (sign)
+                        note_unit(findings, unit, &failures[i], sign);
         }
 }
 

@@ -79,8 +79,10 @@ static bool read_command(uint32_t pid, char line[static CMDLINE_MAX]) {
                 return false;
 
         line[n] = '\0';
-        for (ssize_t i = 0; i < n - 1; i++)
-                line[i] = line[i] ? line[i] : ' ';
+        for (ssize_t i = 0; i < n - 1; i++) {
+                if (line[i] == '\0')
+                        line[i] = ' ';
+        }
 
         return true;
 }
@@ -94,7 +96,7 @@ void process_each(
         char line[CMDLINE_MAX];
         Error ignored = {};
         uint64_t pid;
-        usec_t start;
+        usec_t start = 0;
 
         /* The stream is ours alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         while (directory && (entry = readdir(directory))) {

@@ -301,18 +301,14 @@ static void on_units(const UnitStatus units[], size_t count, const Error *error,
 }
 
 static int ask_units(Question *question, Error *error) {
-        static const char *const docker[] = { DOCKER_UNIT };
+        static const char *const docker_unit = DOCKER_UNIT;
+        static const UnitNames docker = { &docker_unit, 1 };
         const AskerOptions *options = &question->asker->options;
-
-        if (question->reader == READER_DOCKER) {
-                return units_start(
-                                options->bus, NULL, docker, ELEMENTSOF(docker), on_units, question,
-                                &question->units, error);
-        }
+        bool of_docker = question->reader == READER_DOCKER;
 
         return units_start(
-                        options->bus, options->root, NULL, 0, on_units, question, &question->units,
-                        error);
+                        options->bus, of_docker ? NULL : options->root, of_docker ? &docker : NULL,
+                        on_units, question, &question->units, error);
 }
 
 /* --- journal --- */

@@ -161,10 +161,12 @@ static bool is_wanted(const Units *units, const char *name) {
         return false;
 }
 
-static void add_more(Units *units, const char *const more[], size_t count) {
-        for (size_t i = 0; i < count && units->count < UNITS_MAX; i++) {
-                if (!is_wanted(units, more[i]))
-                        (void) text_copy(units->status[units->count++].name, UNIT_MAX, more[i]);
+static void add_more(Units *units, const UnitNames *more) {
+        for (size_t i = 0; more && i < more->count && units->count < UNITS_MAX; i++) {
+                const char *name = more->names[i];
+
+                if (!is_wanted(units, name))
+                        (void) text_copy(units->status[units->count++].name, UNIT_MAX, name);
         }
 }
 
@@ -197,8 +199,7 @@ static int ask_all(Units *units, Error *error) {
 
 int units_start(SystemdBus *bus,
                 const char *root,
-                const char *const more[],
-                size_t more_count,
+                const UnitNames *more,
                 UnitsDone on_done,
                 void *userdata,
                 Units **ret,
@@ -214,7 +215,7 @@ int units_start(SystemdBus *bus,
         if (r < 0)
                 return r;
 
-        add_more(units, more, more_count);
+        add_more(units, more);
         r = ask_all(units, error);
         if (r < 0)
                 return r;

@@ -17,13 +17,17 @@ typedef struct Units Units;
 typedef void (*UnitsDone)(
                 const UnitStatus units[], size_t count, const Error *error, void *userdata);
 
-/* Asks about all that DC/OS wants below `root`, and about `more`, wherever they come from; `root`
- * NULL: about those alone. Failing at once: there is no dcos.target.wants (DC/OS is being
- * activated), or it holds too much. */
+typedef struct UnitNames {
+        const char *const *names;
+        size_t count;
+} UnitNames;
+
+/* Asks about all that DC/OS wants below `root`, and about `more` (NULL: none), wherever they come
+ * from; `root` NULL: about those alone. Failing at once: there is no dcos.target.wants (DC/OS is
+ * being activated), or it holds too much. */
 int units_start(SystemdBus *bus,
                 const char *root,
-                const char *const more[],
-                size_t more_count,
+                const UnitNames *more,
                 UnitsDone on_done,
                 void *userdata,
                 Units **ret,

@@ -203,14 +203,16 @@ static const char *choose_file(const VerbCall *call, char *buffer, size_t size) 
 static int open_file(const char *file, Error *error) {
         int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-        if (fd < 0 && errno == EEXIST) {
+        if (fd >= 0)
+                return fd;
+        if (errno == EEXIST) {
                 return error_setf(
                                 error, ERROR_CONFLICT,
                                 "%s is there already and is not replaced; name another with --output",
                                 file);
         }
 
-        return fd < 0 ? error_errnof(error, errno, "cannot make %s", file) : fd;
+        return error_errnof(error, errno, "cannot make %s", file);
 }
 
 static int fill(Bundle *bundle, const char *what) {

@@ -360,9 +360,11 @@ static void test_more_findings_than_fit_are_counted(void **state) {
 
         for (size_t i = 0; i < 100; i++) {
                 char name[UNIT_MAX];
+                UnitStatus unit;
 
                 (void) text_format(name, sizeof(name), "dcos-%zu.service", i);
-                units[i] = failed(name);
+                unit = failed(name);
+                memcpy(&units[i], &unit, sizeof(unit));
         }
 
         findings_init(&findings, ROLE_MASTER);

@@ -206,10 +206,10 @@ static Coordinator *coordinator_with_step(void) {
 }
 
 static void ask_logs(Coordinator *c, uint64_t bytes, uint64_t lines) {
+        const TextWish wish = { READ_OUTPUT, bytes, lines };
         Error error = {};
 
-        if (later_logs(c, TICKET, lab_node(c->lab, "m1"), READ_OUTPUT, bytes, lines, LATER_WAIT,
-                       &error) < 0)
+        if (later_logs(c, TICKET, lab_node(c->lab, "m1"), &wish, LATER_WAIT, &error) < 0)
                 fail_msg("%s", error.text);
         assert_int_equal(c->sent.kind, MESSAGE_READ);
         assert_string_equal(c->sent.read.step, lab_node(c->lab, "m1")->step.id);

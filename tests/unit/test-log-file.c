@@ -97,10 +97,11 @@ static void test_of_a_long_file_the_end_is_read(void **state) {
         FILE *file = fopen(path, "we");
 
         assert_non_null(file);
-        for (size_t i = 0; i < 10000; i++)
+        for (size_t i = 0; i < 10000; i++) {
                 assert_true(fprintf(file,
                                     "I0711 12:00:00.000001  4100 a.cpp:1] filler number %zu\n",
                                     i) > 0);
+        }
         assert_true(fprintf(file, "I0711 12:30:00.000001  4100 a.cpp:1] the end\n") > 0);
         assert_int_equal(fclose(file), 0);
         expect(at(2026, 7, 11, 12) + 20 * USEC_PER_MINUTE, at(2026, 7, 11, 13),
