@@ -139,10 +139,11 @@ int package_list_read_id(
 
         if (size > 0 && text[size - 1] == '\n')
                 size--;
-        if (size != LIST_ID_DIGITS)
+        if (size != LIST_ID_DIGITS) {
                 return error_setf(
                                 error, ERROR_INVALID, "has %zu bytes, want %d hexadecimal digits",
                                 size, LIST_ID_DIGITS);
+        }
 
         memcpy(id, text, size);
         id[size] = '\0';

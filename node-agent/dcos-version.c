@@ -67,9 +67,10 @@ int dcos_version_as_script(
                         begin = i + 1;
                 if (quotes < 4)
                         continue;
-                if (i - begin >= VERSION_MAX)
+                if (i - begin >= VERSION_MAX) {
                         return error_setf(
                                         error, ERROR_TOO_BIG, "a version of %zu bytes", i - begin);
+                }
 
                 memcpy(ret, line + begin, i - begin);
                 ret[i - begin] = '\0';

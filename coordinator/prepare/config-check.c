@@ -203,8 +203,7 @@ static const char *find_wish(const KeyRule *rule, const char *text) {
 
         switch (rule->rule) {
         case RULE_BOOL:
-                return strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ? NULL
-                                                                               : "true or false";
+                return is_word_of("true false", text) ? NULL : "true or false";
         case RULE_ONE_OF:
                 return is_word_of(rule->words, text) ? NULL : rule->words;
         case RULE_RANGE:

@@ -110,6 +110,10 @@ typedef struct Change {
         bool may;
 } Change;
 
+static bool is_same(const Change *change) {
+        return change->was && change->is && strcmp(change->was, change->is) == 0;
+}
+
 static void judge_change(Comparison *comparison, const Change *change) {
         comparison->changes++;
         if (!change->may || !change->was || !change->is) {
@@ -138,7 +142,7 @@ static void compare_key(
         change.may = is_changeable(key, &standard);
         change.was = before ? before->text : standard;
         change.is = after ? after->text : standard;
-        if (is_ignored(key) || (change.was && change.is && strcmp(change.was, change.is) == 0))
+        if (is_ignored(key) || is_same(&change))
                 return;
 
         if (is_hidden(before, after)) {

@@ -54,35 +54,46 @@ static char *copy_text(const char *text, size_t size) {
         return copy;
 }
 
+/* Of one line. */
+static bool take_url(const char *line, char ret[static GENERATOR_URL_MAX]) {
+        for (size_t i = 0; i < ELEMENTSOF(url_lines); i++) {
+                const char *url = line + strlen(url_lines[i]);
+                size_t length;
+
+                if (!text_starts_with(line, url_lines[i]))
+                        continue;
+
+                length = strcspn(url, "\n");
+                if (length >= GENERATOR_URL_MAX)
+                        return false;
+
+                memcpy(ret, url, length);
+                ret[length] = '\0';
+                return true;
+        }
+
+        return false;
+}
+
+static const char *next_line(const char *line) {
+        const char *end = strchr(line, '\n');
+
+        return end ? end + 1 : NULL;
+}
+
 /* The last line that says it. */
 static bool find_url(const char *text, char ret[static GENERATOR_URL_MAX]) {
         bool found = false;
 
-        for (const char *line = text; line;
-             line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-                for (size_t i = 0; i < ELEMENTSOF(url_lines); i++) {
-                        const char *url = line + strlen(url_lines[i]);
-                        size_t length;
-
-                        if (!text_starts_with(line, url_lines[i]))
-                                continue;
-
-                        length = strcspn(url, "\n");
-                        found = length < GENERATOR_URL_MAX;
-                        if (found) {
-                                memcpy(ret, url, length);
-                                ret[length] = '\0';
-                        }
-                }
-        }
+        for (const char *line = text; line; line = next_line(line))
+                found = take_url(line, ret) || found;
 
         return found;
 }
 
 /* A line "parameter: message". */
 static bool has_message(const char *text) {
-        for (const char *line = text; line;
-             line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        for (const char *line = text; line; line = next_line(line)) {
                 size_t length = strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789_");
 
                 if (length > 0 && text_starts_with(line + length, ": "))

@@ -90,9 +90,10 @@ static bool closes(const char *pattern) {
 static ConstraintVerdict judge_pattern(const char *pattern, const char **why) {
         regex_t compiled;
 
-        if (!closes(pattern))
+        if (!closes(pattern)) {
                 return bad(why,
                            "LIKE and UNLIKE want a regular expression: a bracket is not closed");
+        }
 
         if (strlen(pattern) > 1024 || regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0)
                 return doubtful(why, "its regular expression could not be checked");
@@ -111,9 +112,10 @@ static ConstraintVerdict judge_value(ValueRule rule, const char *value, const ch
                                          : doubtful(why, "CLUSTER without a value: only "
                                                          "check-constraints.py objects");
         case VALUE_NUMBER:
-                if (!value)
+                if (!value) {
                         return doubtful(why, "GROUP_BY without a value: only "
                                              "check-constraints.py objects");
+                }
 
                 return is_number(value) ? CONSTRAINT_GOOD
                                         : bad(why, "GROUP_BY wants a whole number, or nothing");

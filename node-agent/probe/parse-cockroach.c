@@ -52,7 +52,7 @@ static int set_address(CockroachNode *node, const char *text, Error *error) {
 
 static int add_store(const Json *store, CockroachNode *node, Error *error) {
         const Json *metrics = NULL;
-        uint64_t unavailable, underreplicated;
+        uint64_t unavailable = 0, underreplicated = 0;
         int r;
 
         if (!json_is_object(store))

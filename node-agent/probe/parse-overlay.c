@@ -85,7 +85,7 @@ static int judge_overlays(const Json *object, size_t *ret_count, Sample *sample,
 void overlay_judge(const Reply *reply, Sample *sample) {
         AUTO(Json) *object = NULL;
         Error error = {};
-        size_t count;
+        size_t count = 0;
 
         if (reply_says(reply, STATUS_NOT_FOUND, "404 Not Found.")) {
                 sample_close_not_applicable(sample, "this Mesos has no overlay networks");

@@ -147,8 +147,16 @@ static int read_count(const char *line, uint64_t *ret) {
         return parse_u64(number, 0, UINT64_MAX, ret);
 }
 
+/* 0: none. */
 static char find_separator(const char *line) {
-        return strchr(line, '\t') ? '\t' : strchr(line, '|') ? '|' : strchr(line, ',') ? ',' : '\0';
+        static const char separators[] = { '\t', '|', ',' };
+
+        for (size_t i = 0; i < sizeof(separators); i++) {
+                if (strchr(line, separators[i]))
+                        return separators[i];
+        }
+
+        return '\0';
 }
 
 static int end_record(Table *table, Error *error) {
@@ -187,7 +195,7 @@ static int read_record_line(Table *table, char *line, Error *error) {
 }
 
 static int read_row(Table *table, char *line, Error *error) {
-        size_t count;
+        size_t count = 0;
         int r;
 
         r = split(line, table->separator, table->row.cells, &count, error);

@@ -114,7 +114,7 @@ static usec_t time_of(const char *text) {
         assert_true(text && text_starts_with(text, "2020-07-11T") &&
                     strcmp(text + strlen("2020-07-11T10"), ":40:25Z") == 0);
         hour = (uint64_t) (text[11] - '0') * 10 + (uint64_t) (text[12] - '0');
-        return (UINT64_C(1594425600) + hour * 3600 + 40 * 60 + 25) * USEC_PER_SEC;
+        return (UINT64_C(1594425600) + hour * 3600 + 2425) * USEC_PER_SEC;
 }
 
 static void read_cockroach_http(const ManifestRow *row, char *answer) {
