@@ -101,39 +101,21 @@ static const ManifestReader *find_reader(
         return readers;
 }
 
-static bool is_open(const ManifestRow *row, const ManifestOpen open[], size_t count) {
-        for (size_t i = 0; i < count; i++) {
-                if (strcmp(open[i].file, row->file) == 0 &&
-                    strcmp(open[i].context, row->context) == 0)
-                        return true;
-        }
-
-        return false;
-}
-
 /* Whether the row is as it should be. */
-static bool check_row(const ManifestRow *row, const ManifestReader *reader, bool open) {
+static bool check_row(const ManifestRow *row, const ManifestReader *reader) {
         char answer[MANIFEST_ANSWER_MAX] = "";
-        bool same;
 
         reader->read(row, answer);
-        same = strcmp(answer, row->expected) == 0;
-        if (same != open)
+        if (strcmp(answer, row->expected) == 0)
                 return true;
 
-        print_error("%s, %s, %s: '%s', want '%s' (%s)%s\n", row->file, row->reader, row->context,
-                    answer, row->expected, row->reason,
-                    open ? ": it works, take it off the list of open rows" : "");
+        print_error("%s, %s, %s: '%s', want '%s' (%s)\n", row->file, row->reader, row->context,
+                    answer, row->expected, row->reason);
         return false;
 }
 
-void manifest_check(
-                const char *program,
-                const ManifestReader readers[],
-                size_t count,
-                const ManifestOpen open[],
-                size_t open_count) {
-        unsigned seen[ELEMENTSOF(owners)] = {}, rows = 0, wrong = 0, opened = 0;
+void manifest_check(const char *program, const ManifestReader readers[], size_t count) {
+        unsigned seen[ELEMENTSOF(owners)] = {}, rows = 0, wrong = 0;
         char *rest = sample_file("dcos/MANIFEST.tsv", &(size_t) { 0 });
 
         (void) strsep(&rest, "\n");
@@ -149,17 +131,12 @@ void manifest_check(
                 owner = find_owner(row.reader);
                 seen[owner]++;
                 rows++;
-                if (strcmp(owners[owner].program, program) == 0) {
-                        bool is = is_open(&row, open, open_count);
-
-                        opened += is;
-                        wrong += !check_row(&row, find_reader(readers, count, row.reader), is);
-                }
+                if (strcmp(owners[owner].program, program) == 0)
+                        wrong += !check_row(&row, find_reader(readers, count, row.reader));
         }
 
         for (size_t i = 0; i < ELEMENTSOF(owners); i++)
                 assert_int_equal(seen[i], owners[i].rows);
         assert_int_equal(rows, ROWS);
-        assert_int_equal(opened, open_count);
         assert_int_equal(wrong, 0);
 }

@@ -24,18 +24,6 @@
 
 #define NOW (1000 * USEC_PER_DAY)
 
-static char *load(const char *name) {
-        char path[512];
-        char *text = NULL;
-        size_t size;
-
-        assert_true(text_format(path, sizeof(path), "%s/%s", getenv("SAMPLES"), name));
-        if (file_read(AT_FDCWD, path, 65536, &text, &size, NULL) < 0)
-                fail_msg("no sample '%s'", path);
-
-        return text;
-}
-
 static void note(Findings *findings, const char *unit, const char *text, usec_t at) {
         findings_note_line(
                         findings, &(SeenLine) { .where = SIGN_JOURNAL,
@@ -59,82 +47,6 @@ static const Symptom *find(const Diagnosis *diagnosis, const char *id) {
         }
 
         return NULL;
-}
-
-/* --- journal excerpts --- */
-
-/* "Jul 11 10:41:07 host program[1]: message" */
-static const char *message_of(const char *line) {
-        const char *found = strstr(line, "]: ");
-
-        return found ? found + 3 : line;
-}
-
-/* The value of "name=value;..."; "" when there is none. */
-static void get(const char *context, const char *name, char *buffer, size_t size) {
-        const char *at = strstr(context, name);
-
-        buffer[0] = '\0';
-        if (!at)
-                return;
-
-        (void) text_copy(buffer, size, at + strlen(name) + 1);
-        buffer[strcspn(buffer, ";")] = '\0';
-}
-
-/* Said twice, so far apart as the row says that it has lasted. */
-static void replay(Findings *findings, const char *unit, const char *file, usec_t lasted) {
-        for (usec_t before = lasted; before != USEC_INFINITY; before = before ? 0 : USEC_INFINITY) {
-                auto_free char *text = load(file);
-                char *rest = text;
-
-                for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
-                        note(findings, unit, message_of(line), NOW - before);
-        }
-}
-
-static void check_excerpt(const char *file, const char *context, const char *expected) {
-        char unit[UNIT_MAX], elapsed[32], path[256];
-        Findings findings;
-        Diagnosis seen;
-        usec_t lasted = 0;
-
-        get(context, "unit", unit, sizeof(unit) - sizeof(".service"));
-        get(context, "elapsed", elapsed, sizeof(elapsed));
-        if (!strchr(unit, '.'))
-                (void) text_format(unit + strlen(unit), sizeof(".service"), "%s", ".service");
-        if (elapsed[0])
-                assert_int_equal(span_parse(elapsed, &lasted), 0);
-
-        findings_init(&findings, strstr(unit, "-slave") ? ROLE_AGENT : ROLE_MASTER);
-        (void) text_format(path, sizeof(path), "dcos/%s", file);
-        replay(&findings, unit, path, lasted);
-        seen = closed(&findings);
-        if (strcmp(expected, "none") == 0) {
-                if (seen.symptom_count > 0)
-                        fail_msg("%s: is %s, want nothing", file, seen.symptoms[0].id);
-        } else if (seen.symptom_count != 1 || strcmp(seen.symptoms[0].id, expected) != 0) {
-                fail_msg("%s: %zu findings, the first is '%s', want '%s'", file, seen.symptom_count,
-                         seen.symptoms[0].id, expected);
-        }
-}
-
-static void test_every_journal_excerpt_is_named_as_it_should_be(void **state) {
-        auto_free char *text = load("dcos/journal.tsv");
-        char *rest = text;
-        unsigned count = 0;
-
-        for (char *line = strsep(&rest, "\n"); line && line[0]; line = strsep(&rest, "\n")) {
-                const char *file = strsep(&line, "\t");
-                const char *context = strsep(&line, "\t");
-                const char *expected = strsep(&line, "\t");
-
-                assert_non_null(line);
-                check_excerpt(file, context, expected);
-                count++;
-        }
-
-        assert_int_equal(count, 23);
 }
 
 /* --- what counts now --- */
@@ -478,7 +390,6 @@ static void test_docs_failures_md_is_what_the_table_says(void **state) {
 
 int main(int argc, char *argv[]) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_journal_excerpt_is_named_as_it_should_be),
                 cmocka_unit_test(test_an_error_from_before_of_a_unit_that_runs_well_is_no_verdict),
                 cmocka_unit_test(test_the_same_of_a_unit_that_is_not_well_or_not_known_is_one),
                 cmocka_unit_test(

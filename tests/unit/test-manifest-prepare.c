@@ -121,7 +121,7 @@ static void test_every_row_is_read_as_the_manifest_says(void **state) {
                 { "generator-output", read_generator },
         };
 
-        manifest_check("prepare", readers, ELEMENTSOF(readers), NULL, 0);
+        manifest_check("prepare", readers, ELEMENTSOF(readers));
 }
 
 int main(void) {

@@ -320,7 +320,7 @@ static void test_every_row_is_read_as_the_manifest_says(void **state) {
                 { "system-health", read_health },
         };
 
-        manifest_check("probe", readers, ELEMENTSOF(readers), NULL, 0);
+        manifest_check("probe", readers, ELEMENTSOF(readers));
 }
 
 /* The manifest's reasons say how many of each there are; its verdicts do not. */
