@@ -238,7 +238,7 @@ static void note_lines(Findings *findings, const ManifestRow *row, const char *u
 
 /* Said twice, so far apart as the row says that it has lasted. */
 static void read_journal(const ManifestRow *row, char *answer) {
-        const char *name = manifest_get(row, "unit"), *elapsed = manifest_get(row, "elapsed");
+        const char *elapsed = manifest_get(row, "elapsed"), *name;
         char unit[UNIT_MAX];
         Diagnosis diagnosis = {};
         Findings findings;
@@ -246,6 +246,7 @@ static void read_journal(const ManifestRow *row, char *answer) {
 
         if (elapsed)
                 assert_int_equal(span_parse(elapsed, &lasted), 0);
+        name = manifest_get(row, "unit"); /* in the same place as `elapsed` */
         assert_true(text_format(
                         unit, sizeof(unit), "%s%s", name, strchr(name, '.') ? "" : ".service"));
 
