@@ -79,6 +79,14 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 .evidence = "the first bad unit with its states",
                 .advice   = "systemctl status dcos-marathon dcos-adminrouter",
         },
+        [CHECK_SUBSCRIBERS] = {
+                CHECK_SUBSCRIBERS, "subscribers", MASTERS, SELF, .pace = PACE_COSTLY, .reader = READER_PROBE,
+                .words = IN(WORD_ROOT),
+                .level = true,
+                .judge    = "neither marathon.sh nor what it reads tells Marathon to send its events to subscribers, with which it does not start any more (where there is no marathon.sh: not-applicable)",
+                .evidence = "the file and the line",
+                .advice   = "grep -r event_subscriber /opt/mesosphere/bin/marathon.sh /var/lib/dcos/marathon",
+        },
         [CHECK_DOCKER] = {
                 CHECK_DOCKER, "docker", AGENTS, SELF, .pace = PACE_FAST, .reader = READER_DOCKER,
                 .after_step = true,

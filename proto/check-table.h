@@ -23,6 +23,7 @@ typedef enum CheckId {
         CHECK_MESOS_VERSION,
         CHECK_UNITS,
         CHECK_FRONT,
+        CHECK_SUBSCRIBERS,
         CHECK_DOCKER,
         CHECK_JOURNAL,
         CHECK_RUNNER,

@@ -45,6 +45,9 @@ static const struct Verb {
           "Ask CockroachDB whether all copies of its ranges are there", probe_cockroach },
         { "overlay", "--address IP [--timeout SECONDS]",
           "Ask a Mesos agent for the state of its overlay networks", probe_overlay },
+        { "subscribers", "[--root DIR]",
+          "Look whether Marathon is told to send its events to subscribers",
+          probe_subscribers },
 };
 // clang-format on
 

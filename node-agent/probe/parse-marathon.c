@@ -249,18 +249,18 @@ static bool subscribes(const char *line) {
         return false;
 }
 
-void marathon_script_judge(const char *text, size_t size, Sample *sample) {
+void marathon_script_look(const char *name, const char *text, size_t size, Sample *sample) {
         auto_free char *copy = NULL;
         char *rest;
 
         if (size == 0 || memchr(text, '\0', size)) {
-                sample_doubt(sample, "marathon.sh: %s", size == 0 ? "is empty" : "is no text");
+                sample_doubt(sample, "%s: %s", name, size == 0 ? "is empty" : "is no text");
                 return;
         }
 
         copy = text_duplicate(text, size);
         if (!copy) {
-                sample_doubt(sample, "marathon.sh: no memory");
+                sample_doubt(sample, "%s: no memory", name);
                 return;
         }
 
@@ -269,8 +269,12 @@ void marathon_script_judge(const char *text, size_t size, Sample *sample) {
                 if (!subscribes(line))
                         continue;
 
-                sample_add_evidence(sample, "%.256s", line);
-                sample_fail(sample, "marathon.sh sends events to subscribers: '%.128s'", line);
+                sample_add_evidence(sample, "%s: %.256s", name, line);
+                sample_fail(sample, "%s sends events to subscribers: '%.128s'", name, line);
         }
+}
+
+void marathon_script_judge(const char *text, size_t size, Sample *sample) {
+        marathon_script_look("marathon.sh", text, size, sample);
         sample_close(sample);
 }

@@ -22,3 +22,6 @@ void marathon_pods_judge(const Reply *reply, Sample *sample);
 /* The text of marathon.sh, or of a file that it reads: fails if events are sent to subscribers, by
  * an option that Marathon no longer knows and does not start with. Not necessarily terminated. */
 void marathon_script_judge(const char *text, size_t size, Sample *sample);
+
+/* The same of one file of several: fails or doubts, and does not close the sample. */
+void marathon_script_look(const char *name, const char *text, size_t size, Sample *sample);

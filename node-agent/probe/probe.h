@@ -28,5 +28,6 @@ ProbeExit probe_mesos_leader(char *const arguments[], Json *answer, Error *error
 ProbeExit probe_mesos_version(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_cluster_checks(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_cockroach(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_subscribers(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_overlay(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_check_runner(char *const arguments[], Json *answer, Error *error);

@@ -159,6 +159,7 @@ static void hear_master(World *world, const Process *process) {
         Sample units = make_sample("units", VERDICT_PASS);
         Sample exhibitor = make_sample("exhibitor", VERDICT_PASS);
         Sample front = make_sample("front", VERDICT_NOT_APPLICABLE);
+        Sample subscribers = make_sample("subscribers", VERDICT_NOT_APPLICABLE);
         Sample cockroach = make_sample("cockroachdb", VERDICT_NOT_APPLICABLE);
         Sample read[LEADER_SAMPLES];
 
@@ -167,6 +168,7 @@ static void hear_master(World *world, const Process *process) {
         lab_sample(world->lab, process->name, &units);
         lab_sample(world->lab, process->name, &exhibitor);
         lab_sample(world->lab, process->name, &front);
+        lab_sample(world->lab, process->name, &subscribers);
         lab_sample(world->lab, process->name, &cockroach);
 
         if (process->answers && answers_have(process->answers, "/metrics/snapshot")) {

@@ -18,7 +18,7 @@
 
 /* The gate of m1, the only master of its cluster, after its step. */
 
-#define WELL_CHECKS 13
+#define WELL_CHECKS 14
 
 static const Sample well[WELL_CHECKS] = {
         { .check = "version", .verdict = VERDICT_PASS },
@@ -43,6 +43,7 @@ static const Sample well[WELL_CHECKS] = {
         { .check = "check-runner", .verdict = VERDICT_PASS },
         { .check = "mesos-version", .verdict = VERDICT_PASS },
         { .check = "front", .verdict = VERDICT_PASS },
+        { .check = "subscribers", .verdict = VERDICT_PASS },
         { .check = "cockroachdb", .verdict = VERDICT_PASS },
         { .check = "cluster-checks", .verdict = VERDICT_NOT_APPLICABLE },
 };
