@@ -40,6 +40,11 @@ static void look_at(const char *path, Sample *sample) {
         }
 }
 
+/* A folder that is not there is no reason to stop; one that cannot be read is. */
+static int on_glob_error(const char *path, int errnum) {
+        return errnum != ENOENT && errnum != ENOTDIR;
+}
+
 /* How many files there are; -EIO: nobody can say. */
 static int look_at_all(const char *root, Sample *sample) {
         int count = 0;
@@ -53,7 +58,7 @@ static int look_at_all(const char *root, Sample *sample) {
                         return -EIO;
 
                 // NOLINTNEXTLINE(concurrency-mt-unsafe): the only thread
-                r = glob(pattern, GLOB_ERR | GLOB_NOSORT, NULL, &found);
+                r = glob(pattern, GLOB_NOSORT, on_glob_error, &found);
                 if (r != 0 && r != GLOB_NOMATCH)
                         sample_doubt(sample, "%s: cannot be read", pattern);
                 for (size_t file = 0; r == 0 && file < found.gl_pathc; file++, count++)
