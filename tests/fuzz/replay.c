@@ -23,7 +23,7 @@
 #define FLIPS        16
 #define RUBBISH_SIZE ((size_t) 10 * 1024 * 1024)
 #define RUBBISH_TIME (20 * USEC_PER_SEC) /* sanitizers and a loaded machine included */
-#define RUBBISH_KIB  (640 * 1024)
+#define RUBBISH_KIB  (640L * 1024)
 
 static size_t files;
 
@@ -95,18 +95,18 @@ static long peak(void) {
 }
 
 /* One byte, or a few, again and again; or noise. */
-static void fill(char *text, const char *pattern) {
+static void fill(uint8_t *text, const char *pattern) {
         size_t length = strlen(pattern);
         uint32_t noise = 1;
 
         for (size_t i = 0; i < RUBBISH_SIZE; i++) {
                 noise = noise * 1664525U + 1013904223U;
-                text[i] = length > 0 ? pattern[i % length] : (char) (noise >> 24);
+                text[i] = (uint8_t) (length > 0 ? (uint32_t) pattern[i % length] : noise >> 24);
         }
 }
 
 static bool rubbish(const char *first, const char *pattern) {
-        auto_free char *text = malloc(RUBBISH_SIZE);
+        auto_free uint8_t *text = malloc(RUBBISH_SIZE);
         usec_t begin = clock_boottime();
         long before = peak();
 
@@ -114,8 +114,9 @@ static bool rubbish(const char *first, const char *pattern) {
                 return false;
 
         fill(text, pattern);
-        memcpy(text, first, strlen(first));
-        (void) LLVMFuzzerTestOneInput((const uint8_t *) text, RUBBISH_SIZE);
+        for (size_t i = 0; first[i] != '\0'; i++)
+                text[i] = (uint8_t) first[i];
+        (void) LLVMFuzzerTestOneInput(text, RUBBISH_SIZE);
         if (span_sub(clock_boottime(), begin) < RUBBISH_TIME && peak() - before < RUBBISH_KIB)
                 return true;
 
