@@ -318,6 +318,13 @@ static const Json *find(const Json *object, const char *key, Error *error) {
         return member;
 }
 
+void json_wipe_string(Json *object, const char *key) {
+        const Json *found = json_find(object, key);
+
+        if (found && json_is_string(found))
+                memset(found->valuestring, '*', strlen(found->valuestring));
+}
+
 int json_get_string(const Json *object, const char *key, char *ret, size_t size, Error *error) {
         const Json *member = find(object, key, error);
         const char *text;

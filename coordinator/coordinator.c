@@ -11,16 +11,17 @@
 #include "common/text.h"
 #include "coordinator/admission.h"
 #include "coordinator/control.h"
+#include "coordinator/event-log.h"
 #include "coordinator/health.h"
 #include "coordinator/intake.h"
 #include "coordinator/later.h"
 #include "coordinator/limits.h"
 #include "coordinator/operator.h"
+#include "coordinator/outgoing.h"
 #include "coordinator/own-keys.h"
 #include "coordinator/store.h"
 #include "coordinator/tell.h"
 #include "proto/dispatch.h"
-#include "proto/signed-plan.h"
 
 /* Time passes without messages too: deadlines are looked at this often. */
 #define TICK (250 * USEC_PER_MSEC)
@@ -47,6 +48,7 @@ struct Coordinator {
         Endpoint *endpoint;
         Control *control;
         Later *later;
+        Iam *iam;
         Why why;
         Error log_problem; /* ERROR_NONE: the log can be written */
         usec_t log_problem_since;
@@ -65,19 +67,6 @@ static void note_log(Coordinator *c, const Error *error) {
         }
 
         c->log_problem = error ? *error : (Error) {};
-}
-
-static void log_event(const Coordinator *c, const Event *event) {
-        char text[REASON_MAX];
-        const char *node = event_node(event);
-        LogContext context = {
-                .node = node[0] ? node : NULL,
-                .run = c->state->run.made.number > 0 ? c->state->run.made.id : NULL,
-                .step = event->kind == EVENT_STEP ? event->step.step : NULL,
-        };
-
-        event_describe(event, text, sizeof(text));
-        log_message(LOG_NOTICE, &context, "%s", text);
 }
 
 static int apply(Coordinator *c, const Event *event, Error *error) {
@@ -122,7 +111,7 @@ static void follow(Coordinator *c, const Event *event) {
                 abort();
         }
 
-        log_event(c, event);
+        event_log(c->state, event);
         if (event->kind == EVENT_KEY && event->key.change == KEY_REVOKED)
                 endpoint_forget(c->endpoint, event->key.node);
 }
@@ -170,24 +159,24 @@ static int commit_heard(Coordinator *c, Event *event) {
 
 /* --- deciding and ordering --- */
 
-/* What a node is to run carries our signature, and the cluster it is for. */
-static void send_stage(Coordinator *c, const char *node, const Message *order) {
+static void send_completed(Coordinator *c, const char *node, const Message *order) {
         Message message = *order;
         Error error = {};
 
-        (void) text_copy(message.stage.cluster, NAME_TEXT_MAX, c->config.cluster);
-        if (signed_plan_sign(&message.stage, c->keys.signing, &error) < 0) {
-                log_error("%s: the plan cannot be signed: %s.", node, error.text);
+        if (outgoing_complete(c->config.cluster, c->keys.signing, c->iam, &message, &error) < 0) {
+                log_error("%s: an order cannot be given: %s.", node, error.text);
         } else {
                 (void) endpoint_send(c->endpoint, node, &message);
         }
+
+        message_wipe(&message);
 }
 
 static void send_to_node(size_t node, const Message *message, void *userdata) {
         Coordinator *c = ASSERT_PTR(userdata);
 
-        if (message->kind == MESSAGE_STAGE) {
-                send_stage(c, c->state->nodes[node].name, message);
+        if (outgoing_is_incomplete(message->kind)) {
+                send_completed(c, c->state->nodes[node].name, message);
                 return;
         }
 
@@ -234,6 +223,8 @@ static bool decide(Coordinator *c) {
                         CRASH_POINT("slot-committed");
         }
 
+        iam_turn(c->iam, clock_boottime());
+        facts_set_login(&c->facts, iam_get_serial(c->iam));
         more = tell_nodes(c->state, &c->facts, clock_boottime(), send_to_node, c);
         later_turn(c, clock_boottime());
         return more;
@@ -403,6 +394,7 @@ static void hear_sample(Coordinator *c, size_t index, const Sample *sample, usec
         Event event;
 
         hear_version(c, index, sample);
+        iam_hear(c->iam, c->state->nodes[index].name, sample, now);
         if (!health_hear(c->state, &c->facts, index, sample, now, &subject) ||
             !state_is_at_work(c->state))
                 return;
@@ -466,6 +458,7 @@ static void on_message(const char *name, const Message *message, void *userdata)
         case MESSAGE_ASK:
         case MESSAGE_ACK:
         case MESSAGE_WATCH:
+        case MESSAGE_LOGIN:
         case MESSAGE_READ:
                 log_debug("%s: ignored '%s'", name, enum_name(&message_kind_names, message->kind));
                 return;
@@ -580,10 +573,13 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         c->facts.started = clock_boottime();
         c->facts.rules = (EnrolRules) { c->config.masters, c->config.master_count };
         c->state = state_new();
-        if (!c->state)
+        c->later = later_new();
+        if (!c->state || !c->later)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
-        r = own_keys_load(config->state_dir, &c->keys, error);
+        r = iam_new(event, &c->config, &c->iam, error);
+        if (r >= 0)
+                r = own_keys_load(config->state_dir, &c->keys, error);
         if (r < 0)
                 return r;
 
@@ -595,10 +591,6 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         r = listen_for_nodes(c, error);
         if (r < 0)
                 return r;
-
-        c->later = later_new();
-        if (!c->later)
-                return error_setf(error, ERROR_MEMORY, "out of memory");
 
         r = control_new(event, config->control, operator_answer, c, &c->control, error);
         if (r < 0)
@@ -649,6 +641,10 @@ Store *coordinator_get_store(const Coordinator *c) {
         return c->store;
 }
 
+const Iam *coordinator_get_iam(const Coordinator *c) {
+        return c->iam;
+}
+
 Later *coordinator_get_later(Coordinator *c) {
         return c->later;
 }
@@ -688,6 +684,7 @@ void coordinator_free(Coordinator *c) {
 
         control_free(c->control);
         later_free(c->later);
+        iam_free(c->iam);
         endpoint_free(c->endpoint);
         own_keys_done(&c->keys);
         (void) sd_event_source_disable_unref(c->tick);

@@ -181,6 +181,7 @@ void facts_greet(Facts *facts, const State *state, const Hello *hello, usec_t no
         known->quiet_until = 0;
         known->reported_at = 0;
         known->watch = known->watching = 0;
+        known->login = known->login_at = 0;
         known->refreshed = 0;
         known->in_hand[0] = '\0';
         drop_nonce(known);
@@ -218,7 +219,7 @@ bool facts_hear_heartbeat(
         NodeFacts *known = &facts->nodes[node];
         const char *in_hand = state_is_in_hand(heartbeat->state) ? heartbeat->step : "";
         bool news = known->watching != heartbeat->watch ||
-                    known->refreshed != heartbeat->refreshed ||
+                    known->refreshed != heartbeat->refreshed || known->login != heartbeat->login ||
                     strcmp(known->in_hand, in_hand) != 0;
 
         if (hear_state(known, &state->nodes[node], heartbeat->step, heartbeat->state, now))
@@ -226,11 +227,23 @@ bool facts_hear_heartbeat(
 
         known->watching = heartbeat->watch;
         known->refreshed = heartbeat->refreshed;
+        known->login = heartbeat->login;
         (void) text_copy(known->in_hand, sizeof(known->in_hand), in_hand);
         if (news)
                 facts_touch(facts, node);
 
         return news;
+}
+
+void facts_set_login(Facts *facts, uint64_t serial) {
+        if (facts->login == serial)
+                return;
+
+        facts->login = serial;
+        for (size_t i = 0; i < facts->count; i++)
+                facts->nodes[i].login_at = 0;
+
+        facts_touch_all(facts);
 }
 
 void facts_hear_report(

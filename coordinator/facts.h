@@ -43,6 +43,9 @@ typedef struct NodeFacts {
         uint64_t refresh; /* the newest wish of a person to have it asked at once; 0: none lately */
         usec_t refresh_since;
         uint64_t refreshed; /* the newest wish that it says it has granted, in this session */
+        uint64_t login;     /* serial of the token that it says it has; 0: none */
+        usec_t login_at;    /* when it was last told the present one; 0: not yet */
+        bool owes_login;    /* it is to have it, and has not said so */
 
         char in_hand[STEP_ID_MAX]; /* the step that it says may run; or empty */
         NodeStep reported;         /* what it said of its present step last */
@@ -87,6 +90,8 @@ typedef struct Facts {
         uint64_t fence_heard; /* highest fence any node has named */
         uint64_t wishes;      /* of persons to have nodes asked at once, so far */
         size_t wished;        /* nodes that have a `refresh` */
+        uint64_t login;       /* serial of the token that nodes with questions are to have; 0: none
+                               */
         size_t elected;       /* the leading Mesos master; SIZE_MAX: nobody can say */
         size_t zookeeper;     /* the master that leads ZooKeeper; SIZE_MAX: nobody can say */
         bool cluster_well;    /* the masters together are of one mind */
@@ -136,6 +141,9 @@ void facts_touch_all(Facts *facts);
 
 #define START_ORDER_LIFE (5 * USEC_PER_SEC) /* on the node's own clock, from its nonce on */
 #define REFUSED_PAUSE    (2 * USEC_PER_SEC) /* so that a full disk is not asked at full speed */
+
+/* There is another token, or none any more. */
+void facts_set_login(Facts *facts, uint64_t serial);
 
 #define REFRESH_LIFE USEC_PER_MINUTE /* so long a node is asked, also outside a run */
 

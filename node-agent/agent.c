@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/helper.h"
 #include "common/log.h"
 #include "common/text.h"
-#include "node-agent/helper.h"
 #include "node-agent/identity.h"
 #include "node-agent/link.h"
 #include "node-agent/rekey.h"
@@ -90,6 +90,7 @@ static void send_heartbeat(Agent *agent) {
         runner_fill_heartbeat(agent->runner, &message.heartbeat);
         message.heartbeat.watch = sampler_get_serial(agent->sampler);
         message.heartbeat.refreshed = sampler_get_refreshed(agent->sampler);
+        message.heartbeat.login = sampler_get_login(agent->sampler);
         if (link_send(agent->link, &message) >= 0)
                 agent->sequence++;
 
@@ -171,16 +172,29 @@ static void watch(Agent *agent, const Watch *wanted) {
                 send_heartbeat(agent);
 }
 
+/* Repeated, like a watch, until it is known that we have it. */
+static void take_login(Agent *agent, const Login *login) {
+        bool is_new = login->serial != sampler_get_login(agent->sampler);
+
+        sampler_login(agent->sampler, login);
+        if (is_new && login->serial == sampler_get_login(agent->sampler))
+                send_heartbeat(agent);
+}
+
 static void on_message(const Message *message, void *userdata) {
         Agent *agent = ASSERT_PTR(userdata);
 
         if (message->kind == MESSAGE_ACK && take_new_key(agent, &message->ack))
                 return;
 
-        if (message->kind != MESSAGE_WATCH) {
+        if (message->kind != MESSAGE_WATCH && message->kind != MESSAGE_LOGIN) {
                 runner_handle(agent->runner, message);
-        } else if (runner_order_holds(agent->runner, message)) {
+        } else if (!runner_order_holds(agent->runner, message)) {
+                return;
+        } else if (message->kind == MESSAGE_WATCH) {
                 watch(agent, &message->watch);
+        } else {
+                take_login(agent, &message->login);
         }
 }
 

@@ -9,6 +9,9 @@
 #define STATUS_UNAUTHORIZED 401
 #define STATUS_FORBIDDEN    403
 #define SHOWN_MAX           128
+#define WANTS_TOKEN                                    \
+        "; it wants a token, and there is none here: " \
+        "see 'rollpatch status', and login: in rollpatchd.yaml"
 
 static void copy_body(const Reply *reply, char *buffer, size_t size) {
         size_t length = MIN(reply->size, size - 1);
@@ -33,21 +36,20 @@ static int refuse_status(const Reply *reply, unsigned wanted, Error *error) {
         strip(body);
         text_ellipsize(shown, sizeof(shown), what ? what : body);
         return error_setf(
-                        error, ERROR_INVALID, "%s: got %u%s%s%s, want %u", reply->question,
+                        error, ERROR_INVALID, "%s: got %u%s%s%s, want %u%s", reply->question,
                         reply->status,
                         what       ? " to '"
                         : shown[0] ? " '"
                                    : "",
-                        shown, shown[0] ? "'" : "", wanted);
+                        shown, shown[0] ? "'" : "", wanted,
+                        reply->status == STATUS_UNAUTHORIZED ? WANTS_TOKEN : "");
 }
 
-/* Who may not ask learns nothing of the matter: what he wants to know is whether to mend the token,
- * or what its account may. NULL: it is neither. */
+/* To whom a token was shown, and why that is not enough: what a person wants to know is whether to
+ * mend the token, or what its account may. NULL: it is neither. */
 static const char *explain_denial(const Reply *reply) {
         if (reply->status == STATUS_UNAUTHORIZED && reply->with_token)
                 return "the token was refused (401)";
-        if (reply->status == STATUS_UNAUTHORIZED)
-                return "wants a token (401), and there is none here: see 'rollpatch status', and login: in rollpatchd.yaml";
         if (reply->status == STATUS_FORBIDDEN && reply->with_token)
                 return "the service account may not read this (403)";
 

@@ -318,7 +318,7 @@ def test_a_server_that_cannot_prove_that_it_is_this_mesos_is_shown_no_token(
 @each_mesos
 @pytest.mark.parametrize("status, token, text, numbers", [
     ("401 Unauthorized", TOKEN, "the token was refused (401)", 401),
-    ("401 Unauthorized", None, "wants a token (401), and there is none here", None),
+    ("401 Unauthorized", None, "it wants a token, and there is none here", None),
     ("403 Forbidden", TOKEN, "the service account may not read this (403)", None),
 ])
 def test_who_may_not_ask_does_not_know(
