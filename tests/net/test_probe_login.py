@@ -6,13 +6,16 @@ import base64
 import contextlib
 import json
 import os
-import ssl
 import subprocess
+import sys
 import time
 
 import pytest
 
-from test_probe_ask import (  # pylint: disable=unused-import
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+# pylint: disable=wrong-import-position
+from authority import Authority, decode, make_account, make_token  # noqa: E402
+from test_probe_ask import (  # noqa: E402  pylint: disable=unused-import
     ALL, MASTER, PROBE, address, answer, good_routes, redirect, start,
 )
 
@@ -22,49 +25,7 @@ LOGIN = "/acs/api/v1/auth/login"
 PORT = 8443
 
 
-def encode(part):
-    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
-
-
-def decode(part):
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-
-
-def make_token(**claims):
-    return f"{encode({'alg': 'RS256', 'typ': 'JWT'})}.{encode(claims)}.c2lnbmF0dXJlLXBsYW50ZWQ"
-
-
 TOKEN = make_token(uid="rollpatch", exp=1795406645, planted="only-for-the-right-server")
-
-
-class Authority:
-    """A certificate authority, and servers' certificates by it."""
-
-    def __init__(self, folder):
-        folder.mkdir()
-        self.folder = folder
-        self.ca = folder / "ca.crt"
-        self._openssl("req", "-x509", *self._key("ca"), "-out", "ca.crt", "-subj", "/CN=authority",
-                      "-days", "2")
-
-    def _openssl(self, *arguments):
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
-
-    @staticmethod
-    def _key(name):
-        return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
-                f"{name}.key"]
-
-    def serve(self, *addresses, days="2"):
-        """What a server needs to speak as one of these addresses."""
-        names = ",".join(f"IP:{one}" for one in addresses)
-        (self.folder / "names").write_text(f"subjectAltName={names}")
-        self._openssl("req", *self._key("server"), "-out", "server.csr", "-subj", "/CN=server")
-        self._openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
-                      "-CAcreateserial", "-out", "server.crt", "-days", days, "-extfile", "names")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.folder / "server.crt", self.folder / "server.key")
-        return context
 
 
 @pytest.fixture
@@ -72,23 +33,9 @@ def authority(tmp_path):
     return Authority(tmp_path / "authority")
 
 
-@pytest.fixture(scope="module", name="key")
-def make_key(tmp_path_factory):
-    path = tmp_path_factory.mktemp("account") / "key.pem"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-out", path, "-pkeyopt",
-                    "rsa_keygen_bits:2048"], check=True, capture_output=True)
-    return path
-
-
 @pytest.fixture
-def account(tmp_path, key, address):
-    path = tmp_path / "account.json"
-    path.write_text(json.dumps({
-        "uid": "rollpatch", "scheme": "RS256", "private_key": key.read_text(),
-        "login_endpoint": f"https://{address}:{PORT}{LOGIN}",
-    }))
-    path.chmod(0o600)
-    return path
+def account(tmp_path, address):
+    return make_account(tmp_path, f"https://{address}:{PORT}{LOGIN}")
 
 
 # ---------------------------------------------------------------- login
@@ -117,7 +64,7 @@ def start_iam(start, tls, reply):
 
 
 def test_a_service_account_shows_that_it_has_the_key_and_is_given_a_token(
-        start, address, authority, account, key, tmp_path):
+        start, address, authority, account, tmp_path):
     iam = start_iam(start, authority.serve(address), answer({"token": TOKEN}))
     before = time.time()
     done = LoggedIn("--account", account, "--ca", authority.ca)
@@ -133,7 +80,7 @@ def test_a_service_account_shows_that_it_has_the_key_and_is_given_a_token(
     assert before + 60 < decode(claims)["exp"] <= time.time() + 300
 
     (tmp_path / "signature").write_bytes(base64.urlsafe_b64decode(signature + "=="))
-    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", tmp_path / "public"], check=True)
+    subprocess.run(["openssl", "pkey", "-in", tmp_path / "account.key", "-pubout", "-out", tmp_path / "public"], check=True)
     subprocess.run(["openssl", "dgst", "-sha256", "-verify", tmp_path / "public", "-signature",
                     tmp_path / "signature"], input=f"{header}.{claims}".encode(), check=True)
 
