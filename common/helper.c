@@ -274,14 +274,14 @@ int helper_start(
                 void *userdata,
                 Helper **ret,
                 Error *error) {
-        return helper_start_with(event, arguments, NULL, timeout, on_done, userdata, ret, error);
+        const HelperCommand command = { .arguments = arguments, .timeout = timeout };
+
+        return helper_start_with(event, &command, on_done, userdata, ret, error);
 }
 
 int helper_start_with(
                 sd_event *event,
-                char *const arguments[],
-                const char *input,
-                usec_t timeout,
+                const HelperCommand *command,
                 HelperDone on_done,
                 void *userdata,
                 Helper **ret,
@@ -294,10 +294,10 @@ int helper_start_with(
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
         helper->fd = -EBADF;
-        helper->timeout = timeout;
+        helper->timeout = command->timeout;
         helper->on_done = on_done;
         helper->userdata = userdata;
-        helper->path = strdup(arguments[0]);
+        helper->path = strdup(command->arguments[0]);
         helper->buffer = malloc(HELPER_OUTPUT_MAX + 2);
         if (!helper->path || !helper->buffer)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
@@ -305,7 +305,7 @@ int helper_start_with(
         slash = strrchr(helper->path, '/');
         helper->program = slash ? slash + 1 : helper->path;
 
-        r = start(helper, event, arguments, input);
+        r = start(helper, event, command->arguments, command->input);
         if (r < 0)
                 return error_errnof(error, r, "cannot run '%s'", helper->path);
 

@@ -36,15 +36,18 @@ int helper_start(
                 Helper **ret,
                 Error *error);
 
-/* The same with `input` on its stdin, at most HELPER_INPUT_MAX bytes; borrowed until this returns.
- * Without it there is nothing to be read there. */
+/* The same with something on its stdin; without it there is nothing to be read there. */
 #define HELPER_INPUT_MAX 4096
+
+typedef struct HelperCommand {
+        char *const *arguments;
+        const char *input; /* at most HELPER_INPUT_MAX bytes; NULL: none */
+        usec_t timeout;
+} HelperCommand;
 
 int helper_start_with(
                 sd_event *event,
-                char *const arguments[],
-                const char *input,
-                usec_t timeout,
+                const HelperCommand *command,
                 HelperDone on_done,
                 void *userdata,
                 Helper **ret,

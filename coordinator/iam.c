@@ -13,7 +13,7 @@
 #include "proto/secret.h"
 
 #define HELPER_TIMEOUT (30 * USEC_PER_SEC) /* more than the probe gives itself */
-#define ARGUMENTS_MAX  9                   /* with the NULL */
+#define WORDS_MAX      8
 
 struct Iam {
         sd_event *event;
@@ -126,43 +126,61 @@ static void on_answer(
 
 /* --- the question --- */
 
-static void add(char *arguments[static ARGUMENTS_MAX], size_t *count, const char *word) {
-        assert(*count < ARGUMENTS_MAX - 1);
+typedef struct Command {
+        char *words[WORDS_MAX + 1];
+        size_t count;
+} Command;
 
-        arguments[(*count)++] = (char *) (uintptr_t) word; /* execv's type; nobody writes to it */
+static void command_done(Command *command) {
+        for (size_t i = 0; i < command->count; i++)
+                free(command->words[i]);
 }
 
-static void add_option(
-                char *arguments[static ARGUMENTS_MAX],
-                size_t *count,
-                const char *name,
-                const char *value) {
-        if (value[0] == '\0')
-                return;
+DEFINE_AUTO(Command, command_done)
 
-        add(arguments, count, name);
-        add(arguments, count, value);
+/* False: out of memory. */
+static bool add(Command *command, const char *word) {
+        char *copy = strdup(word);
+
+        assert(command->count < WORDS_MAX);
+
+        if (copy)
+                command->words[command->count++] = copy;
+
+        return copy;
+}
+
+static bool add_option(Command *command, const char *name, const char *value) {
+        return value[0] == '\0' || (add(command, name) && add(command, value));
+}
+
+static bool build(const DaemonConfig *config, Command *command) {
+        const char *probe = config->probe[0] ? config->probe : LIBEXECDIR "/rollpatch-probe";
+
+        return add(command, probe) && add(command, "login") &&
+               add_option(command, "--account", config->login.service_account) &&
+               add_option(command, "--token-file", config->login.token_file) &&
+               add_option(command, "--url", config->login.url) &&
+               add_option(command, "--ca", config->login.ca);
+}
+
+static int start(Iam *iam, Error *error) {
+        Command command = {};
+        AUTO(Command) *owned = &command;
+
+        if (!build(iam->config, owned))
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        return helper_start(
+                        iam->event, command.words, HELPER_TIMEOUT, on_answer, iam, &iam->helper,
+                        error);
 }
 
 static void ask(Iam *iam, usec_t now) {
-        const DaemonConfig *config = iam->config;
-        char *arguments[ARGUMENTS_MAX] = {};
         Error error = {};
-        size_t count = 0;
-
-        add(arguments, &count, config->probe[0] ? config->probe : LIBEXECDIR "/rollpatch-probe");
-        add(arguments, &count, "login");
-        if (config->login.token_file[0]) {
-                add_option(arguments, &count, "--token-file", config->login.token_file);
-        } else {
-                add_option(arguments, &count, "--account", config->login.service_account);
-                add_option(arguments, &count, "--url", config->login.url);
-                add_option(arguments, &count, "--ca", config->login.ca);
-        }
 
         login_begin(&iam->plan);
-        if (helper_start(iam->event, arguments, HELPER_TIMEOUT, on_answer, iam, &iam->helper,
-                         &error) < 0) {
+        if (start(iam, &error) < 0) {
                 log_error("No token of the IAM: %s.", error.text);
                 login_fail(&iam->plan, &error, now);
         }

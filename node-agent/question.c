@@ -205,7 +205,8 @@ static int ask_probe(Question *question, Error *error) {
                 return r;
 
         return helper_start_with(
-                        asker->event, command->arguments, token, question->limit, on_probed,
+                        asker->event,
+                        &(HelperCommand) { command->arguments, token, question->limit }, on_probed,
                         question, &question->helper, error);
 }
 

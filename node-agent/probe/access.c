@@ -140,9 +140,10 @@ int access_open(const char *root, const char *token, Access **ret, Error *error)
 
         if (!access)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
-        if (token && strcmp(token, "-") != 0)
+        if (token && strcmp(token, "-") != 0) {
                 return error_setf(
                                 error, ERROR_INVALID, "--token: want '-', and the token on stdin");
+        }
 
         r = read_files(root ? root : "", access, error);
         if (r == 0 && token)

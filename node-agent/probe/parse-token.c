@@ -25,6 +25,15 @@ bool token_is_valid(const char *text) {
         return true;
 }
 
+static char from_url(char letter) {
+        if (letter == '-')
+                return '+';
+        if (letter == '_')
+                return '/';
+
+        return letter;
+}
+
 /* base64url without padding -> base64 with it. */
 static bool decode_part(const char *part, size_t length, char *ret, size_t size, size_t *ret_size) {
         char text[BASE64_TEXT_MAX(CLAIMS_MAX)] = "";
@@ -34,7 +43,7 @@ static bool decode_part(const char *part, size_t length, char *ret, size_t size,
                 return false;
 
         for (size_t i = 0; i < length; i++)
-                text[i] = part[i] == '-' ? '+' : part[i] == '_' ? '/' : part[i];
+                text[i] = from_url(part[i]);
         while (length % 4 != 0)
                 text[length++] = '=';
 

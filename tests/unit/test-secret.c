@@ -24,10 +24,10 @@ static void read_flags(const void *address, char flags[static 256]) {
         flags[0] = '\0';
         assert_non_null(file);
         while (fgets(line, sizeof(line), file)) {
-                unsigned long long begin, end;
+                void *begin, *end;
 
-                if (sscanf(line, "%llx-%llx ", &begin, &end) == 2)
-                        is_it = (uintptr_t) address >= begin && (uintptr_t) address < end;
+                if (sscanf(line, "%p-%p ", &begin, &end) == 2)
+                        is_it = address >= begin && address < end;
                 if (is_it && strncmp(line, "VmFlags:", strlen("VmFlags:")) == 0)
                         (void) snprintf(flags, 256, "%.255s", line);
         }

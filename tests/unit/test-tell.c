@@ -345,7 +345,7 @@ static void test_only_who_has_something_to_ask_is_told_the_token_and_before_it(v
 static void test_the_token_is_told_again_until_the_node_says_that_it_has_it(void **state) {
         AUTO(Lab) *lab = watched_masters();
         auto_free Told *told = calloc(1, sizeof(*told));
-        Message beat = { .kind = MESSAGE_HEARTBEAT };
+        Message message = { .kind = MESSAGE_HEARTBEAT };
 
         assert_non_null(told);
         facts_set_login(&lab->facts, 77);
@@ -359,9 +359,9 @@ static void test_the_token_is_told_again_until_the_node_says_that_it_has_it(void
                 lab_pass(lab, 3 * SEC);
         }
 
-        beat.heartbeat.epoch = lab->state->epoch;
-        beat.heartbeat.login = 77;
-        (void) lab_hear(lab, "m1", &beat);
+        message.heartbeat.epoch = lab->state->epoch;
+        message.heartbeat.login = 77;
+        (void) lab_hear(lab, "m1", &message);
         told->count = 0;
         tell(lab, told);
         assert_true(find_told(told, 0, MESSAGE_LOGIN) == SIZE_MAX);
@@ -381,13 +381,13 @@ static void test_the_token_is_told_again_until_the_node_says_that_it_has_it(void
 static void test_a_new_session_is_told_the_token_anew(void **state) {
         AUTO(Lab) *lab = watched_masters();
         auto_free Told *told = calloc(1, sizeof(*told));
-        Message beat = { .kind = MESSAGE_HEARTBEAT };
+        Message message = { .kind = MESSAGE_HEARTBEAT };
 
         assert_non_null(told);
         facts_set_login(&lab->facts, 77);
-        beat.heartbeat.epoch = lab->state->epoch;
-        beat.heartbeat.login = 77;
-        (void) lab_hear(lab, "m1", &beat);
+        message.heartbeat.epoch = lab->state->epoch;
+        message.heartbeat.login = 77;
+        (void) lab_hear(lab, "m1", &message);
         say_hello(lab, 0);
         acknowledge(lab, 0);
         tell(lab, told);
