@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdalign.h>
 #include <string.h>
 
 struct Secret {
@@ -12,17 +13,19 @@ struct Secret {
 
 int secret_new(const char *text, Secret **ret, Error *error) {
         AUTO(Secret) *secret = NULL;
-        size_t size = strlen(text) + 1;
+        size_t size = strlen(text) + 1, whole = sizeof(*secret) + size;
         int r = sodium_init();
 
         assert(r >= 0);
 
-        secret = sodium_malloc(sizeof(*secret) + size);
+        /* sodium_malloc() puts what is asked for at the end of a page. */
+        whole += (alignof(Secret) - whole % alignof(Secret)) % alignof(Secret);
+        secret = sodium_malloc(whole);
         if (!secret)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
         /* sodium_malloc() locks as well, but does not tell when it could not. */
-        if (sodium_mlock(secret, sizeof(*secret) + size) < 0)
+        if (sodium_mlock(secret, whole) < 0)
                 return error_errnof(error, errno, "cannot lock a token in memory (LimitMEMLOCK=)");
 
         secret->size = size;

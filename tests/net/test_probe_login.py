@@ -358,7 +358,7 @@ def test_what_is_no_token_is_not_sent(start, address, authority, root, token):
 def test_the_token_is_in_no_argument_and_environment_and_in_no_core(start, address, authority, root):
     def look(connection, over):
         seen.update({name: open(f"/proc/{probe.pid}/{name}", "rb").read()
-                     for name in ("cmdline", "environ", "limits", "status")})
+                     for name in ("cmdline", "environ", "limits", "status", "maps")})
         connection.sendall(answer(MASTER))
 
     seen = {}
@@ -371,6 +371,6 @@ def test_the_token_is_in_no_argument_and_environment_and_in_no_core(start, addre
         assert TOKEN[:40].encode() not in content, name
     (cores,) = [line for line in seen["limits"].splitlines() if line.startswith(b"Max core file")]
     assert cores.split()[4:6] == [b"0", b"0"]
-    if os.geteuid() == 0:
+    if b"libasan" not in seen["maps"]:  # which makes locking do nothing
         (locked,) = [line for line in seen["status"].splitlines() if line.startswith(b"VmLck")]
         assert int(locked.split()[1]) > 0
