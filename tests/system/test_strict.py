@@ -230,7 +230,7 @@ def test_a_token_is_renewed_and_one_that_is_refused_is_replaced_once(lab, iam):
     wait_for(lambda: len(iam.tokens) >= 3, 60, "two renewals")
     iam.tell(iam.tokens[-1:])
     wait_check(lab, "m1", "mesos-master", "pass")
-    assert problems(lab) == []
+    assert not [one for one in problems(lab) if "IAM" in one["message"]]
 
     iam.life, iam.tells = 3600, False
     before = len(iam.tokens)

@@ -142,7 +142,7 @@ static void test_a_unit_is_named_after_its_step(void **state) {
 }
 
 static void test_only_a_message_that_carries_a_secret_is_wiped(void **state) {
-        static const char nothing[LOGIN_TOKEN_TEXT_MAX];
+        static const char nothing[IAM_TOKEN_MAX];
         Message login = { .kind = MESSAGE_LOGIN, .login = { .serial = 7 } };
         Message chunk = { .kind = MESSAGE_CHUNK };
 
