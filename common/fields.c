@@ -509,9 +509,9 @@ int fields_decode(
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
         r = decode_all(fields, object, ignore, record, error);
-        if (r < 0)
-                return r;
+        if (r >= 0)
+                memcpy(ret, record, size);
 
-        memcpy(ret, record, size);
-        return 0;
+        explicit_bzero(record, size); /* some of it may be a secret */
+        return MIN(r, 0);
 }

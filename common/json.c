@@ -182,22 +182,10 @@ static int check_tree(const Json *json, Error *error) {
         return 0;
 }
 
-int json_parse(const char *text, size_t length, Json **ret, Error *error) {
-        auto_free char *copy = NULL;
+static int parse_copy(const char *copy, size_t length, Json **ret, Error *error) {
         AUTO(Json) *json = NULL;
         const char *end = NULL;
         int r;
-
-        if (memchr(text, '\0', length))
-                return error_setf(error, ERROR_INVALID, "malformed JSON: a NUL byte inside");
-
-        /* Terminated, because cJSON before 1.7.18 looks one byte past what it was given. */
-        copy = malloc(length + 1);
-        if (!copy)
-                return error_setf(error, ERROR_MEMORY, "out of memory");
-
-        memcpy(copy, text, length);
-        copy[length] = '\0';
 
         r = scan_text(copy, length, error);
         if (r < 0)
@@ -224,6 +212,25 @@ int json_parse(const char *text, size_t length, Json **ret, Error *error) {
 
         *ret = TAKE(json);
         return 0;
+}
+
+int json_parse(const char *text, size_t length, Json **ret, Error *error) {
+        auto_free char *copy = NULL;
+        int r;
+
+        if (memchr(text, '\0', length))
+                return error_setf(error, ERROR_INVALID, "malformed JSON: a NUL byte inside");
+
+        /* Terminated, because cJSON before 1.7.18 looks one byte past what it was given. */
+        copy = malloc(length + 1);
+        if (!copy)
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+        r = parse_copy(copy, length, ret, error);
+        explicit_bzero(copy, length); /* what was read may be a secret, and only the reader knows */
+        return r;
 }
 
 bool json_is_object(const Json *json) {
@@ -316,6 +323,13 @@ static const Json *find(const Json *object, const char *key, Error *error) {
                 (void) error_setf(error, ERROR_NOT_FOUND, "'%s' is missing", key);
 
         return member;
+}
+
+void json_wipe_string(Json *object, const char *key) {
+        const Json *found = json_find(object, key);
+
+        if (found && json_is_string(found))
+                memset(found->valuestring, '*', strlen(found->valuestring));
 }
 
 int json_get_string(const Json *object, const char *key, char *ret, size_t size, Error *error) {

@@ -65,6 +65,9 @@ int json_get_bool(const Json *object, const char *key, bool *ret, Error *error);
 int json_get_object(const Json *object, const char *key, const Json **ret, Error *error);
 int json_get_array(const Json *object, const char *key, const Json **ret, Error *error);
 
+/* A text that was a secret: what `key` says becomes asterisks of the same length, in memory too. */
+void json_wipe_string(Json *object, const char *key);
+
 /* --- building; NULL or false: out of memory. A key must not be in the object already. A number
  * that could not be read back (over JSON_NUMBER_MAX, not finite) is written as null. --- */
 Json *json_new_object(void);

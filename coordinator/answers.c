@@ -6,8 +6,10 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "coordinator/iam.h"
 #include "coordinator/judge.h"
 #include "coordinator/member.h"
+#include "coordinator/node-link.h"
 #include "coordinator/settle.h"
 
 typedef enum Assessment {
@@ -329,7 +331,7 @@ static Json *list_problems(const Coordinator *coordinator) {
         Json *problems = json_new_array();
         usec_t since;
         const char *log = coordinator_get_log_problem(coordinator, &since);
-        char advice[REASON_MAX];
+        char advice[REASON_MAX], text[REASON_MAX];
 
         if (log) {
                 (void) text_format(
@@ -337,6 +339,9 @@ static Json *list_problems(const Coordinator *coordinator) {
                                 coordinator_get_config(coordinator)->state_dir);
                 add_problem(problems, as_wall(since), "error", "Everything", log, advice);
         }
+        if (iam_get_problem(coordinator_get_iam(coordinator), clock_boottime(), text, advice,
+                            &since))
+                add_problem(problems, as_wall(since), "error", "Next node", text, advice);
         if (state->deposed_by) {
                 add_problem(problems, clock_wall(), "error", "Everything",
                             coordinator_get_why(coordinator)->text,

@@ -16,12 +16,13 @@
 #include "coordinator/intake.h"
 #include "coordinator/later.h"
 #include "coordinator/limits.h"
+#include "coordinator/node-link.h"
 #include "coordinator/operator.h"
+#include "coordinator/outgoing.h"
 #include "coordinator/own-keys.h"
 #include "coordinator/store.h"
 #include "coordinator/tell.h"
 #include "proto/dispatch.h"
-#include "proto/signed-plan.h"
 
 /* Time passes without messages too: deadlines are looked at this often. */
 #define TICK (250 * USEC_PER_MSEC)
@@ -48,6 +49,7 @@ struct Coordinator {
         Endpoint *endpoint;
         Control *control;
         Later *later;
+        Iam *iam;
         Why why;
         Error log_problem; /* ERROR_NONE: the log can be written */
         usec_t log_problem_since;
@@ -170,28 +172,11 @@ static int commit_heard(Coordinator *c, Event *event) {
 
 /* --- deciding and ordering --- */
 
-/* What a node is to run carries our signature, and the cluster it is for. */
-static void send_stage(Coordinator *c, const char *node, const Message *order) {
-        Message message = *order;
-        Error error = {};
-
-        (void) text_copy(message.stage.cluster, NAME_TEXT_MAX, c->config.cluster);
-        if (signed_plan_sign(&message.stage, c->keys.signing, &error) < 0) {
-                log_error("%s: the plan cannot be signed: %s.", node, error.text);
-        } else {
-                (void) endpoint_send(c->endpoint, node, &message);
-        }
-}
-
 static void send_to_node(size_t node, const Message *message, void *userdata) {
         Coordinator *c = ASSERT_PTR(userdata);
+        const Outgoing outgoing = { c->endpoint, c->config.cluster, c->keys.signing, c->iam };
 
-        if (message->kind == MESSAGE_STAGE) {
-                send_stage(c, c->state->nodes[node].name, message);
-                return;
-        }
-
-        (void) endpoint_send(c->endpoint, c->state->nodes[node].name, message);
+        outgoing_send(&outgoing, c->state->nodes[node].name, message);
         if (message->kind == MESSAGE_START)
                 CRASH_POINT("start-sent");
 }
@@ -234,6 +219,8 @@ static bool decide(Coordinator *c) {
                         CRASH_POINT("slot-committed");
         }
 
+        iam_turn(c->iam, clock_boottime());
+        facts_set_login(&c->facts, iam_get_serial(c->iam));
         more = tell_nodes(c->state, &c->facts, clock_boottime(), send_to_node, c);
         later_turn(c, clock_boottime());
         return more;
@@ -402,6 +389,7 @@ static void hear_sample(Coordinator *c, size_t index, const Sample *sample, usec
         Event event;
 
         hear_version(c, index, sample);
+        iam_hear(c->iam, c->state->nodes[index].name, sample, now);
         if (!health_hear(c->state, &c->facts, index, sample, now, &subject) ||
             !state_is_at_work(c->state))
                 return;
@@ -466,6 +454,7 @@ static void on_message(const char *name, const Message *message, void *userdata)
         case MESSAGE_ASK:
         case MESSAGE_ACK:
         case MESSAGE_WATCH:
+        case MESSAGE_LOGIN:
         case MESSAGE_READ:
                 log_debug("%s: ignored '%s'", name, enum_name(&message_kind_names, message->kind));
                 return;
@@ -580,10 +569,13 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         c->facts.started = clock_boottime();
         c->facts.rules = (EnrolRules) { c->config.masters, c->config.master_count };
         c->state = state_new();
-        if (!c->state)
+        c->later = later_new();
+        if (!c->state || !c->later)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
-        r = own_keys_load(config->state_dir, &c->keys, error);
+        r = iam_new(event, &c->config, &c->iam, error);
+        if (r >= 0)
+                r = own_keys_load(config->state_dir, &c->keys, error);
         if (r < 0)
                 return r;
 
@@ -595,10 +587,6 @@ int coordinator_new(sd_event *event, const DaemonConfig *config, Coordinator **r
         r = listen_for_nodes(c, error);
         if (r < 0)
                 return r;
-
-        c->later = later_new();
-        if (!c->later)
-                return error_setf(error, ERROR_MEMORY, "out of memory");
 
         r = control_new(event, config->control, operator_answer, c, &c->control, error);
         if (r < 0)
@@ -649,6 +637,10 @@ Store *coordinator_get_store(const Coordinator *c) {
         return c->store;
 }
 
+const Iam *coordinator_get_iam(const Coordinator *c) {
+        return c->iam;
+}
+
 Later *coordinator_get_later(Coordinator *c) {
         return c->later;
 }
@@ -688,6 +680,7 @@ void coordinator_free(Coordinator *c) {
 
         control_free(c->control);
         later_free(c->later);
+        iam_free(c->iam);
         endpoint_free(c->endpoint);
         own_keys_done(&c->keys);
         (void) sd_event_source_disable_unref(c->tick);

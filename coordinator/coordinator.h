@@ -48,6 +48,8 @@ void coordinator_answer(
                 Json *answer,
                 const Error *error);
 
+const struct Iam *coordinator_get_iam(const Coordinator *coordinator);
+
 /* Why the log cannot be written now, and since when (boot time); NULL: it can. */
 const char *coordinator_get_log_problem(const Coordinator *coordinator, usec_t *ret_since);
 

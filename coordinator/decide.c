@@ -7,6 +7,7 @@
 #include "common/text.h"
 #include "coordinator/judge.h"
 #include "coordinator/member.h"
+#include "coordinator/node-link.h"
 #include "coordinator/order.h"
 #include "coordinator/orders.h"
 #include "coordinator/retry.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/diagnoses.h"
+#include "coordinator/node-link.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -3,5 +3,6 @@
 
 #include "coordinator/state.h"
 
-/* Tells the journal what has just become true, with the fields by which it can be searched. */
+/* An event that has been committed and applied goes to the journal too, for people, with what it is
+ * about. */
 void event_log(const State *state, const Event *event);

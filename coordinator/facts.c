@@ -8,18 +8,6 @@
 #include "common/text.h"
 #include "coordinator/health.h"
 
-#define HEARTBEAT_SLOWEST (10 * USEC_PER_SEC)
-
-// clang-format off
-static const char *const link_names[] = {
-        [LINK_NEVER]      = "never",
-        [LINK_FRESH]      = "fresh",
-        [LINK_STALE]      = "stale",
-        [LINK_LOST_STATE] = "lost",
-};
-// clang-format on
-DEFINE_ENUM_NAMES(link_state, link_names, LINK_STATE_COUNT);
-
 /* On failure what has grown already stays, and does no harm. */
 static int grow(Facts *facts, size_t space) {
         NodeFacts *nodes;
@@ -183,6 +171,7 @@ void facts_greet(Facts *facts, const State *state, const Hello *hello, usec_t no
         known->quiet_until = 0;
         known->reported_at = 0;
         known->watch = known->watching = 0;
+        known->login = known->login_at = 0;
         known->refreshed = 0;
         known->in_hand[0] = '\0';
         drop_nonce(known);
@@ -220,7 +209,7 @@ bool facts_hear_heartbeat(
         NodeFacts *known = &facts->nodes[node];
         const char *in_hand = state_is_in_hand(heartbeat->state) ? heartbeat->step : "";
         bool news = known->watching != heartbeat->watch ||
-                    known->refreshed != heartbeat->refreshed ||
+                    known->refreshed != heartbeat->refreshed || known->login != heartbeat->login ||
                     strcmp(known->in_hand, in_hand) != 0;
 
         if (hear_state(known, &state->nodes[node], heartbeat->step, heartbeat->state, now))
@@ -228,11 +217,23 @@ bool facts_hear_heartbeat(
 
         known->watching = heartbeat->watch;
         known->refreshed = heartbeat->refreshed;
+        known->login = heartbeat->login;
         (void) text_copy(known->in_hand, sizeof(known->in_hand), in_hand);
         if (news)
                 facts_touch(facts, node);
 
         return news;
+}
+
+void facts_set_login(Facts *facts, uint64_t serial) {
+        if (facts->login == serial)
+                return;
+
+        facts->login = serial;
+        for (size_t i = 0; i < facts->count; i++)
+                facts->nodes[i].login_at = 0;
+
+        facts_touch_all(facts);
 }
 
 void facts_hear_report(
@@ -300,33 +301,4 @@ void facts_expire(Facts *facts, size_t node, usec_t now) {
 
         if (known->nonce[0] && span_sub(now, since) > START_ORDER_LIFE + USEC_PER_SEC)
                 drop_nonce(known);
-}
-
-usec_t node_heartbeat(const State *state, const Node *node) {
-        bool open = state->run.made.number > 0 && run_state_is_open(state->run.state);
-
-        if ((open && node->role == ROLE_MASTER) || node->step.slot)
-                return USEC_PER_SEC;
-
-        return HEARTBEAT_SLOWEST;
-}
-
-LinkState node_link(const State *state, const Facts *facts, size_t node, usec_t now) {
-        const NodeFacts *known = &facts->nodes[node];
-        usec_t stale = 3 * node_heartbeat(state, &state->nodes[node]);
-        bool told = known->told_at != 0 && span_sub(now, known->told_at) < HEARTBEAT_SLOWEST;
-        usec_t silent = span_sub(now, known->heard);
-
-        /* It has just been told to speak more often: what it owes is still the old pace. */
-        if (told)
-                stale = MAX(stale, 3 * HEARTBEAT_SLOWEST);
-
-        if (state->nodes[node].revoked)
-                return LINK_LOST_STATE;
-        if (known->heard == 0)
-                return LINK_NEVER;
-        if (silent > LINK_LOST)
-                return LINK_LOST_STATE;
-
-        return silent > stale ? LINK_STALE : LINK_FRESH;
 }

@@ -43,6 +43,9 @@ typedef struct NodeFacts {
         uint64_t refresh; /* the newest wish of a person to have it asked at once; 0: none lately */
         usec_t refresh_since;
         uint64_t refreshed; /* the newest wish that it says it has granted, in this session */
+        uint64_t login;     /* serial of the token that it says it has; 0: none */
+        usec_t login_at;    /* when it was last told the present one; 0: not yet */
+        bool owes_login;    /* it is to have it, and has not said so */
 
         char in_hand[STEP_ID_MAX]; /* the step that it says may run; or empty */
         NodeStep reported;         /* what it said of its present step last */
@@ -84,6 +87,8 @@ typedef struct Facts {
         uint64_t fence_heard; /* highest fence any node has named */
         uint64_t wishes;      /* of persons to have nodes asked at once, so far */
         size_t wished;        /* nodes that have a `refresh` */
+        uint64_t login;       /* serial of the token that nodes with questions are to have; 0: none
+                               */
         size_t elected;       /* the leading Mesos master; SIZE_MAX: nobody can say */
         size_t zookeeper;     /* the master that leads ZooKeeper; SIZE_MAX: nobody can say */
         bool cluster_well;    /* the masters together are of one mind */
@@ -123,6 +128,9 @@ void facts_touch_all(Facts *facts);
 #define START_ORDER_LIFE (5 * USEC_PER_SEC) /* on the node's own clock, from its nonce on */
 #define REFUSED_PAUSE    (2 * USEC_PER_SEC) /* so that a full disk is not asked at full speed */
 
+/* There is another token, or none any more. */
+void facts_set_login(Facts *facts, uint64_t serial);
+
 #define REFRESH_LIFE USEC_PER_MINUTE /* so long a node is asked, also outside a run */
 
 /* A person wants this node to be asked at once; `number` is of facts->wishes. */
@@ -131,20 +139,3 @@ void facts_wish(Facts *facts, size_t node, uint64_t number, usec_t now);
 /* A nonce that is too old to start anything, and a start order that was not taken in its life, are
  * void: the node is asked for a new nonce. And a person's wish is forgotten after a while. */
 void facts_expire(Facts *facts, size_t node, usec_t now);
-
-#define LINK_LOST (3 * USEC_PER_MINUTE)
-
-typedef enum LinkState {
-        LINK_NEVER, /* not heard since this start */
-        LINK_FRESH,
-        LINK_STALE,
-        LINK_LOST_STATE, /* silent for LINK_LOST, or its key was revoked */
-} LinkState;
-#define LINK_STATE_COUNT (LINK_LOST_STATE + 1)
-extern const EnumNames link_state_names; /* "never", "fresh", "stale", "lost" */
-
-/* How often this node is to speak: 1 s for every node that has a part in an open run's present
- * stage (masters throughout, others from their slot to their end), else 10 s. */
-usec_t node_heartbeat(const State *state, const Node *node);
-
-LinkState node_link(const State *state, const Facts *facts, size_t node, usec_t now);

@@ -7,6 +7,7 @@
 #include "common/text.h"
 #include "coordinator/gate.h"
 #include "coordinator/masters.h"
+#include "coordinator/node-link.h"
 #include "coordinator/settle.h"
 
 /* --- one node --- */

@@ -12,6 +12,7 @@
 #include "coordinator/answers.h"
 #include "coordinator/control.h"
 #include "coordinator/diagnoses.h"
+#include "coordinator/node-link.h"
 
 #define READ_REPEAT (2 * USEC_PER_SEC) /* a piece that has not come is asked for again */
 #define SHOWN_MAX   2048               /* bytes of a line of output */

@@ -2,6 +2,7 @@
 #include "coordinator/tell.h"
 
 #include "coordinator/checks.h"
+#include "coordinator/node-link.h"
 #include "coordinator/orders.h"
 
 #define WATCH_REPEAT (2 * USEC_PER_SEC)
@@ -38,6 +39,24 @@ static bool may_be_watched(const State *state, size_t node) {
         return state->nodes[node].epoch == state->epoch && !state->deposed_by;
 }
 
+/* Only who has something to ask is told, and before it has it. The token itself is put in by
+ * whoever sends this. */
+static void tell_login(Telling *telling, size_t node, const Watch *watch) {
+        NodeFacts *known = &telling->facts->nodes[node];
+        Message message = { .kind = MESSAGE_LOGIN };
+        uint64_t serial = telling->facts->login;
+
+        known->owes_login = serial != 0 && watch->item_count > 0 && known->login != serial;
+        if (!known->owes_login ||
+            (known->login_at != 0 && span_sub(telling->now, known->login_at) < WATCH_REPEAT))
+                return;
+
+        known->login_at = telling->now;
+        message.login.epoch = telling->state->epoch;
+        message.login.serial = serial;
+        say(telling, node, &message);
+}
+
 /* Repeated until the node's heartbeat names it. */
 static void tell_watch(Telling *telling, size_t node) {
         NodeFacts *known = &telling->facts->nodes[node];
@@ -48,6 +67,7 @@ static void tell_watch(Telling *telling, size_t node) {
                 return;
 
         checks_watch(telling->state, telling->facts, node, telling->now, &message.watch);
+        tell_login(telling, node, &message.watch);
         is_new = message.watch.serial != known->watch;
         known->watch = message.watch.serial;
         if (known->watching == known->watch ||
@@ -75,7 +95,7 @@ static void tell_order(Telling *telling, size_t node) {
 static bool is_quiet(const State *state, const Facts *facts, size_t node) {
         const NodeFacts *known = &facts->nodes[node];
 
-        if (known->nonce[0] || known->refresh)
+        if (known->nonce[0] || known->refresh || known->owes_login)
                 return false;
         if (known->greeted == 0 || state->deposed_by)
                 return true;

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/helper.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "node-agent/bulk.h"
 #include "node-agent/diagnoser.h"
-#include "node-agent/helper.h"
 #include "node-agent/identity.h"
 #include "node-agent/link.h"
 #include "node-agent/rekey.h"
@@ -94,6 +94,7 @@ static void send_heartbeat(Agent *agent) {
         runner_fill_heartbeat(agent->runner, &message.heartbeat);
         message.heartbeat.watch = sampler_get_serial(agent->sampler);
         message.heartbeat.refreshed = sampler_get_refreshed(agent->sampler);
+        message.heartbeat.login = sampler_get_login(agent->sampler);
         if (link_send(agent->link, &message) >= 0)
                 agent->sequence++;
 
@@ -181,12 +182,24 @@ static bool is_of_a_step(const Message *message) {
         if (message->kind == MESSAGE_READ)
                 return message->read.what == READ_OUTPUT;
 
-        return message->kind != MESSAGE_WATCH && message->kind != MESSAGE_DIAGNOSE;
+        return message->kind != MESSAGE_WATCH && message->kind != MESSAGE_DIAGNOSE &&
+               message->kind != MESSAGE_LOGIN;
+}
+
+/* Repeated, like a watch, until it is known that we have it. */
+static void take_login(Agent *agent, const Login *login) {
+        bool is_new = login->serial != sampler_get_login(agent->sampler);
+
+        sampler_login(agent->sampler, login);
+        if (is_new && login->serial == sampler_get_login(agent->sampler))
+                send_heartbeat(agent);
 }
 
 static void take_wish(Agent *agent, const Message *message) {
         if (message->kind == MESSAGE_WATCH) {
                 watch(agent, &message->watch);
+        } else if (message->kind == MESSAGE_LOGIN) {
+                take_login(agent, &message->login);
         } else if (message->kind == MESSAGE_DIAGNOSE) {
                 diagnoser_handle(agent->diagnoser, &message->diagnose);
         } else {

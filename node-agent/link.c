@@ -387,6 +387,8 @@ static void on_data(Link *link, const Frame *frame) {
         } else {
                 link->handlers.on_message(&message, link->userdata);
         }
+
+        message_wipe(&message);
 }
 
 /* Asks for a new session while the present one goes on. */

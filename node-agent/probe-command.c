@@ -111,12 +111,20 @@ static int add_version(ProbeCommand *command, const ProbeCommandInput *input, Er
         return 0;
 }
 
+static int add_token(ProbeCommand *command, const ProbeCommandInput *input, Error *error) {
+        if (input->with_token && !add_option(command, "--token", "-"))
+                return error_setf(error, ERROR_MEMORY, "out of memory");
+
+        return 0;
+}
+
 static int add_words(ProbeCommand *command, const ProbeCommandInput *input, Error *error) {
         static int (*const add[PROBE_WORD_COUNT])(
                         ProbeCommand * command, const ProbeCommandInput *input, Error *error) = {
                 [WORD_ADDRESS] = add_address, [WORD_MASTERS] = add_masters,
                 [WORD_AGENTS] = add_agents,   [WORD_ROLE] = add_role,
                 [WORD_VERSION] = add_version, [WORD_ROOT] = add_root,
+                [WORD_TOKEN] = add_token,
         };
         const CheckRow *row = check_find(input->samples[0].check, "");
         int r = 0;

@@ -8,7 +8,7 @@
 /* The command line by which rollpatch-probe is asked: the verb is the check's name, the options are
  * those that its row of the table lists. */
 
-#define PROBE_ARGUMENTS_MAX 14
+#define PROBE_ARGUMENTS_MAX 16
 
 typedef struct ProbeCommand {
         char *arguments[PROBE_ARGUMENTS_MAX + 1];
@@ -23,6 +23,7 @@ typedef struct ProbeCommandInput {
         const Watch *watch;
         const Sample *samples; /* all of one check, one a subject */
         size_t count;
+        bool with_token; /* there is one, and whoever starts this gives it on stdin */
 } ProbeCommandInput;
 
 /* Fails where an option has no value: then the question cannot be asked. */

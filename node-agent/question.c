@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/helper.h"
 #include "common/text.h"
-#include "node-agent/helper.h"
 #include "node-agent/identity.h"
 #include "node-agent/journal-check.h"
 #include "node-agent/packages.h"
@@ -18,6 +18,7 @@
 #include "node-agent/srvr.h"
 #include "node-agent/units.h"
 #include "node-agent/version.h"
+#include "proto/secret.h"
 
 /* All ways of asking end in finish(). Those that are over at once, or take one piece of work after
  * the other, do so in a source of their own (`turn`), so that question_start() never calls back.
@@ -35,6 +36,8 @@ struct Asker {
         Watch watch;
         JournalCheck *journal_check;   /* NULL: none, or its place is not known */
         char watch_cursor[CURSOR_MAX]; /* of the journal when the watch began; or empty */
+        Secret *token;                 /* for servers of a strict cluster; NULL: none */
+        uint64_t login;                /* its serial; 0: none */
 };
 
 struct Question {
@@ -43,6 +46,7 @@ struct Question {
         usec_t since;  /* boot time */
         usec_t period; /* how often it is asked */
         usec_t limit;
+        uint64_t login;  /* serial of the token that is asked with; 0: none */
         Sample *samples; /* one an item, unknown until it is answered */
         size_t count;
         Helper *helper;
@@ -104,6 +108,17 @@ static const Sample *find_sample(const Sample samples[], size_t count, const cha
         return NULL;
 }
 
+/* Which token it was is known here alone; a newer one may be on its way. */
+static void note_login(const Question *question, Sample *sample) {
+        uint64_t status;
+
+        if (question->login == 0 || !sample_number(sample, "login_refused", &status) ||
+            sample->number_count == SAMPLE_NUMBERS_MAX)
+                return;
+
+        sample->numbers[sample->number_count++] = (SampleNumber) { "login", question->login };
+}
+
 static void take_samples(Question *question, const Sample samples[], size_t count) {
         for (size_t i = 0; i < question->count; i++) {
                 Sample *sample = &question->samples[i];
@@ -111,6 +126,7 @@ static void take_samples(Question *question, const Sample samples[], size_t coun
 
                 if (found) {
                         *sample = *found;
+                        note_login(question, sample);
                 } else {
                         sample_judge(sample, VERDICT_UNKNOWN,
                                      "rollpatch-probe says nothing about it");
@@ -164,24 +180,33 @@ static void on_probed(
 }
 
 static int ask_probe(Question *question, Error *error) {
-        const AskerOptions *options = &question->asker->options;
+        const Asker *asker = question->asker;
+        const AskerOptions *options = &asker->options;
+        const char *token = NULL;
         AUTO(ProbeCommand) *command = NULL;
         int r;
+
+        if (check_takes_token(question->samples[0].check)) {
+                token = secret_text(asker->token);
+                question->login = asker->login;
+        }
 
         r = probe_command_new(
                         &(ProbeCommandInput) { .probe = options->probe,
                                                .address = options->address,
                                                .root = options->root,
                                                .role = options->role,
-                                               .watch = &question->asker->watch,
+                                               .watch = &asker->watch,
                                                .samples = question->samples,
-                                               .count = question->count },
+                                               .count = question->count,
+                                               .with_token = token },
                         &command, error);
         if (r < 0)
                 return r;
 
-        return helper_start(
-                        question->asker->event, command->arguments, question->limit, on_probed,
+        return helper_start_with(
+                        asker->event,
+                        &(HelperCommand) { command->arguments, token, question->limit }, on_probed,
                         question, &question->helper, error);
 }
 
@@ -566,9 +591,32 @@ void asker_set_watch(Asker *asker, const Watch *watch) {
                 (void) journal_read_cursor(asker->watch_cursor, &ignored);
 }
 
+int asker_set_login(Asker *asker, const Login *login) {
+        AUTO(Secret) *token = NULL;
+        Error error = {};
+        int r;
+
+        if (login) {
+                r = secret_new(login->token, &token, &error);
+                if (r < 0)
+                        return r;
+        }
+
+        secret_free(asker->token);
+        asker->token = TAKE(token);
+        asker->login = login ? login->serial : 0;
+        return 0;
+}
+
+uint64_t asker_get_login(const Asker *asker) {
+        return asker->login;
+}
+
 void asker_free(Asker *asker) {
         if (!asker)
                 return;
+
+        secret_free(asker->token);
 
         journal_check_free(asker->journal_check);
         free(asker);

@@ -31,6 +31,11 @@ Asker *asker_new(sd_event *event, const AskerOptions *options);
 /* The watch in force, copied: step, version, masters, and the items that a question is about. */
 void asker_set_watch(Asker *asker, const Watch *watch);
 
+/* The token for servers of a strict cluster, from the next question on; it is kept in locked
+ * memory, and goes to rollpatch-probe's stdin. NULL: forget it. -ENOMEM: the one before stays. */
+int asker_set_login(Asker *asker, const Login *login);
+uint64_t asker_get_login(const Asker *asker); /* serial; 0: none */
+
 /* All questions must be freed before. */
 void asker_free(Asker *asker);
 DEFINE_AUTO(Asker, asker_free)

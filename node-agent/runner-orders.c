@@ -422,6 +422,7 @@ void runner_handle(Runner *runner, const Message *order) {
         case MESSAGE_READ: /* changes nothing: any coordinator that has a session may read */
                 runner_send_chunk(runner, &order->read);
                 return;
+        case MESSAGE_LOGIN:
         case MESSAGE_HELLO:
         case MESSAGE_WELCOME:
         case MESSAGE_CLAIMED:

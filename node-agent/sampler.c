@@ -117,6 +117,8 @@ static void replace(Sampler *sampler, const Watch *watch) {
                 question_free(dropped->tasks[i].question);
 
         asker_set_watch(sampler->asker, watch);
+        if (watch->item_count == 0)
+                (void) asker_set_login(sampler->asker, NULL);
         sampler->serial = watch->serial;
         if (watch->refresh > sampler->refresh) {
                 sampler->refresh = watch->refresh;
@@ -140,8 +142,19 @@ void sampler_reset(Sampler *sampler) {
 
         if (sampler->serial != 0)
                 replace(sampler, &none);
+        (void) asker_set_login(sampler->asker, NULL);
 
         sampler->refresh = sampler->refreshed = 0;
+}
+
+void sampler_login(Sampler *sampler, const Login *login) {
+        if (login->serial != asker_get_login(sampler->asker) &&
+            asker_set_login(sampler->asker, login) < 0)
+                log_error("The token for a strict cluster cannot be kept: no memory can be locked.");
+}
+
+uint64_t sampler_get_login(const Sampler *sampler) {
+        return asker_get_login(sampler->asker);
 }
 
 uint64_t sampler_get_serial(const Sampler *sampler) {

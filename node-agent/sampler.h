@@ -27,6 +27,10 @@ int sampler_new(sd_event *event,
 /* In place of the watch before. Questions under way that are in both go on. */
 void sampler_watch(Sampler *sampler, const Watch *watch);
 
+/* What to ask a strict cluster's servers with; forgotten with the watch. */
+void sampler_login(Sampler *sampler, const Login *login);
+uint64_t sampler_get_login(const Sampler *sampler); /* its serial; 0: none */
+
 /* No watch, as at the beginning of a session. */
 void sampler_reset(Sampler *sampler);
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/helper.h"
 #include "common/text.h"
-#include "node-agent/helper.h"
 #include "node-agent/package-script.h"
 #include "node-agent/script.h"
 

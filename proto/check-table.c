@@ -10,6 +10,9 @@
 #define SELF   .asker = ASKER_SELF
 #define LEADER .asker = ASKER_LEADER
 
+/* What may be a server of a strict cluster: whether it is, the node's files say. */
+#define STRICT (IN(WORD_ROOT) | IN(WORD_TOKEN))
+
 // clang-format off
 const CheckRow check_rows[CHECK_COUNT] = {
         [CHECK_VERSION] = {
@@ -43,7 +46,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
         },
         [CHECK_MESOS_MASTER] = {
                 CHECK_MESOS_MASTER, "mesos-master", MASTERS, SELF, .pace = PACE_FAST, .reader = READER_PROBE,
-                .words = IN(WORD_ADDRESS) | IN(WORD_MASTERS),
+                .words = IN(WORD_ADDRESS) | IN(WORD_MASTERS) | STRICT,
                 .after_step = true, .before_others = true,
                 .judge    = "its replica is recovered, all masters' replicas are in its ensemble, and it knows who leads; whoever leads has read its registry",
                 .evidence = "the metrics it rests on",
@@ -51,7 +54,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
         },
         [CHECK_MESOS_AGENT] = {
                 CHECK_MESOS_AGENT, "mesos-agent", AGENTS, SELF, .pace = PACE_FAST, .reader = READER_PROBE,
-                .words = IN(WORD_ADDRESS),
+                .words = IN(WORD_ADDRESS) | STRICT,
                 .after_step = true,
                 .judge    = "it has recovered without errors, and says that it is registered",
                 .evidence = "the metrics it rests on",
@@ -59,7 +62,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
         },
         [CHECK_MESOS_VERSION] = {
                 CHECK_MESOS_VERSION, "mesos-version", ALL, SELF, .pace = PACE_COSTLY, .reader = READER_PROBE,
-                .words = IN(WORD_ADDRESS) | IN(WORD_ROLE) | IN(WORD_VERSION) | IN(WORD_ROOT),
+                .words = IN(WORD_ADDRESS) | IN(WORD_ROLE) | IN(WORD_VERSION) | STRICT,
                 .after_step = true,
                 .judge    = "the Mesos that runs is the one on the disk, and the one that the release notes of the run's version name (where that is not known: not-applicable)",
                 .evidence = "both versions",
@@ -119,7 +122,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
         },
         [CHECK_OVERLAY] = {
                 CHECK_OVERLAY, "overlay", AGENTS, SELF, .pace = PACE_FAST, .reader = READER_PROBE,
-                .words = IN(WORD_ADDRESS),
+                .words = IN(WORD_ADDRESS) | STRICT,
                 .after_step = true,
                 .judge    = "every overlay network of this node is configured; one of IPv6 alone need not be",
                 .evidence = "each overlay with its state",
@@ -135,14 +138,14 @@ const CheckRow check_rows[CHECK_COUNT] = {
         },
         [CHECK_MESOS_LEADER] = {
                 CHECK_MESOS_LEADER, "mesos-leader", MASTERS, LEADER, .pace = PACE_FAST, .reader = READER_PROBE_JOINED,
-                .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS),
+                .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS) | STRICT,
                 .judge    = "the leading master has read its registry, every agent in it has registered again, and after a master's step as many are active as before",
                 .evidence = "how many agents there are, active, and not registered again",
                 .advice   = "journalctl -u dcos-mesos-master",
         },
         [CHECK_MEMBER] = {
                 CHECK_MEMBER, "mesos-leader", AGENTS, LEADER, .pace = PACE_FAST, .reader = READER_PROBE_JOINED,
-                .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS),
+                .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS) | STRICT,
                 .after_step = true,
                 .judge    = "the leading master lists this agent once, active, not being drained; registered anew since its step, under the id it had, with as many running tasks as it says itself",
                 .evidence = "its id, its process, and both states",
@@ -172,4 +175,10 @@ CheckReader check_reader(const char *name) {
 
 bool reader_needs_program(CheckReader reader) {
         return reader == READER_PROBE || reader == READER_PROBE_JOINED;
+}
+
+bool check_takes_token(const char *name) {
+        const CheckRow *row = check_find(name, "");
+
+        return row && (row->words & IN(WORD_TOKEN));
 }

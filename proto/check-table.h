@@ -73,8 +73,9 @@ typedef enum ProbeWord {
         WORD_ROLE,    /* --role: this node's, master or agent */
         WORD_VERSION, /* --version: of DC/OS that is to be there, where that is known */
         WORD_ROOT,    /* --root: where DC/OS is, unless that is / */
+        WORD_TOKEN,   /* --token: the one of the IAM is on its stdin, where there is one */
 } ProbeWord;
-#define PROBE_WORD_COUNT (WORD_ROOT + 1)
+#define PROBE_WORD_COUNT (WORD_TOKEN + 1)
 
 typedef struct CheckRow {
         CheckId id;
@@ -102,3 +103,6 @@ const CheckRow *check_find(const char *name, const char *subject);
  * program by itself (promise 14). */
 CheckReader check_reader(const char *name);
 bool reader_needs_program(CheckReader reader);
+
+/* Whether its program may be told the token. */
+bool check_takes_token(const char *name);

@@ -126,6 +126,7 @@ static const Field heartbeat_fields[] = {
         F_ENUM(Heartbeat, state, node_step_names),
         F_U64(Heartbeat, watch, 0, JSON_NUMBER_MAX, .optional = true),
         F_U64(Heartbeat, refreshed, 0, JSON_NUMBER_MAX, .optional = true),
+        F_U64(Heartbeat, login, 0, JSON_NUMBER_MAX, .optional = true),
         F_END
 };
 
@@ -186,6 +187,13 @@ static const Field watch_fields[] = {
         F_U64(Watch, masters, 0, MASTERS_MAX, .optional = true),
         F_U64(Watch, refresh, 0, JSON_NUMBER_MAX, .optional = true),
         F_LIST(Watch, items, item_count, watch_item_fields, .optional = true),
+        F_END
+};
+
+static const Field login_fields[] = {
+        F_U64(Login, epoch, 1, EPOCH_MAX),
+        F_U64(Login, serial, 1, JSON_NUMBER_MAX),
+        F_TEXT(Login, token, .min = 1),
         F_END
 };
 
@@ -288,6 +296,7 @@ static const struct {
         [MESSAGE_ANNOUNCE]  = { announce_fields,  sizeof(Announce)  },
         [MESSAGE_DIAGNOSE]  = { diagnose_fields,  sizeof(Diagnose)  },
         [MESSAGE_DIAGNOSIS] = { diagnosis_fields, sizeof(Diagnosis) },
+        [MESSAGE_LOGIN]     = { login_fields,     sizeof(Login)     },
 };
 // clang-format on
 static_assert(ELEMENTSOF(kinds) == MESSAGE_KIND_COUNT, "a kind of message has no members");
@@ -402,12 +411,17 @@ int message_encode(
 
         size = strlen(text);
         r = check_size(message->kind, size, capacity, error);
-        if (r < 0)
-                return r;
+        if (r >= 0) {
+                memcpy(buffer, text, size);
+                *ret_size = size;
+        }
 
-        memcpy(buffer, text, size);
-        *ret_size = size;
-        return 0;
+        if (message->kind == MESSAGE_LOGIN) {
+                explicit_bzero(text, size);
+                json_wipe_string(object, "token");
+        }
+
+        return MIN(r, 0);
 }
 
 static int decode_version(const Json *object, Error *error) {
@@ -483,11 +497,11 @@ static int decode_object(const Json *object, size_t size, Message *ret, Error *e
         }
 
         r = check_size(message.kind, size, MESSAGE_BYTES_MAX, error);
-        if (r < 0)
-                return r;
+        if (r >= 0)
+                *ret = message;
 
-        *ret = message;
-        return 0;
+        message_wipe(&message);
+        return MIN(r, 0);
 }
 
 int message_decode(const void *data, size_t size, Message *ret, Error *error) {
@@ -513,5 +527,7 @@ int message_decode(const void *data, size_t size, Message *ret, Error *error) {
                                 json_type_name(object));
         }
 
-        return decode_object(object, size, ret, error);
+        r = decode_object(object, size, ret, error);
+        json_wipe_string(object, "token");
+        return r;
 }

@@ -28,11 +28,12 @@ static const Row rows[] = {
         [MESSAGE_START]     = { COORDINATOR, NODES,       SESSION,             true,     3849 },
         [MESSAGE_ASK]       = { COORDINATOR, NODES,       SESSION,             true,      134 },
         [MESSAGE_WATCH]     = { COORDINATOR, NODES,       SESSION,             true,     10502 },
+        [MESSAGE_LOGIN]     = { COORDINATOR, NODES,       SESSION,             true,     8274 },
         [MESSAGE_ACK]       = { COORDINATOR, NODES,       SESSION,             false,    1095 },
         [MESSAGE_READ]      = { COORDINATOR, NODES,       SESSION,             false,     197 },
         [MESSAGE_DIAGNOSE]  = { COORDINATOR, NODES,       SESSION,             false,      170 },
 
-        [MESSAGE_HEARTBEAT] = { NODES,       COORDINATOR, SESSION,             false,     245 },
+        [MESSAGE_HEARTBEAT] = { NODES,       COORDINATOR, SESSION,             false,     270 },
         [MESSAGE_CLAIMED]   = { NODES,       COORDINATOR, SESSION,             false,   11307 },
         [MESSAGE_READY]     = { NODES,       COORDINATOR, SESSION,             true,      179 },
         [MESSAGE_REPORT]    = { NODES,       COORDINATOR, SESSION,             false,    6448 },

@@ -59,6 +59,7 @@ static const char *const message_kind_table[] = {
         [MESSAGE_ANNOUNCE]  = "announce",
         [MESSAGE_DIAGNOSE]  = "diagnose",
         [MESSAGE_DIAGNOSIS] = "diagnosis",
+        [MESSAGE_LOGIN]     = "login",
 };
 
 static const char *const failure_class_table[] = {
@@ -151,6 +152,7 @@ static const OrderPlace orders[MESSAGE_KIND_COUNT] = {
         [MESSAGE_START] = { offsetof(Message, start.epoch), offsetof(Message, start.step) },
         [MESSAGE_ASK]   = { offsetof(Message, ask.epoch),   offsetof(Message, ask.step)   },
         [MESSAGE_WATCH] = { offsetof(Message, watch.epoch), 0 }, /* its step is where to look from */
+        [MESSAGE_LOGIN] = { offsetof(Message, login.epoch), 0 },
 };
 // clang-format on
 
@@ -163,6 +165,11 @@ const char *message_order(const Message *order, uint64_t *ret_epoch) {
                 memcpy(ret_epoch, bytes + place.epoch, sizeof(*ret_epoch));
 
         return place.step != 0 ? bytes + place.step : "";
+}
+
+void message_wipe(Message *message) {
+        if (message->kind == MESSAGE_LOGIN)
+                explicit_bzero(message->login.token, sizeof(message->login.token));
 }
 
 bool sample_number(const Sample *sample, const char *name, uint64_t *ret) {

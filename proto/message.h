@@ -151,6 +151,7 @@ typedef struct Heartbeat {
         NodeStep state;
         uint64_t watch;     /* serial of the newest Watch, 0: none */
         uint64_t refreshed; /* `refresh` of the newest Watch, once all its answers are sent */
+        uint64_t login;     /* serial of the Login that it has, 0: none */
 } Heartbeat;
 
 typedef struct Ready {
@@ -226,6 +227,16 @@ typedef struct Watch {
         WatchItem items[WATCH_MAX];
         size_t item_count;
 } Watch;
+
+/* coordinator -> node: the token that servers of a strict cluster want to see when they are asked.
+ * Only a node that has something to ask is told it; it forgets it with its watch or its session.
+ * Repeated until the node's heartbeat names its `serial`, which says nothing of the token. Whoever
+ * has held such a message wipes it. */
+typedef struct Login {
+        uint64_t epoch;
+        uint64_t serial;
+        char token[IAM_TOKEN_MAX];
+} Login;
 
 typedef struct SampleNumber {
         char name[CHECK_NAME_MAX]; /* a unit other than 1 is part of the name: "uptime_ms" */
@@ -363,8 +374,9 @@ typedef enum MessageKind {
         MESSAGE_ANNOUNCE,
         MESSAGE_DIAGNOSE,
         MESSAGE_DIAGNOSIS,
+        MESSAGE_LOGIN,
 } MessageKind;
-#define MESSAGE_KIND_COUNT (MESSAGE_DIAGNOSIS + 1)
+#define MESSAGE_KIND_COUNT (MESSAGE_LOGIN + 1)
 extern const EnumNames message_kind_names; /* "hello", ... */
 
 /* Answer to HELLO and to every HEARTBEAT: the coordinator is alive; and how often the node is to
@@ -399,12 +411,16 @@ typedef struct Message {
                 Announce announce;
                 Diagnose diagnose;
                 Diagnosis diagnosis;
+                Login login;
         };
 } Message;
 
 /* Of what needs a claim by its epoch (dispatch.h): that epoch, and the step it is about, or "". Of
  * all else 0 and "". */
 const char *message_order(const Message *order, uint64_t *ret_epoch);
+
+/* Of a kind that carries a secret it is wiped, all else stays. */
+void message_wipe(Message *message);
 
 /* "PREFIX-NODE-ATTEMPT" where PREFIX is "rNUMBER-" and the first 8 digits of the run's random id:
  * unique for ever, readable, fit for a unit name and a file name. False when the name is too long:

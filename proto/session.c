@@ -466,10 +466,12 @@ int session_open(
 
         newest = replay_note(&session->window, data->counter);
         r = message_decode(plain, data->body_size - NOISE_TAG_SIZE, &message, error);
+        secret_wipe(plain, data->body_size);
         if (r < 0)
                 return r;
 
         *ret_newest = newest;
         *ret = message;
+        message_wipe(&message);
         return 0;
 }

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/parse.h"
 #include "common/text.h"
+#include "node-agent/probe/parse-token.h"
 
 #define MASTERS_MAX   9
 #define TIMEOUT_MAX   (600 * USEC_PER_SEC)
@@ -40,6 +41,7 @@ static int request(const Server *server, const Question *question, Asked *asked)
                 .key_file = server->key_file,
                 .post = question->post,
                 .accept = question->accept,
+                .authorization = server->authorization,
         };
 
         if (left < USEC_PER_MSEC)
@@ -50,20 +52,36 @@ static int request(const Server *server, const Question *question, Asked *asked)
         return http_get(&request, &asked->response, &asked->error);
 }
 
-static void answer(const Question *question, Asked *asked, int r) {
+/* What came back may become evidence, and so may repeat nothing of what was sent in secret. */
+static void hide_secret(const char *secret, Asked *asked) {
+        HttpResponse *response = &asked->response;
+
+        if (!secret)
+                return;
+
+        if (response->body)
+                secret_hide(response->body, (size_t) response->size, secret);
+        secret_hide(response->location, strlen(response->location), secret);
+        secret_hide(response->content_type, strlen(response->content_type), secret);
+        secret_hide(asked->error.text, strlen(asked->error.text), secret);
+}
+
+void asked_answer(Asked *asked, const char *question, const char *secret, int r) {
         const HttpResponse *response = &asked->response;
 
+        hide_secret(secret, asked);
         if (r < 0)
                 tidy_failure(&asked->error);
 
         asked->reply = (Reply) {
-                .question = question->name,
+                .question = question,
                 .failure = r < 0 ? asked->error.text : NULL,
                 .status = response->status,
                 .type = response->content_type,
                 .location = response->location,
                 .body = response->body,
                 .size = (size_t) response->size,
+                .with_token = secret,
         };
 }
 
@@ -83,9 +101,18 @@ void ask_in_turn(const Server *server, const Question questions[], Asked asked[]
                         r = request(server, &questions[i], &asked[i]);
                 }
 
-                answer(&questions[i], &asked[i], r);
+                asked_answer(&asked[i], questions[i].name, server->secret, r);
                 if (r < 0 && !silent && is_silent(&asked[i].error))
                         silent = &asked[i].error;
+        }
+}
+
+void asked_note_refusal(const Asked asked[], size_t count, Sample *sample) {
+        for (size_t i = 0; i < count; i++) {
+                if (reply_refuses_token(&asked[i].reply)) {
+                        sample_add_number(sample, "login_refused", asked[i].reply.status);
+                        return;
+                }
         }
 }
 

@@ -17,6 +17,8 @@ typedef struct Server {
         const char *ca_file; /* of these NULL: none */
         const char *cert_file;
         const char *key_file;
+        const char *authorization; /* "token=..." */
+        const char *secret;        /* of it: in no answer is that left as it is */
 } Server;
 
 typedef struct Question {
@@ -36,6 +38,13 @@ typedef struct Asked {
 /* Fills asked[i] for questions[i]; the caller ends with asked_done(). When the server cannot be
  * reached, or is silent, the rest is not asked and has failed for the same reason. */
 void ask_in_turn(const Server *server, const Question questions[], Asked asked[], size_t count);
+
+/* Makes the reply of one that was asked by other means: `r` is how that went. What came back may
+ * become evidence, so it repeats nothing of the `secret` that was sent; NULL: there was none. */
+void asked_answer(Asked *asked, const char *question, const char *secret, int r);
+
+/* A number for whoever gave us the token: "login_refused", 401, when it was refused. */
+void asked_note_refusal(const Asked asked[], size_t count, Sample *sample);
 
 void asked_done(Asked asked[], size_t count);
 

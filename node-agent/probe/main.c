@@ -22,19 +22,21 @@ static const struct Verb {
         { "exhibitor", "--address IP --masters N [--timeout SECONDS] [--root DIR]",
           "Ask Exhibitor whether all masters' ZooKeepers are serving", probe_exhibitor },
         { "mesos-master",
-          "--address IP --masters N [--timeout SECONDS]\n"
-          "      [--age-max SECONDS] [--agents-before N]",
+          "--address IP --masters N [--timeout SECONDS] [--age-max SECONDS]\n"
+          "      [--agents-before N] [--root DIR] [--token -]",
           "Ask a Mesos master for its replica, its leader and its version", probe_mesos_master },
         { "mesos-agent",
-          "--address IP [--timeout SECONDS]\n"
-          "      [--age-max SECONDS] [--tasks-before N]",
+          "--address IP [--timeout SECONDS] [--age-max SECONDS]\n"
+          "      [--tasks-before N] [--root DIR] [--token -]",
           "Ask a Mesos agent whether it has recovered and is registered", probe_mesos_agent },
-        { "mesos-leader", "--address IP [--agents IP,IP,...] [--timeout SECONDS]",
+        { "mesos-leader",
+          "--address IP [--agents IP,IP,...] [--timeout SECONDS]\n"
+          "      [--root DIR] [--token -]",
           "Ask the leading Mesos master for the cluster, and for Mesos agents",
           probe_mesos_leader },
         { "mesos-version",
           "--address IP --role master|agent [--version DCOS]\n"
-          "      [--timeout SECONDS] [--root DIR]",
+          "      [--timeout SECONDS] [--root DIR] [--token -]",
           "Compare the Mesos that runs with the installed one, and the release's",
           probe_mesos_version },
         { "check-runner", "[--check TYPE] [--timeout SECONDS] [--root DIR]",
@@ -43,11 +45,15 @@ static const struct Verb {
           "Run the site's own checks of the cluster, if there are any", probe_cluster_checks },
         { "cockroachdb", "--address IP --masters N [--timeout SECONDS] [--root DIR]",
           "Ask CockroachDB whether all copies of its ranges are there", probe_cockroach },
-        { "overlay", "--address IP [--timeout SECONDS]",
+        { "overlay", "--address IP [--timeout SECONDS] [--root DIR] [--token -]",
           "Ask a Mesos agent for the state of its overlay networks", probe_overlay },
         { "subscribers", "[--root DIR]",
           "Look whether Marathon is told to send its events to subscribers",
           probe_subscribers },
+        { "login",
+          "--account FILE | --token-file FILE [--url URL] [--ca FILE]\n"
+          "      [--timeout SECONDS]",
+          "Get a token of the IAM, and print it", probe_login },
 };
 // clang-format on
 
@@ -67,7 +73,8 @@ static ProbeExit show_help(void) {
                 (void) printf("  %s %s\n      %s\n", verbs[i].name, verbs[i].options,
                               verbs[i].help);
         }
-        (void) printf("\nexit status: 0 ok, 1 failed (the answer says why), 2 usage\n");
+        (void) printf("\n--token -: a token of the IAM is on stdin; it is sent over https alone.\n"
+                      "\nexit status: 0 ok, 1 failed (the answer says why), 2 usage\n");
         return fflush(stdout) == 0 ? PROBE_OK : PROBE_FAILED;
 }
 
@@ -97,7 +104,8 @@ static ProbeExit print_answer(const Json *answer, ProbeExit status) {
 static ProbeExit print_failure(const Error *error) {
         AUTO(Json) *answer = json_new_object();
         bool complete = answer && json_add_bool(answer, "ok", false) &&
-                        json_add_string(answer, "error", error->text);
+                        json_add_string(answer, "error", error->text) &&
+                        (error->code != ERROR_DENIED || json_add_bool(answer, "denied", true));
 
         return print_answer(complete ? answer : NULL, PROBE_FAILED);
 }

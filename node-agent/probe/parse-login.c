@@ -6,15 +6,12 @@
 #include <string.h>
 
 #include "common/base64.h"
-#include "common/text.h"
+#include "node-agent/probe/parse-token.h"
 
 #define STATUS_UNAUTHORIZED 401
 #define PEM_BEGIN           "-----BEGIN PRIVATE KEY-----\n"
 #define PEM_END             "-----END PRIVATE KEY-----"
 #define SCHEME              "RS256"
-
-/* base64url, as a JWT has it */
-#define TOKEN_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
 void login_account_done(LoginAccount *account) {
         explicit_bzero(account, sizeof(*account));
@@ -131,20 +128,6 @@ int login_account_check_key(const LoginAccount *account, Error *error) {
                         "private_key is no PEM block of a PKCS#8 key (-----BEGIN PRIVATE KEY-----)");
 }
 
-/* Three parts, none empty. */
-static bool is_token(const char *text) {
-        for (unsigned part = 0; part < 3; part++) {
-                size_t length = strspn(text, TOKEN_LETTERS);
-
-                if (length == 0 || text[length] != (part < 2 ? '.' : '\0'))
-                        return false;
-
-                text += length + 1;
-        }
-
-        return true;
-}
-
 int login_token_read(const Reply *reply, char ret[static LOGIN_TOKEN_MAX], Error *error) {
         char token[LOGIN_TOKEN_MAX] = "";
         AUTO(Json) *object = NULL;
@@ -158,7 +141,7 @@ int login_token_read(const Reply *reply, char ret[static LOGIN_TOKEN_MAX], Error
                 return r;
 
         r = json_get_string(object, "token", token, sizeof(token), error);
-        if (r < 0 || !is_token(token)) {
+        if (r < 0 || !token_is_valid(token)) {
                 explicit_bzero(token, sizeof(token));
                 return error_setf(error, ERROR_INVALID, "%s: 'token' is no JWT", reply->question);
         }

@@ -6,8 +6,9 @@
 
 /* rollpatch-probe asks one question and answers with one JSON object on one line of stdout:
  *   {"ok":true,...}                  exit status 0, of fetch
+ *   {"ok":true,"token":...}         exit status 0, of login: this line is a secret
  *   {"samples":[...]}                exit status 0, of the checks, also of one that fails
- *   {"ok":false,"error":"REASON"}    exit status 1
+ *   {"ok":false,"error":"REASON"}    exit status 1; with "denied":true a person has to mend it
  * A command line that cannot be understood gets no answer, but a line on stderr and exit status 2.
  */
 
@@ -30,4 +31,5 @@ ProbeExit probe_cluster_checks(char *const arguments[], Json *answer, Error *err
 ProbeExit probe_cockroach(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_subscribers(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_overlay(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_login(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_check_runner(char *const arguments[], Json *answer, Error *error);

@@ -5,8 +5,13 @@
 
 #include "common/text.h"
 
-#define STATUS_OK 200
-#define SHOWN_MAX 128
+#define STATUS_OK           200
+#define STATUS_UNAUTHORIZED 401
+#define STATUS_FORBIDDEN    403
+#define SHOWN_MAX           128
+#define WANTS_TOKEN                                    \
+        "; it wants a token, and there is none here: " \
+        "see 'rollpatch status', and login: in rollpatchd.yaml"
 
 static void copy_body(const Reply *reply, char *buffer, size_t size) {
         size_t length = MIN(reply->size, size - 1);
@@ -31,17 +36,38 @@ static int refuse_status(const Reply *reply, unsigned wanted, Error *error) {
         strip(body);
         text_ellipsize(shown, sizeof(shown), what ? what : body);
         return error_setf(
-                        error, ERROR_INVALID, "%s: got %u%s%s%s, want %u", reply->question,
+                        error, ERROR_INVALID, "%s: got %u%s%s%s, want %u%s", reply->question,
                         reply->status,
                         what       ? " to '"
                         : shown[0] ? " '"
                                    : "",
-                        shown, shown[0] ? "'" : "", wanted);
+                        shown, shown[0] ? "'" : "", wanted,
+                        reply->status == STATUS_UNAUTHORIZED ? WANTS_TOKEN : "");
+}
+
+/* To whom a token was shown, and why that is not enough: what a person wants to know is whether to
+ * mend the token, or what its account may. NULL: it is neither. */
+static const char *explain_denial(const Reply *reply) {
+        if (reply->status == STATUS_UNAUTHORIZED && reply->with_token)
+                return "the token was refused (401)";
+        if (reply->status == STATUS_FORBIDDEN && reply->with_token)
+                return "the service account may not read this (403)";
+
+        return NULL;
+}
+
+bool reply_refuses_token(const Reply *reply) {
+        return !reply->failure && reply->with_token && reply->status == STATUS_UNAUTHORIZED;
 }
 
 int reply_expect(const Reply *reply, unsigned status, Error *error) {
         if (reply->failure)
                 return error_setf(error, ERROR_IO, "%s: %s", reply->question, reply->failure);
+        if (reply->status != status && explain_denial(reply)) {
+                return error_setf(
+                                error, ERROR_DENIED, "%s: %s", reply->question,
+                                explain_denial(reply));
+        }
         if (reply->status != status)
                 return refuse_status(reply, status, error);
 

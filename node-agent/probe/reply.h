@@ -21,6 +21,7 @@ typedef struct Reply {
         const char *location; /* of a redirect; NULL or empty: none */
         const char *body;     /* not necessarily terminated */
         size_t size;
+        bool with_token; /* it was asked with one */
 } Reply;
 
 /* Errors name the question, and what came instead. */
@@ -29,6 +30,9 @@ int reply_expect(const Reply *reply, unsigned status, Error *error);
 /* Only of a 200 of at most `max` bytes; and whether that is an object or a list is checked too. */
 int reply_object(const Reply *reply, size_t max, Json **ret, Error *error);
 int reply_list(const Reply *reply, size_t max, Json **ret, Error *error);
+
+/* A 401 to somebody who showed a token: that one is of no use any more. */
+bool reply_refuses_token(const Reply *reply);
 
 /* Exactly this status, and this text as the whole body (trailing white space aside). */
 bool reply_says(const Reply *reply, unsigned status, const char *text);

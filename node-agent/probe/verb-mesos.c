@@ -7,7 +7,7 @@
 #include "common/clock.h"
 #include "common/parse.h"
 #include "common/text.h"
-#include "node-agent/probe/ask.h"
+#include "node-agent/probe/access.h"
 #include "node-agent/probe/parse-metrics.h"
 #include "node-agent/probe/parse-slaves.h"
 
@@ -43,10 +43,14 @@ typedef struct MesosOrder {
         const char *agents[AGENTS_MAX];
         size_t agent_count;
         char *agent_text; /* what `agents` points into */
+        const char *root;
+        const char *token;
+        Access *access;
 } MesosOrder;
 
 static void mesos_order_done(MesosOrder *order) {
         free(order->agent_text);
+        access_free(order->access);
 }
 
 DEFINE_AUTO(MesosOrder, mesos_order_done)
@@ -86,24 +90,35 @@ typedef enum MesosVerb {
 } MesosVerb;
 
 typedef struct MesosWords {
-        const char *address, *timeout, *masters, *agents, *age_max, *agents_before, *tasks_before;
+        const char *address, *timeout, *root, *token, *masters, *agents, *age_max, *agents_before,
+                        *tasks_before;
 } MesosWords;
 
 static int parse_words(char *const arguments[], MesosVerb verb, MesosWords *words, Error *error) {
         const ProbeOption address = { "address", &words->address };
         const ProbeOption timeout = { "timeout", &words->timeout, true };
         const ProbeOption age_max = { "age-max", &words->age_max, true };
-        const ProbeOption options[][6] = {
+        const ProbeOption root = { "root", &words->root, true };
+        const ProbeOption token = { "token", &words->token, true };
+        const ProbeOption options[][8] = {
                 [VERB_MASTER] = { address,
                                   timeout,
+                                  root,
+                                  token,
                                   { "masters", &words->masters },
                                   age_max,
                                   { "agents-before", &words->agents_before, true } },
                 [VERB_AGENT] = { address,
                                  timeout,
+                                 root,
+                                 token,
                                  age_max,
                                  { "tasks-before", &words->tasks_before, true } },
-                [VERB_LEADER] = { address, timeout, { "agents", &words->agents, true } },
+                [VERB_LEADER] = { address,
+                                  timeout,
+                                  root,
+                                  token,
+                                  { "agents", &words->agents, true } },
         };
 
         return probe_options_parse(options[verb], arguments, error);
@@ -154,6 +169,8 @@ static int parse_order(char *const arguments[], MesosVerb verb, MesosOrder *orde
                 return r;
 
         order->address = words.address;
+        order->root = words.root;
+        order->token = words.token;
         return parse_timeout(words.timeout, ASK_TIMEOUT, &order->timeout, error);
 }
 
@@ -167,72 +184,104 @@ static ProbeExit print(const Sample samples[], size_t count, Json *answer, Error
         return PROBE_FAILED;
 }
 
-ProbeExit probe_mesos_master(char *const arguments[], Json *answer, Error *error) {
+/* False: it is not known how to ask, which is all there is to say. */
+static bool find_access(MesosOrder *order, Sample samples[], size_t count) {
+        Error error = {};
+
+        if (access_open(order->root, order->token, &order->access, &error) >= 0)
+                return true;
+
+        for (size_t i = 0; i < count; i++)
+                sample_doubt_error(&samples[i], &error);
+
+        return false;
+}
+
+static void ask_master(MesosOrder *order, Sample *sample) {
         const Question questions[] = { redirect, version, flags, metrics };
         Asked asked[ELEMENTSOF(questions)] = {};
-        MesosOrder order = {};
-        Sample sample;
         Server server;
 
-        if (parse_order(arguments, VERB_MASTER, &order, error) < 0)
-                return PROBE_USAGE;
+        sample_init(sample, "mesos-master", "");
+        if (!find_access(order, sample, 1))
+                return;
 
-        server_init(&server, "http", order.address, MASTER_PORT, order.timeout);
+        access_init_server(order->access, &server, order->address, MASTER_PORT, order->timeout);
         ask_in_turn(&server, questions, asked, ELEMENTSOF(questions));
-
-        sample_init(&sample, "mesos-master", "");
-        sample.took = server_elapsed(&server);
+        sample->took = server_elapsed(&server);
         mesos_master_judge_after(
                         &(MasterReplies) { .redirect = asked[0].reply,
                                            .version = asked[1].reply,
                                            .flags = asked[2].reply,
                                            .metrics = asked[3].reply },
-                        order.masters, &order.before, &sample);
+                        order->masters, &order->before, sample);
+        asked_note_refusal(asked, ELEMENTSOF(asked), sample);
         asked_done(asked, ELEMENTSOF(asked));
+}
+
+ProbeExit probe_mesos_master(char *const arguments[], Json *answer, Error *error) {
+        MesosOrder order = {};
+        AUTO(MesosOrder) *owned = &order;
+        Sample sample;
+
+        if (parse_order(arguments, VERB_MASTER, owned, error) < 0)
+                return PROBE_USAGE;
+
+        ask_master(&order, &sample);
         return print(&sample, 1, answer, error);
 }
 
-ProbeExit probe_mesos_agent(char *const arguments[], Json *answer, Error *error) {
+static void ask_agent(MesosOrder *order, Sample *sample) {
         const Question questions[] = { version, state, metrics };
         Asked asked[ELEMENTSOF(questions)] = {};
-        MesosOrder order = {};
-        Sample sample;
         Server server;
 
-        if (parse_order(arguments, VERB_AGENT, &order, error) < 0)
-                return PROBE_USAGE;
+        sample_init(sample, "mesos-agent", "");
+        if (!find_access(order, sample, 1))
+                return;
 
-        server_init(&server, "http", order.address, AGENT_PORT, order.timeout);
+        access_init_server(order->access, &server, order->address, AGENT_PORT, order->timeout);
         ask_in_turn(&server, questions, asked, ELEMENTSOF(questions));
-
-        sample_init(&sample, "mesos-agent", "");
-        sample.took = server_elapsed(&server);
+        sample->took = server_elapsed(&server);
         mesos_agent_judge_after(
                         &(AgentReplies) { .version = asked[0].reply,
                                           .state = asked[1].reply,
                                           .metrics = asked[2].reply },
-                        &order.before, &sample);
+                        &order->before, sample);
+        asked_note_refusal(asked, ELEMENTSOF(asked), sample);
         asked_done(asked, ELEMENTSOF(asked));
+}
+
+ProbeExit probe_mesos_agent(char *const arguments[], Json *answer, Error *error) {
+        MesosOrder order = {};
+        AUTO(MesosOrder) *owned = &order;
+        Sample sample;
+
+        if (parse_order(arguments, VERB_AGENT, owned, error) < 0)
+                return PROBE_USAGE;
+
+        ask_agent(&order, &sample);
         return print(&sample, 1, answer, error);
 }
 
-static void ask_leader(const MesosOrder *order, Sample samples[]) {
+static void ask_leader(MesosOrder *order, Sample samples[]) {
         const Question questions[] = { health, version, flags, slaves, summary };
         size_t count = order->agent_count > 0 ? ELEMENTSOF(questions) : ELEMENTSOF(questions) - 1;
         Asked asked[ELEMENTSOF(questions)] = {};
         Server server;
-        usec_t took;
 
-        server_init(&server, "http", order->address, MASTER_PORT, order->timeout);
+        for (size_t i = 0; i <= order->agent_count; i++)
+                sample_init(&samples[i], "mesos-leader", i > 0 ? order->agents[i - 1] : "");
+        if (!find_access(order, samples, order->agent_count + 1))
+                return;
+
+        access_init_server(order->access, &server, order->address, MASTER_PORT, order->timeout);
         ask_in_turn(&server, questions, asked, count);
         if (count < ELEMENTSOF(questions))
                 asked[count].reply = (Reply) { .question = summary.name, .failure = "not asked" };
 
-        took = server_elapsed(&server);
-        for (size_t i = 0; i <= order->agent_count; i++) {
-                sample_init(&samples[i], "mesos-leader", i > 0 ? order->agents[i - 1] : "");
-                samples[i].took = took;
-        }
+        for (size_t i = 0; i <= order->agent_count; i++)
+                samples[i].took = server_elapsed(&server);
 
         mesos_leader_judge(
                         &(LeaderReplies) { .health = asked[0].reply,
@@ -241,6 +290,7 @@ static void ask_leader(const MesosOrder *order, Sample samples[]) {
                                            .slaves = asked[3].reply,
                                            .summary = asked[4].reply },
                         order->agents, order->agent_count, samples);
+        asked_note_refusal(asked, ELEMENTSOF(asked), samples);
         asked_done(asked, ELEMENTSOF(asked));
 }
 

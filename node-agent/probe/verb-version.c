@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/text.h"
-#include "node-agent/probe/ask.h"
+#include "node-agent/probe/access.h"
 #include "node-agent/probe/parse-version.h"
 #include "node-agent/probe/program.h"
 
@@ -17,16 +17,22 @@ typedef struct VersionOrder {
         const char *address;
         const char *dcos; /* NULL: not known */
         bool master;
+        const char *root; /* NULL: / */
+        const char *token;
         char program[PATH_MAX];
         usec_t timeout;
 } VersionOrder;
 
 static int parse_order(char *const arguments[], VersionOrder *order, Error *error) {
-        const char *role = NULL, *root = NULL, *timeout = NULL;
+        const char *role = NULL, *timeout = NULL;
         const ProbeOption options[] = {
-                { "address", &order->address },    { "role", &role },
-                { "version", &order->dcos, true }, { "timeout", &timeout, true },
-                { "root", &root, true },           {}
+                { "address", &order->address },
+                { "role", &role },
+                { "version", &order->dcos, true },
+                { "timeout", &timeout, true },
+                { "root", &order->root, true },
+                { "token", &order->token, true },
+                {},
         };
         int r;
 
@@ -46,13 +52,13 @@ static int parse_order(char *const arguments[], VersionOrder *order, Error *erro
         }
 
         if (!text_format(order->program, sizeof(order->program), "%s/opt/mesosphere/bin/mesos-%s",
-                         root ? root : "", role))
+                         order->root ? order->root : "", role))
                 return error_setf(error, ERROR_INVALID, "--root: too long");
 
         return parse_timeout(timeout, ASK_TIMEOUT, &order->timeout, error);
 }
 
-static void ask_version(VersionOrder *order, Sample *sample) {
+static void ask_version(VersionOrder *order, const Access *access, Sample *sample) {
         char option[] = "--version";
         char *const arguments[] = { order->program, option, NULL };
         ProgramResult result = {};
@@ -61,7 +67,9 @@ static void ask_version(VersionOrder *order, Sample *sample) {
         Server server;
         int r;
 
-        server_init(&server, "http", order->address, order->master ? 5050 : 5051, order->timeout);
+        access_init_server(
+                        access, &server, order->address, order->master ? 5050 : 5051,
+                        order->timeout);
         ask_in_turn(&server, &version, &asked, 1);
         r = program_run(arguments, order->timeout, OUTPUT_MAX, owned, NULL);
         sample->took = server_elapsed(&server);
@@ -73,18 +81,25 @@ static void ask_version(VersionOrder *order, Sample *sample) {
                                         .dcos = order->dcos,
                         },
                         sample);
+        asked_note_refusal(&asked, 1, sample);
         asked_done(&asked, 1);
 }
 
 ProbeExit probe_mesos_version(char *const arguments[], Json *answer, Error *error) {
+        AUTO(Access) *access = NULL;
         VersionOrder order = {};
+        Error problem = {};
         Sample sample;
 
         if (parse_order(arguments, &order, error) < 0)
                 return PROBE_USAGE;
 
         sample_init(&sample, "mesos-version", "");
-        ask_version(&order, &sample);
+        if (access_open(order.root, order.token, &access, &problem) < 0) {
+                sample_doubt_error(&sample, &problem);
+        } else {
+                ask_version(&order, access, &sample);
+        }
         if (!samples_print(&sample, 1, answer)) {
                 (void) error_setf(error, ERROR_MEMORY, "no memory for the answer");
                 return PROBE_FAILED;

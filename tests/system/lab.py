@@ -103,6 +103,25 @@ class Node(product.Counted):
         self.host.write("/opt/mesosphere/bin/dcos-check-runner", CHECK_RUNNER, 0o755)
         self.host.enable(unit)
 
+    def make_strict(self, authority):
+        """Before the boot: its services speak TLS, and Mesos answers who shows a token that is in
+        /crash/tokens."""
+        artifacts = "/var/lib/dcos/exhibitor-tls-artifacts"
+        mesos = authority.issue(self.name, f"IP:{self.host.address}")
+        exhibitor = authority.issue(f"{self.name}-exhibitor", "DNS:localhost")
+        client = authority.issue(f"{self.name}-client", "DNS:client")
+        for path, file in [
+                ("/opt/standin/strict/mesos.crt", mesos[0]), ("/opt/standin/strict/mesos.key", mesos[1]),
+                ("/opt/standin/strict/exhibitor.crt", exhibitor[0]),
+                ("/opt/standin/strict/exhibitor.key", exhibitor[1]),
+                ("/opt/standin/strict/ca.crt", authority.ca), (f"{artifacts}/root-cert.pem", authority.ca),
+                (f"{artifacts}/client-cert.pem", client[0]), (f"{artifacts}/client-key.pem", client[1]),
+        ]:
+            self.host.write(path, file.read_text(), 0o600)
+        for store in ("truststore", "clientstore", "serverstore"):
+            self.host.write(f"{artifacts}/{store}.jks", "")
+        self.host.write("/opt/mesosphere/etc/bootstrap-config.json", '{"security": "strict"}\n')
+
     def crash_at(self, point):
         """Before the boot: node agent and rollpatch-step stop at `point`, once."""
         lines = f"ROLLPATCH_CRASH_AT={point} ROLLPATCH_CRASH_DIR=/crash"
@@ -126,6 +145,7 @@ class Lab(product.Client):
         self.nodes = {}
         self.daemon = None
         self._starts = 0
+        self.more_config = ""  # of rollpatchd.yaml
         self._with_token = set()
         self.crash_dir = f"{directory}/crash-coordinator"
         self.control = f"{directory}/control"
@@ -151,6 +171,7 @@ class Lab(product.Client):
         self._write("rollpatchd.yaml", (
             f"cluster: lab\nmasters: [{', '.join(masters)}]\nlisten: {ADDRESS}:32070\n"
             f"state_dir: {self.dir}/state\ncontrol: {self.control}\n"
+            f"probe: {BUILD}/node-agent/probe/rollpatch-probe\n{self.more_config}"
         ).encode())
 
     def _write_keys(self):
@@ -186,6 +207,7 @@ class Lab(product.Client):
     # ------------------------------------------------------------ coordinator
 
     def start_coordinator(self, crash_at=None):
+        self._write_config()
         env = {"ROLLPATCH_CRASH_AT": crash_at or "", "ROLLPATCH_CRASH_DIR": self.crash_dir}
         self._starts += 1
         self.daemon = self.rig.spawn(

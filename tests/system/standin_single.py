@@ -4,10 +4,16 @@ CockroachDB's and the Mesos endpoints that the gate asks, on an agent those of a
 else than health, and for benches; clusters of real services are in tests/cluster/dcos.py.
 
     standin_single.py ADDRESS [MASTERS]     addresses, separated by commas; the last one leads everything
+
+With certificates in STRICT it is a node of a strict cluster: Mesos speaks TLS alone and wants a token that is
+in TOKENS, Exhibitor on localhost a client certificate. What Exhibitor is shown of tokens is noted.
 """
 
 import asyncio
 import json
+import os
+import shutil
+import ssl
 import sys
 import time
 
@@ -17,6 +23,9 @@ LEADER = MASTERS[-1]
 HEALTH = {"type": "GET_HEALTH", "get_health": {"healthy": True}}
 STARTED = time.monotonic()
 REGISTER_EVERY = 0.02  # seconds
+STRICT = "/opt/standin/strict"
+TOKENS = "/crash/tokens"
+CA_BUNDLE = "/run/dcos/pki/CA/ca-bundle.crt"
 agents = {}  # on the leader: address -> (start of its process as it says, when it registered)
 
 
@@ -92,13 +101,40 @@ def answer(path):
     return "200 OK", "Content-Type: application/json\r\n", json.dumps(bodies[path]())
 
 
+def header(head, name):
+    return next((line.partition(": ")[2] for line in head.split("\r\n") if line.startswith(f"{name}:")), "")
+
+
+def refusal(head):
+    """Of somebody who shows no token that is known, or whose account may do nothing."""
+    if not os.path.isdir(STRICT) or head.split(" ")[1].startswith(("/standin/", "/_status/")):
+        return None
+    with open(TOKENS, encoding="utf-8") as file:
+        known = [f"token={line.strip()}" for line in file]
+    if header(head, "Authorization") not in known:
+        return "401 Unauthorized", "WWW-Authenticate: acsjwt\r\n", ""
+    if os.path.exists("/crash/forbidden"):
+        return "403 Forbidden", "", ""
+    return None
+
+
+def note_exhibitor(head):
+    if header(head, "Authorization"):
+        open("/crash/exhibitor-saw-a-token", "w", encoding="utf-8").close()
+
+
 async def http(reader, writer):
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
     except asyncio.IncompleteReadError:
         writer.close()
         return
-    status, more, body = answer(head.split(" ")[1])
+    path = head.split(" ")[1]
+    if path.startswith("/exhibitor/"):
+        note_exhibitor(head)
+        status, more, body = answer(path)
+    else:
+        status, more, body = refusal(head) or answer(path)
     writer.write((
         f"HTTP/1.1 {status}\r\n{more}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
     ).encode())
@@ -115,10 +151,32 @@ async def zookeeper(reader, writer):
     writer.close()
 
 
+def context_of_server(name, wants_client=False):
+    if not os.path.isdir(STRICT):
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{STRICT}/{name}.crt", f"{STRICT}/{name}.key")
+    if wants_client:
+        context.load_verify_locations(f"{STRICT}/ca.crt")
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def context_of_client():
+    return ssl.create_default_context(cafile=f"{STRICT}/ca.crt") if os.path.isdir(STRICT) else None
+
+
+def put_ca_bundle():
+    """As DC/OS does whenever it starts."""
+    if os.path.isdir(STRICT):
+        os.makedirs(os.path.dirname(CA_BUNDLE), exist_ok=True)
+        shutil.copy(f"{STRICT}/ca.crt", CA_BUNDLE)
+
+
 async def keep_registered():
     while True:
         try:
-            _, writer = await asyncio.open_connection(LEADER, 5050)
+            _, writer = await asyncio.open_connection(LEADER, 5050, ssl=context_of_client())
             writer.write(
                 f"GET /standin/register?{ADDRESS},{STARTED} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             await writer.drain()
@@ -129,13 +187,14 @@ async def keep_registered():
 
 
 async def main():
+    put_ca_bundle()
     if ADDRESS not in MASTERS:
-        await asyncio.start_server(http, ADDRESS, 5051)
+        await asyncio.start_server(http, ADDRESS, 5051, ssl=context_of_server("mesos"))
         await keep_registered()
     await asyncio.start_server(zookeeper, "0.0.0.0", 2181)
-    await asyncio.start_server(http, "0.0.0.0", 8181)
+    await asyncio.start_server(http, "0.0.0.0", 8181, ssl=context_of_server("exhibitor", True))
     await asyncio.start_server(http, "127.0.0.1", 8090)
-    await asyncio.start_server(http, ADDRESS, 5050)
+    await asyncio.start_server(http, ADDRESS, 5050, ssl=context_of_server("mesos"))
     await asyncio.Event().wait()
 
 

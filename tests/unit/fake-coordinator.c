@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "coordinator/iam.h"
 
 static const Lab *clock_lab;
 
@@ -40,6 +41,8 @@ Coordinator *fake_coordinator_new(Lab *lab) {
 
         c->later = later_new();
         assert_non_null(c->later);
+        if (iam_new(NULL, &c->config, &c->iam, &error) < 0)
+                fail_msg("%s", error.text);
         fake_coordinator_store(c);
         return c;
 }
@@ -57,6 +60,7 @@ void coordinator_free(Coordinator *c) {
         assert_int_equal(rmdir(c->dir), 0);
         lab_free(c->lab);
         later_free(c->later);
+        iam_free(c->iam);
         json_free(c->answer);
         free(c);
 }
@@ -132,6 +136,10 @@ const Waiting *coordinator_get_waiting(const Coordinator *c) {
 
 EndpointCounters coordinator_get_link(const Coordinator *c) {
         return c->link;
+}
+
+const Iam *coordinator_get_iam(const Coordinator *c) {
+        return c->iam;
 }
 
 Store *coordinator_get_store(const Coordinator *c) {

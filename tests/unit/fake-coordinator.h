@@ -22,6 +22,7 @@ struct Coordinator {
         unsigned turns;
 
         struct Later *later;
+        struct Iam *iam;
         size_t sent_to; /* what coordinator_send() was given last */
         Message sent;
         unsigned sent_count;

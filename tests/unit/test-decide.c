@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/node-link.h"
 #include "tests/unit/core-lab.h"
 
 static const char *const three[] = { "m1", "m2", "m3" };

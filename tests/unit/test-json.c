@@ -485,8 +485,24 @@ static void test_adding_what_could_not_be_made_fails(void **state) {
         assert_prints(array, "[]");
 }
 
+static void test_a_text_that_is_wiped_is_gone_from_memory_and_all_else_stays(void **state) {
+        static const char text[] = "{\"token\":\"secret\",\"n\":7,\"other\":\"text\"}";
+        AUTO(Json) *object = NULL;
+        const char *place;
+
+        assert_int_equal(json_parse(text, strlen(text), &object, NULL), 0);
+        place = json_string_value(json_find(object, "token"));
+        json_wipe_string(object, "token");
+        json_wipe_string(object, "n");
+        json_wipe_string(object, "absent");
+        json_wipe_string(NULL, "token");
+        assert_string_equal(place, "******");
+        assert_string_equal(json_string_value(json_find(object, "other")), "text");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_text_that_is_wiped_is_gone_from_memory_and_all_else_stays),
                 cmocka_unit_test(test_what_is_printed_is_what_was_read),
                 cmocka_unit_test(test_white_space_and_escapes_are_understood),
                 cmocka_unit_test(test_pretty_is_indented_and_says_the_same),

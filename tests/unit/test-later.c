@@ -15,6 +15,7 @@
 #include "common/text.h"
 #include "coordinator/checks.h"
 #include "coordinator/control.h"
+#include "coordinator/node-link.h"
 #include "tests/unit/fake-coordinator.h"
 
 #define TICKET 7

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/masters.h"
+#include "coordinator/node-link.h"
 
 // clang-format off
 #include <setjmp.h>

@@ -143,8 +143,24 @@ static void test_a_unit_is_named_after_its_step(void **state) {
         assert_true(step_unit_format(unit, longest));
 }
 
+static void test_only_a_message_that_carries_a_secret_is_wiped(void **state) {
+        static const char nothing[IAM_TOKEN_MAX];
+        Message login = { .kind = MESSAGE_LOGIN, .login = { .serial = 7 } };
+        Message chunk = { .kind = MESSAGE_CHUNK };
+
+        memset(login.login.token, 'x', sizeof(login.login.token));
+        message_wipe(&login);
+        assert_memory_equal(login.login.token, nothing, sizeof(nothing));
+        assert_int_equal(login.login.serial, 7);
+
+        memset(chunk.chunk.data, 'x', sizeof(chunk.chunk.data));
+        message_wipe(&chunk);
+        assert_int_equal(chunk.chunk.data[0], 'x');
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_only_a_message_that_carries_a_secret_is_wiped),
                 cmocka_unit_test(test_every_enumerator_has_one_name_and_it_leads_back),
                 cmocka_unit_test(test_an_order_says_by_which_epoch_and_about_which_step),
                 cmocka_unit_test(test_a_step_id_reads_like_its_run_node_and_attempt),

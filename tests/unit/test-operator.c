@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/node-link.h"
 #include "tests/unit/fake-coordinator.h"
 
 #define PLAN(masters, agents)                                                                           \

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/node-link.h"
 #include "coordinator/orders.h"
 
 // clang-format off

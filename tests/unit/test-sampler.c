@@ -40,6 +40,7 @@
 #define PROBE                                                           \
         "#!/bin/sh\ntop=$(dirname \"$0\")\necho \"$*\" >> $top/calls\n" \
         "test -e $top/hold-$1 && exec sleep 60\ncat $top/answer-$1\n"   \
+        "case \"$*\" in *--token*) cat > $top/stdin;; esac\n"           \
         "! grep -q '\"ok\":false' $top/answer-$1\n"
 
 typedef struct Lab {
@@ -265,6 +266,7 @@ static void test_all_of_the_leader_is_asked_by_one_program(void **state) {
                         "\"10.77.0.22\",\"verdict\":\"fail\",\"reason\":\"gone\"}]}\n";
         Lab *lab = *state;
         auto_free char *calls = NULL;
+        char wanted[256];
 
         put(lab, "answer-mesos-leader", answer, 0644);
         add(lab, "mesos-leader", "");
@@ -276,13 +278,79 @@ static void test_all_of_the_leader_is_asked_by_one_program(void **state) {
         wait_samples(lab, 3);
 
         calls = get(lab, "calls");
-        assert_string_equal(
-                        calls,
-                        "mesos-leader --address " ADDRESS " --agents 10.77.0.21,10.77.0.22\n");
+        (void) text_format(
+                        wanted, sizeof(wanted),
+                        "mesos-leader --address " ADDRESS
+                        " --agents 10.77.0.21,10.77.0.22 --root %s\n",
+                        lab->top);
+        assert_string_equal(calls, wanted);
         assert_int_equal(lab->sent[0].verdict, VERDICT_PASS);
         assert_int_equal(lab->sent[1].verdict, VERDICT_UNKNOWN);
         assert_string_equal(lab->sent[1].subject, "10.77.0.21");
         assert_int_equal(lab->sent[2].verdict, VERDICT_FAIL);
+}
+
+/* --- the token --- */
+
+#define TOKEN "eyJhbGciOiJSUzI1NiJ9.e30.cGxhbnRlZA"
+#define REFUSED                                                                                     \
+        "{\"samples\":[{\"check\":\"mesos-master\",\"verdict\":\"unknown\",\"reason\":\"refused\"," \
+        "\"numbers\":{\"login_refused\":401}}]}\n"
+
+static const Login the_login = { .epoch = 1, .serial = 77, .token = TOKEN };
+
+static void test_the_token_is_given_on_stdin_and_in_no_argument(void **state) {
+        Lab *lab = *state;
+        auto_free char *calls = NULL, *input = NULL;
+
+        put(lab, "answer-mesos-master", "{\"samples\":[]}\n", 0644);
+        sampler_login(lab->sampler, &the_login);
+        assert_int_equal(sampler_get_login(lab->sampler), 77);
+        (void) ask_once(lab, "mesos-master");
+
+        calls = get(lab, "calls");
+        input = get(lab, "stdin");
+        assert_non_null(strstr(calls, " --token -"));
+        assert_null(strstr(calls, TOKEN));
+        assert_string_equal(input, TOKEN);
+}
+
+static void test_a_check_that_needs_no_token_is_not_given_it(void **state) {
+        Lab *lab = *state;
+        auto_free char *calls = NULL;
+
+        put(lab, "answer-exhibitor", EXHIBITOR, 0644);
+        sampler_login(lab->sampler, &the_login);
+        (void) ask_once(lab, "exhibitor");
+        calls = get(lab, "calls");
+        assert_null(strstr(calls, "--token"));
+}
+
+static void test_a_refusal_says_which_token_was_refused(void **state) {
+        Lab *lab = *state;
+        uint64_t value = 0;
+
+        put(lab, "answer-mesos-master", REFUSED, 0644);
+        sampler_login(lab->sampler, &the_login);
+        (void) ask_once(lab, "mesos-master");
+        assert_true(sample_number(&lab->sent[0], "login_refused", &value));
+        assert_int_equal(value, 401);
+        assert_true(sample_number(&lab->sent[0], "login", &value));
+        assert_int_equal(value, 77);
+}
+
+static void test_the_token_is_forgotten_with_the_watch_and_with_the_session(void **state) {
+        Lab *lab = *state;
+
+        sampler_login(lab->sampler, &the_login);
+        lab->watch.serial++;
+        lab->watch.item_count = 0;
+        sampler_watch(lab->sampler, &lab->watch);
+        assert_int_equal(sampler_get_login(lab->sampler), 0);
+
+        sampler_login(lab->sampler, &the_login);
+        sampler_reset(lab->sampler);
+        assert_int_equal(sampler_get_login(lab->sampler), 0);
 }
 
 static void test_a_verb_of_the_probe_that_is_no_check_is_not_run(void **state) {
@@ -536,6 +604,10 @@ int main(void) {
                 TEST(test_an_answer_that_is_no_use_is_unknown),
                 TEST(test_a_probe_that_is_missing_is_unknown),
                 TEST(test_all_of_the_leader_is_asked_by_one_program),
+                TEST(test_the_token_is_given_on_stdin_and_in_no_argument),
+                TEST(test_a_check_that_needs_no_token_is_not_given_it),
+                TEST(test_a_refusal_says_which_token_was_refused),
+                TEST(test_the_token_is_forgotten_with_the_watch_and_with_the_session),
                 TEST(test_a_verb_of_the_probe_that_is_no_check_is_not_run),
                 TEST(test_without_an_address_nobody_is_asked),
                 TEST(test_a_question_under_way_goes_on_under_a_new_watch),

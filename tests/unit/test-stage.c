@@ -20,8 +20,8 @@
 
 #include "common/clock.h"
 #include "common/file.h"
+#include "common/helper.h"
 #include "common/text.h"
-#include "node-agent/helper.h"
 #include "node-agent/script.h"
 
 /* The probe is a shell script here: $1 the verb, then --url URL --file PATH and so on. */

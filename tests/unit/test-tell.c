@@ -102,11 +102,18 @@ static void beat(Lab *lab, size_t node) {
         message.heartbeat.epoch = lab->state->epoch;
         message.heartbeat.watch = random() % 4 == 0 ? known->watching : known->watch;
         message.heartbeat.refreshed = random() % 2 == 0 ? known->refresh : known->refreshed;
+        message.heartbeat.login = random() % 2 == 0 ? lab->facts.login : known->login;
         (void) lab_hear(lab, names[node], &message);
 }
 
 static void wish(Lab *lab, size_t node) {
         facts_wish(&lab->facts, node, ++lab->facts.wishes, lab->now);
+}
+
+/* Another token, or none. */
+static void log_in(Lab *lab, size_t node) {
+        (void) node;
+        facts_set_login(&lab->facts, (uint64_t) random() % 3);
 }
 
 static void report(Lab *lab, size_t node) {
@@ -159,7 +166,7 @@ static void happen(Lab *lab) {
         static void (*const happenings[])(Lab * lab, size_t node) = {
                 say_hello, acknowledge, acknowledge,     beat,     beat,     beat,   beat,     wish,
                 report,    report,      report,          be_ready, be_ready, refuse, make_run, pass,
-                pass,      pass,        pause_or_resume,
+                pass,      pass,        pause_or_resume, log_in,
         };
 
         happenings[(size_t) random() % ELEMENTSOF(happenings)](lab, (size_t) random() % NODES);
@@ -291,8 +298,108 @@ static void test_many_are_told_in_portions_and_each_once(void **state) {
                 assert_int_equal(counts[i], 1);
 }
 
+/* --- the token --- */
+
+static size_t find_told(const Told *told, size_t node, MessageKind kind) {
+        for (size_t i = 0; i < told->count; i++) {
+                if (told->nodes[i] == node && told->messages[i].kind == kind)
+                        return i;
+        }
+
+        return SIZE_MAX;
+}
+
+/* Outside a run masters are asked how they are, and nobody else. */
+static Lab *watched_masters(void) {
+        Lab *lab = lab_new();
+
+        for (size_t i = 0; i < NODES; i++) {
+                say_hello(lab, i);
+                acknowledge(lab, i);
+        }
+
+        return lab;
+}
+
+static void test_only_who_has_something_to_ask_is_told_the_token_and_before_it(void **state) {
+        AUTO(Lab) *lab = watched_masters();
+        auto_free Told *told = calloc(1, sizeof(*told));
+
+        assert_non_null(told);
+        facts_set_login(&lab->facts, 77);
+        tell(lab, told);
+        for (size_t i = 0; i < NODES; i++) {
+                size_t login = find_told(told, i, MESSAGE_LOGIN);
+
+                assert_int_equal(login != SIZE_MAX, i < MASTERS);
+                if (login == SIZE_MAX)
+                        continue;
+
+                assert_true(login < find_told(told, i, MESSAGE_WATCH));
+                assert_int_equal(told->messages[login].login.serial, 77);
+                assert_true(told->messages[login].login.epoch == lab->state->epoch);
+                assert_string_equal(told->messages[login].login.token, "");
+        }
+}
+
+static void test_the_token_is_told_again_until_the_node_says_that_it_has_it(void **state) {
+        AUTO(Lab) *lab = watched_masters();
+        auto_free Told *told = calloc(1, sizeof(*told));
+        Message message = { .kind = MESSAGE_HEARTBEAT };
+
+        assert_non_null(told);
+        facts_set_login(&lab->facts, 77);
+        for (unsigned i = 0; i < 3; i++) {
+                told->count = 0;
+                tell(lab, told);
+                assert_true(find_told(told, 0, MESSAGE_LOGIN) != SIZE_MAX);
+                told->count = 0;
+                tell(lab, told);
+                assert_true(find_told(told, 0, MESSAGE_LOGIN) == SIZE_MAX);
+                lab_pass(lab, 3 * SEC);
+        }
+
+        message.heartbeat.epoch = lab->state->epoch;
+        message.heartbeat.login = 77;
+        (void) lab_hear(lab, "m1", &message);
+        told->count = 0;
+        tell(lab, told);
+        assert_true(find_told(told, 0, MESSAGE_LOGIN) == SIZE_MAX);
+
+        facts_set_login(&lab->facts, 78); /* renewed */
+        told->count = 0;
+        tell(lab, told);
+        assert_true(find_told(told, 0, MESSAGE_LOGIN) != SIZE_MAX);
+
+        facts_set_login(&lab->facts, 0); /* over */
+        lab_pass(lab, 3 * SEC);
+        told->count = 0;
+        tell(lab, told);
+        assert_true(find_told(told, 0, MESSAGE_LOGIN) == SIZE_MAX);
+}
+
+static void test_a_new_session_is_told_the_token_anew(void **state) {
+        AUTO(Lab) *lab = watched_masters();
+        auto_free Told *told = calloc(1, sizeof(*told));
+        Message message = { .kind = MESSAGE_HEARTBEAT };
+
+        assert_non_null(told);
+        facts_set_login(&lab->facts, 77);
+        message.heartbeat.epoch = lab->state->epoch;
+        message.heartbeat.login = 77;
+        (void) lab_hear(lab, "m1", &message);
+        say_hello(lab, 0);
+        acknowledge(lab, 0);
+        tell(lab, told);
+        assert_true(find_told(told, 0, MESSAGE_LOGIN) != SIZE_MAX);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(
+                                test_only_who_has_something_to_ask_is_told_the_token_and_before_it),
+                cmocka_unit_test(test_the_token_is_told_again_until_the_node_says_that_it_has_it),
+                cmocka_unit_test(test_a_new_session_is_told_the_token_anew),
                 cmocka_unit_test(test_who_is_quiet_would_not_be_told_anything),
                 cmocka_unit_test(test_agents_that_have_taken_over_everything_are_quiet),
                 cmocka_unit_test(test_many_are_told_in_portions_and_each_once),

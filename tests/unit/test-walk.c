@@ -14,6 +14,7 @@
 
 #include "common/parse.h"
 #include "common/text.h"
+#include "coordinator/node-link.h"
 #include "tests/unit/core-lab.h"
 
 /* Random walks: nodes that say anything at any time, operators that type anything, restarts,

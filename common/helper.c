@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node-agent/helper.h"
+#include "common/helper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,7 +96,7 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *userda
 int helper_read_answer(int status, const char *output, size_t size, Json **ret, Error *error) {
         AUTO(Json) *answer = NULL;
         char text[ERROR_TEXT_MAX];
-        bool ok = false;
+        bool ok = false, denied = false;
         int r;
 
         if (status > 1)
@@ -109,8 +109,10 @@ int helper_read_answer(int status, const char *output, size_t size, Json **ret, 
                 r = json_get_string(answer, "error", text, sizeof(text), error);
         if (r < 0)
                 return error_prefixf(error, "answer of rollpatch-probe");
+        if (!ok && json_find(answer, "denied"))
+                (void) json_get_bool(answer, "denied", &denied, NULL);
         if (!ok)
-                return error_setf(error, ERROR_IO, "%s", text);
+                return error_setf(error, denied ? ERROR_DENIED : ERROR_IO, "%s", text);
         if (status != 0) {
                 return error_setf(
                                 error, ERROR_IO,
@@ -153,7 +155,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 /* With signals and fds as a new program expects them, and a group of its own to be killed by. */
-static int spawn(Helper *helper, char *const arguments[], int out) {
+static int spawn(Helper *helper, char *const arguments[], int in, int out) {
         static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         static char lang[] = "LANG=C";
         char *const environment[] = { path, lang, NULL };
@@ -173,7 +175,12 @@ static int spawn(Helper *helper, char *const arguments[], int out) {
         (void) posix_spawnattr_setpgroup(&attributes, 0);
 
         (void) posix_spawn_file_actions_init(&actions);
-        r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        if (in >= 0) {
+                r = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+        } else {
+                r = posix_spawn_file_actions_addopen(
+                                &actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        }
         if (r == 0)
                 r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
         if (r == 0) {
@@ -210,17 +217,46 @@ static int watch(Helper *helper, sd_event *event) {
                         USEC_PER_SEC / 10, on_deadline, helper);
 }
 
-static int start(Helper *helper, sd_event *event, char *const arguments[]) {
+/* A pipe with all of the input in it: so little always fits, so nobody has to wait for the program
+ * to read it. */
+static int open_input(const char *input, int *ret) {
+        size_t size = strlen(input);
         int pipe[2] = { -EBADF, -EBADF };
-        int r;
+        ssize_t n;
 
+        if (size > HELPER_INPUT_MAX)
+                return -EMSGSIZE;
+        if (pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+                return -errno;
+
+        n = write(pipe[1], input, size);
+        (void) close(pipe[1]);
+        (void) fcntl(pipe[0], F_SETFL, 0);
+        if (n != (ssize_t) size) {
+                (void) close(pipe[0]);
+                return -EIO;
+        }
+
+        *ret = pipe[0];
+        return 0;
+}
+
+static int start(Helper *helper, sd_event *event, char *const arguments[], const char *input) {
+        auto_close int in = -EBADF;
+        int pipe[2] = { -EBADF, -EBADF };
+        int r = 0;
+
+        if (input)
+                r = open_input(input, &in);
+        if (r < 0)
+                return r;
         if (pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0)
                 return -errno;
 
         /* The program's end blocks as programs expect it. */
         helper->fd = pipe[0];
         (void) fcntl(pipe[1], F_SETFL, 0);
-        r = spawn(helper, arguments, pipe[1]);
+        r = spawn(helper, arguments, in, pipe[1]);
         (void) close(pipe[1]);
         if (r < 0) {
                 helper->pid = 0;
@@ -238,6 +274,18 @@ int helper_start(
                 void *userdata,
                 Helper **ret,
                 Error *error) {
+        const HelperCommand command = { .arguments = arguments, .timeout = timeout };
+
+        return helper_start_with(event, &command, on_done, userdata, ret, error);
+}
+
+int helper_start_with(
+                sd_event *event,
+                const HelperCommand *command,
+                HelperDone on_done,
+                void *userdata,
+                Helper **ret,
+                Error *error) {
         AUTO(Helper) *helper = calloc(1, sizeof(*helper));
         const char *slash;
         int r;
@@ -246,10 +294,10 @@ int helper_start(
                 return error_setf(error, ERROR_MEMORY, "out of memory");
 
         helper->fd = -EBADF;
-        helper->timeout = timeout;
+        helper->timeout = command->timeout;
         helper->on_done = on_done;
         helper->userdata = userdata;
-        helper->path = strdup(arguments[0]);
+        helper->path = strdup(command->arguments[0]);
         helper->buffer = malloc(HELPER_OUTPUT_MAX + 2);
         if (!helper->path || !helper->buffer)
                 return error_setf(error, ERROR_MEMORY, "out of memory");
@@ -257,7 +305,7 @@ int helper_start(
         slash = strrchr(helper->path, '/');
         helper->program = slash ? slash + 1 : helper->path;
 
-        r = start(helper, event, arguments);
+        r = start(helper, event, command->arguments, command->input);
         if (r < 0)
                 return error_errnof(error, r, "cannot run '%s'", helper->path);
 
@@ -281,6 +329,8 @@ void helper_free(Helper *helper) {
         if (helper->fd >= 0)
                 (void) close(helper->fd);
 
+        if (helper->buffer)
+                explicit_bzero(helper->buffer, helper->size);
         free(helper->buffer);
         free(helper->path);
         free(helper);
