@@ -272,6 +272,33 @@ def test_an_agent_which_is_away_for_too_long_is_in_no_list(lab):
     assert masters[0].metric("master/slaves_unreachable") == 0.0
 
 
+def test_an_agent_that_is_drained_is_connected_and_not_active(lab):
+    (leader, *_), (agent,) = start_cluster(lab)
+    leader.scenario(drained=[agent.ip])
+    wait_for(lambda: not is_active(leader, agent), 5, "deactivated")
+    seen = entry(leader, agent)
+    assert seen["deactivated"] and seen["drain_info"]["state"] == "DRAINING"
+    assert leader.metric("master/slaves_inactive") == 1.0
+    assert leader.metric("master/slaves_disconnected") == 0.0
+    assert agent.metric(REGISTERED) == 1.0
+    leader.scenario()
+    wait_for(lambda: is_active(leader, agent), 5, "active again")
+
+
+def test_an_agent_which_takes_its_leave_still_answers_when_the_leader_has_forgotten_it(lab):
+    (leader, *_), (agent,) = start_cluster(lab)
+    slave_id = entry(leader, agent)["id"]
+    agent.send(signal.SIGUSR1)
+    wait_for(lambda: entry(leader, agent) is None, 1, "unregistered")
+    assert agent.metric(REGISTERED) == 1.0
+    assert leader.metric("master/slave_removals/reason_unregistered") == 1.0
+    assert agent.wait(5) == 0
+    agent.start()
+    wait_for(lambda: is_active(leader, agent), 10, "back")
+    assert entry(leader, agent)["id"] == slave_id
+    assert agent.ask("/state").json["frameworks"] == []
+
+
 def test_tasks_may_die_while_the_agent_is_down(lab):
     masters, (agent,) = start_cluster(lab)
     agent.kill()

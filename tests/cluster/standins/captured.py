@@ -33,6 +33,16 @@ def fill(template, **values):
     return made
 
 
+def insert(document, after, **members):
+    """A copy with these members behind that one."""
+    made = {}
+    for key, value in document.items():
+        made[key] = value
+        if key == after:
+            made.update(members)
+    return made
+
+
 # ---------------------------------------------------------------- making
 def _read(captures, name):
     with open(f"{captures}/{name}.body", encoding="utf-8") as file:
@@ -129,6 +139,7 @@ SPECIAL = ["m1-unknown-path", "m1-HEAD-metrics", "m1-POST-metrics", "m1-gzip",
 START = "05-follower-restart/m2.127.0.5.12_5050_"
 EARLY = "01-no-zookeeper/start.127.0.5.11_5050_metrics_snapshot.03"
 RECOVERING = "09-agent-restart-with-tasks/a1.127.0.5.21_5051_"
+DRAINING = "17-drain/draining-slaves"
 FAILOVER = "06-leader-failover/fo.127.0.5.12_5050_slaves.03"
 COMPARED = ("Content-Type", "Location", "Content-Encoding")  # headers by their value, too
 # Answers of a DC/OS differ from those that were captured in these members only.
@@ -146,7 +157,7 @@ def names():
     made += [f"04-steady/{name}" for name in SPECIAL]
     made += ["06-leader-failover/after-m2-slaves", FAILOVER, EARLY, START + "redirect.04",
              START + "metrics_snapshot.03", RECOVERING + "state.05",
-             RECOVERING + "metrics_snapshot.05"]
+             RECOVERING + "metrics_snapshot.05", DRAINING]
     return made
 
 

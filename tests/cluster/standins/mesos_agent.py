@@ -9,6 +9,7 @@ README.md says what it does, and which faults the scenario can give it.
 
 import argparse
 import os
+import signal
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ FRAMEWORK = "3f6f4c1e-0000-4000-8000-6d617261746f-0001"
 PING = 0.5
 REGISTRATION_BACKOFF = 0.3  # before the first attempt with a leader; doubles up to 2 s
 TIMEOUT = 3.0
+LEAVING = 1.5  # seconds from unregistering to the end
 
 REFUSAL = ("Configuration change not permitted under `additive` policy: "
            "Value of scalar resource 'mem' decreased from 14854 to 7427")
@@ -78,6 +80,7 @@ class Agent:
         self._failed = []  # tasks found dead in recovery, not told to a master yet
         self._tasks_failed = 0
         self._recovery_time = None  # seconds; None while recovering
+        self._leaving = False
         self._templates = templates(
             "agent", ip=options.ip, work_dir=options.work_dir, zk=options.zk
         )
@@ -106,6 +109,7 @@ class Agent:
         standin.log("I", "slave.cpp:283", f"Mesos agent started on (1)@{options.ip}:{options.port}")
         self._group.start()
         threading.Thread(target=self._work, daemon=True).start()
+        signal.signal(signal.SIGUSR1, lambda *_: threading.Thread(target=self._leave).start())
         life = standin.Life(self._scenario)
         while True:
             self._scenario.reload()
@@ -116,6 +120,18 @@ class Agent:
         self._recover()
         while True:
             self._serve_leader(self._await_leader())
+
+    def _leave(self):
+        """SIGUSR1: the leader forgets it at once, its tasks end, then it does."""
+        standin.log("I", "slave.cpp:964",
+                    "Received SIGUSR1 signal from user root; unregistering and shutting down")
+        self._leaving = True
+        leader = self._group.leader
+        address = f"{leader['hostname']}:{leader['port']}"
+        standin_http.post(address, "/standin/unregister", {"id": self._state["id"]}, TIMEOUT)
+        time.sleep(LEAVING)
+        self._keep(self._state["id"], [])
+        os._exit(0)
 
     def _recover(self):
         refusal = self._scenario.get("mesos_refuse_recovery")
@@ -138,7 +154,7 @@ class Agent:
 
     # ------------------------------------------------------------ the leader
     def _await_leader(self):
-        while self._group.leader is None:
+        while self._group.leader is None or self._leaving:
             time.sleep(standin.TICK)
         leader = self._group.leader
         standin.log("I", "slave.cpp:1079", f"New master detected at {leader['pid']}")
@@ -146,7 +162,7 @@ class Agent:
 
     def _leads(self, leader):
         now = self._group.leader
-        return now is not None and now["id"] == leader["id"]
+        return now is not None and now["id"] == leader["id"] and not self._leaving
 
     def _serve_leader(self, leader):
         backoff = REGISTRATION_BACKOFF

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the leader knows of its agents: registering, losing and showing them."""
+"""What the leader knows of its agents: registering, draining, losing and showing them."""
 
 import threading
 import time
 
 import standin
-from captured import fill
+from captured import fill, insert
 
 FRAMEWORK_NAME = "marathon"
 STATES = ["TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_UNREACHABLE", "TASK_KILLING",
           "TASK_FINISHED", "TASK_KILLED", "TASK_FAILED", "TASK_LOST", "TASK_ERROR"]
+DRAIN_CONFIG = {"max_grace_period": {"nanoseconds": 0}, "mark_gone": False}
 
 
 class Agent:
@@ -22,11 +23,17 @@ class Agent:
         self.link = None  # the Connection on which it registered; None: disconnected
         self.heard = time.monotonic()
         self.going = False  # being marked unreachable
+        self.draining_since = None
 
     @property
     def tasks(self):
         """Those that run."""
         return self.info["tasks"]
+
+    @property
+    def active(self):
+        """Connected, and not deactivated by an operator."""
+        return self.link is not None and self.draining_since is None
 
 
 class Agents:
@@ -44,7 +51,8 @@ class Agents:
         self.unreachable_tasks = {}  # id -> tasks
         self.counters = dict.fromkeys(
             ["slave_registrations", "slave_reregistrations", "slave_removals",
-             "slave_removals/reason_unhealthy", "slave_unreachable_scheduled",
+             "slave_removals/reason_unhealthy", "slave_removals/reason_unregistered",
+             "messages_unregister_slave", "slave_unreachable_scheduled",
              "slave_unreachable_completed", "recovery_slave_removals", "messages_register_slave",
              "messages_reregister_slave", "messages_update_slave", "tasks_failed"], 0
         )
@@ -65,6 +73,17 @@ class Agents:
         self.recovered = {entry["id"]: entry for entry in self._registrar.registry["slaves"]}
         standin.log("I", "master.cpp:1808", f"Recovered {len(self.recovered)} agents from the "
                     "registry; allowing 10mins for agents to reregister")
+
+    def drain(self, hostnames):
+        """These agents, and no others, are being drained."""
+        with self._lock:
+            for slave_id, agent in self.agents.items():
+                wanted = agent.info["hostname"] in hostnames
+                if wanted and agent.draining_since is None:
+                    standin.log("I", "master.cpp:7583", f"Deactivating agent {slave_id}")
+                    agent.draining_since = time.time()
+                elif not wanted:
+                    agent.draining_since = None
 
     @property
     def ready(self):
@@ -167,6 +186,22 @@ class Agents:
             agent.info["tasks"] = tasks
             return True
 
+    def unregister(self, slave_id):
+        """An agent takes its leave; False: nobody knows it."""
+        with self._lock:
+            agent = self.agents.get(slave_id)
+            self.counters["messages_unregister_slave"] += 1
+        if not agent:
+            return False
+        standin.log("I", "master.cpp:9043", f"Removing agent {slave_id} at {agent.info['pid']} "
+                    f"({agent.info['hostname']}): the agent unregistered")
+        self._registrar.apply(lambda registry: remove(registry, slave_id))
+        with self._lock:
+            self.counters["slave_removals"] += 1
+            self.counters["slave_removals/reason_unregistered"] += 1
+            self.agents.pop(slave_id, None)
+        return True
+
     def _disconnected(self, agent, link):
         with self._lock:
             if agent.link is link:
@@ -190,12 +225,13 @@ class Agents:
     def metrics(self):
         """master/... of the leader that are not zero by nature."""
         agents, _, unreachable = self.view()
-        active = sum(1 for agent in agents if agent.link)
-        away = len(agents) - active
+        connected = sum(1 for agent in agents if agent.link)
+        active = sum(1 for agent in agents if agent.active)
         made = {f"master/{key}": value for key, value in self.counters.items()}
         made.update({
-            "master/slaves_active": active, "master/slaves_connected": active,
-            "master/slaves_disconnected": away, "master/slaves_inactive": away,
+            "master/slaves_active": active, "master/slaves_connected": connected,
+            "master/slaves_disconnected": len(agents) - connected,
+            "master/slaves_inactive": len(agents) - active,
             "master/slaves_unreachable": self.unreachable,
             "master/tasks_running": sum(len(agent.tasks) for agent in agents),
             "master/tasks_unreachable": len(unreachable),
@@ -219,6 +255,11 @@ def admit(registry, entry):
     return {"slaves": [*rest, entry], "unreachable": away}
 
 
+def remove(registry, slave_id):
+    """The registry without this agent."""
+    return {**registry, "slaves": [one for one in registry["slaves"] if one["id"] != slave_id]}
+
+
 def move(registry, source, target, slave_id):
     """The registry with one entry moved from one list to the other."""
     moved = [one for one in registry[source] if one["id"] == slave_id]
@@ -238,16 +279,15 @@ class Bodies:
         made = fill(
             self._templates[kind], id=info["id"], hostname=info["hostname"], pid=info["pid"],
             port=info["port"], registered_time=agent.registered, version=info["version"],
-            active=agent.link is not None,
+            active=agent.active, deactivated=agent.draining_since is not None,
         )
-        if agent.reregistered is None:
-            return made
-        ordered = {}  # reregistered_time stands after registered_time
-        for key, value in made.items():
-            ordered[key] = value
-            if key == "registered_time":
-                ordered["reregistered_time"] = agent.reregistered
-        return ordered
+        if agent.reregistered is not None:
+            made = insert(made, "registered_time", reregistered_time=agent.reregistered)
+        if agent.draining_since is not None:
+            made = insert(made, "capabilities",
+                          drain_info={"state": "DRAINING", "config": DRAIN_CONFIG},
+                          estimated_drain_start_time_seconds=agent.draining_since)
+        return made
 
     def _task(self, task, state):
         return fill(self._templates["task"], id=task["id"], name=task["name"], executor_id="",
@@ -295,7 +335,7 @@ class Bodies:
     def state(self, start_time, elected_time):
         """/state."""
         agents, recovered, _ = self._agents.view()
-        active = sum(1 for agent in agents if agent.link)
+        active = sum(1 for agent in agents if agent.active)
         return fill(
             self._templates["state"], start_time=start_time, elected_time=elected_time,
             activated_slaves=float(active), deactivated_slaves=float(len(agents) - active),

@@ -83,6 +83,7 @@ class Master:
             "/standin/replica": self._on_replica,
             "/standin/agent": self._on_agent,
             "/standin/ping": self._on_ping,
+            "/standin/unregister": self._on_unregister,
         }
 
     def _load_templates(self, version):
@@ -123,6 +124,7 @@ class Master:
             self._look_at_leader()
             if self._agents:
                 self._agents.look(self._unreachable_after())
+                self._agents.drain(self._scenario.get("mesos_drained"))
             time.sleep(standin.TICK)
 
     def _unreachable_after(self):
@@ -262,6 +264,10 @@ class Master:
         if self._elected and self._agents.heard(ping["id"], ping["tasks"], request.connection):
             return ok({})
         return text(503, "not registered here")
+
+    def _on_unregister(self, request):
+        known = self._elected and self._agents.unregister(request.json()["id"])
+        return ok({}) if known else text(503, "not registered here")
 
 
 def main():

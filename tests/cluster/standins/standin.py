@@ -33,6 +33,7 @@ KEYS = {
     "mesos_no_quorum": False,
     "mesos_no_registrar_keys": False,
     "mesos_unreachable_after": None,
+    "mesos_drained": [],
 }
 
 

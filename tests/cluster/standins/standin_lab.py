@@ -115,6 +115,10 @@ class Standin:
             self._process.wait()
             self._process = None
 
+    def send(self, number):
+        """A signal, and do not wait."""
+        self._process.send_signal(number)
+
     def wait(self, timeout):
         """The exit status."""
         status = self._process.wait(timeout)

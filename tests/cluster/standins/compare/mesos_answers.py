@@ -120,6 +120,16 @@ def check_samples(like, masters, agents, leader):
     settle(masters, agents)
 
 
+def check_draining(check, agent, leader):
+    """The leader drains an agent, which has registered more than once."""
+    leader.scenario(drained=[agent.ip])
+    wait_for(lambda: not is_active(leader, agent), 10, f"{agent.name} deactivated")
+    slave_id = agent.ask("/state").json["id"]
+    check.answer(captured.DRAINING, leader.ask(f"/slaves?slave_id={slave_id}"))
+    leader.scenario()
+    wait_for(lambda: is_active(leader, agent), 10, f"{agent.name} active")
+
+
 def check_failover(check, masters, agents, leader):
     """The leader dies while the agents are away; then they come back."""
     for standin in [*agents, leader]:
@@ -152,5 +162,6 @@ def check_all(check, like):
         masters, agents = check_starts(check, like, lab)
         leader = check_steady(check, masters, agents)
         check_samples(like, masters, agents, leader)
+        check_draining(check, agents[1], leader)
         check_failover(check, masters, agents, leader)
         check_alone(check, masters, agents)
