@@ -397,7 +397,13 @@ static void explain_window(
         }
 }
 
-static bool check_holds(
+typedef enum Holding {
+        HOLDS,
+        HOLDS_NOT_YET, /* good, but not for long enough */
+        HOLDS_NOT,
+} Holding;
+
+static Holding look_at_check(
                 const State *state,
                 const Facts *facts,
                 size_t index,
@@ -408,29 +414,60 @@ static bool check_holds(
         const Node *node = &state->nodes[index];
         const Health *health = health_of(facts, index);
         const Window *window = health ? &health->windows[row->id] : &never;
-        usec_t dwell = dwell_of(state, node);
+        usec_t dwell = check_dwell(row, dwell_of(state, node));
         usec_t newest_max = check_newest_max(row, node->role, state_is_at_work(state));
+        bool is_fresh = window_is_fresh(window, now, newest_max);
 
-        if (window_holds(window, now, check_dwell(row, dwell), newest_max))
-                return true;
+        if (window_holds(window, now, dwell, newest_max))
+                return HOLDS;
 
         /* Nothing to compare with: listed as "not checked", but it keeps nobody waiting. */
-        if (window->sample.verdict == VERDICT_NOT_APPLICABLE &&
-            window_is_fresh(window, now, newest_max))
+        if (window->sample.verdict == VERDICT_NOT_APPLICABLE && is_fresh)
+                return HOLDS;
+
+        explain_window(node, row, window, now, dwell, newest_max, why);
+        return window->sample.verdict == VERDICT_PASS && is_fresh ? HOLDS_NOT_YET : HOLDS_NOT;
+}
+
+static bool is_asked_for(const CheckRow *row, const Node *node, bool after_step) {
+        return after_step ? row->after_step && (row->roles & IN(node->role)) : row->before_others;
+}
+
+/* Those of the node's own step, or those before others'. The first that is bad is named; one that
+ * only has not been good for long enough, when there is no other. */
+static bool checks_hold(
+                const State *state,
+                const Facts *facts,
+                size_t index,
+                bool after_step,
+                usec_t now,
+                Why *ret_why) {
+        Why young = {};
+
+        for (size_t i = 0; i < CHECK_COUNT; i++) {
+                Why why = {};
+                Holding holding = HOLDS;
+
+                if (is_asked_for(&check_rows[i], &state->nodes[index], after_step))
+                        holding = look_at_check(state, facts, index, &check_rows[i], now, &why);
+                if (holding == HOLDS_NOT) {
+                        *ret_why = why;
+                        return false;
+                }
+                if (holding == HOLDS_NOT_YET && young.text[0] == '\0')
+                        young = why;
+        }
+        if (young.text[0] == '\0')
                 return true;
 
-        explain_window(node, row, window, now, check_dwell(row, dwell), newest_max, why);
+        *ret_why = young;
         return false;
 }
 
 bool master_is_healthy(
                 const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
-        for (size_t i = 0; i < CHECK_COUNT; i++) {
-                const CheckRow *row = &check_rows[i];
-
-                if (row->before_others && !check_holds(state, facts, index, row, now, ret_why))
-                        return false;
-        }
+        if (!checks_hold(state, facts, index, false, now, ret_why))
+                return false;
 
         return !leads_by_its_own_word(state, facts, index, now) ||
                registry_is_read(state, facts, index, now, ret_why);
@@ -462,7 +499,8 @@ static bool front_is_well(const State *state, const Facts *facts, usec_t now, Wh
                         continue;
 
                 for (size_t j = 0; j < state->master_count; j++) {
-                        if (!check_holds(state, facts, state->masters[j], &check_rows[i], now, why))
+                        if (look_at_check(state, facts, state->masters[j], &check_rows[i], now,
+                                          why) != HOLDS)
                                 return false;
                 }
         }
@@ -473,13 +511,8 @@ static bool front_is_well(const State *state, const Facts *facts, usec_t now, Wh
 bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         const Node *node = &state->nodes[index];
 
-        for (size_t i = 0; i < CHECK_COUNT; i++) {
-                const CheckRow *row = &check_rows[i];
-
-                if (row->after_step && (row->roles & IN(node->role)) &&
-                    !check_holds(state, facts, index, row, now, ret_why))
-                        return false;
-        }
+        if (!checks_hold(state, facts, index, true, now, ret_why))
+                return false;
 
         /* What it answers to an older list was compared with nothing, or with another step. */
         if (facts->nodes[index].watching != facts->nodes[index].watch) {

@@ -109,6 +109,14 @@ static void test_no_check_may_fail_be_unknown_or_silent(void **state) {
         }
 }
 
+/* All were asked anew when the step ended: none has been good for long, and one is bad. */
+static void test_what_is_bad_is_named_before_what_has_not_been_good_for_long(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+
+        answer(lab, 5 * USEC_PER_SEC, "mesos-master", VERDICT_FAIL);
+        expect(lab, false, "m1: mesos-master: odd");
+}
+
 /* Packages that are not those of the script: named, whatever the version says. */
 static void test_the_right_version_with_other_packages_is_not_proven(void **state) {
         AUTO(Lab) *lab = lab_verifying();
@@ -536,6 +544,7 @@ int main(void) {
                 cmocka_unit_test(
                                 test_a_patched_master_is_proven_when_all_has_been_well_for_the_dwell),
                 cmocka_unit_test(test_no_check_may_fail_be_unknown_or_silent),
+                cmocka_unit_test(test_what_is_bad_is_named_before_what_has_not_been_good_for_long),
                 cmocka_unit_test(test_the_right_version_with_other_packages_is_not_proven),
                 cmocka_unit_test(test_what_has_nothing_to_be_compared_with_keeps_nobody_waiting),
                 cmocka_unit_test(
