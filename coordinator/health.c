@@ -341,6 +341,7 @@ bool cluster_is_well(
                 const State *state, const Facts *facts, size_t except, usec_t now, Why *ret_why) {
         const char *advice = "rollpatch status MASTER";
         size_t leader = health_leader(state, facts, now);
+        char others[REASON_MAX];
         size_t zookeepers;
 
         (void) find_only(state, facts, CHECK_ZOOKEEPER, now, leads_zookeeper, &zookeepers);
@@ -350,7 +351,10 @@ bool cluster_is_well(
                 return false;
         }
         if (leader == SIZE_MAX) {
-                why_setf(ret_why, advice, "the masters do not agree on one elected Mesos master");
+                (void) count_whole(state, facts, now, others);
+                why_setf(ret_why, advice,
+                         "the masters do not agree on one elected Mesos master%s%s",
+                         others[0] ? "; no whole replica is known of: " : "", others);
                 return false;
         }
         if (leader == except)
@@ -435,38 +439,34 @@ static bool is_asked_for(const CheckRow *row, const Node *node, bool after_step)
 
 /* Those of the node's own step, or those before others'. The first that is bad is named; one that
  * only has not been good for long enough, when there is no other. */
-static bool checks_hold(
+static Holding look_at_checks(
                 const State *state,
                 const Facts *facts,
                 size_t index,
                 bool after_step,
                 usec_t now,
                 Why *ret_why) {
-        Why young = {};
+        Holding worst = HOLDS;
 
-        for (size_t i = 0; i < CHECK_COUNT; i++) {
+        for (size_t i = 0; i < CHECK_COUNT && worst != HOLDS_NOT; i++) {
                 Why why = {};
                 Holding holding = HOLDS;
 
                 if (is_asked_for(&check_rows[i], &state->nodes[index], after_step))
                         holding = look_at_check(state, facts, index, &check_rows[i], now, &why);
-                if (holding == HOLDS_NOT) {
-                        *ret_why = why;
-                        return false;
-                }
-                if (holding == HOLDS_NOT_YET && young.text[0] == '\0')
-                        young = why;
-        }
-        if (young.text[0] == '\0')
-                return true;
+                if (holding <= worst)
+                        continue;
 
-        *ret_why = young;
-        return false;
+                *ret_why = why;
+                worst = holding;
+        }
+
+        return worst;
 }
 
 bool master_is_healthy(
                 const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
-        if (!checks_hold(state, facts, index, false, now, ret_why))
+        if (look_at_checks(state, facts, index, false, now, ret_why) != HOLDS)
                 return false;
 
         return !leads_by_its_own_word(state, facts, index, now) ||
@@ -508,11 +508,10 @@ static bool front_is_well(const State *state, const Facts *facts, usec_t now, Wh
         return true;
 }
 
-bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+/* What the others say of it, and of each other. */
+static bool cluster_holds(
+                const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         const Node *node = &state->nodes[index];
-
-        if (!checks_hold(state, facts, index, true, now, ret_why))
-                return false;
 
         /* What it answers to an older list was compared with nothing, or with another step. */
         if (facts->nodes[index].watching != facts->nodes[index].watch) {
@@ -528,6 +527,21 @@ bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now
         return cluster_is_well(state, facts, SIZE_MAX, now, ret_why) &&
                agents_are_back(state, facts, index, now, ret_why) &&
                (node->role != ROLE_MASTER || front_is_well(state, facts, now, ret_why));
+}
+
+/* What is bad is named, whoever says so; that nothing has been good for long enough, when there is
+ * nothing else. */
+bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
+        Why young = {};
+        Holding holding = look_at_checks(state, facts, index, true, now, &young);
+
+        if (holding != HOLDS_NOT && !cluster_holds(state, facts, index, now, ret_why))
+                return false;
+        if (holding == HOLDS)
+                return true;
+
+        *ret_why = young;
+        return false;
 }
 
 bool agent_is_wished_for(const State *state, const Facts *facts, size_t index) {

@@ -112,9 +112,16 @@ static void test_no_check_may_fail_be_unknown_or_silent(void **state) {
 /* All were asked anew when the step ended: none has been good for long, and one is bad. */
 static void test_what_is_bad_is_named_before_what_has_not_been_good_for_long(void **state) {
         AUTO(Lab) *lab = lab_verifying();
+        const Sample unread = { .check = "mesos-leader",
+                                .verdict = VERDICT_FAIL,
+                                .numbers = { { "health", 0 } },
+                                .number_count = 1 };
 
         answer(lab, 5 * USEC_PER_SEC, "mesos-master", VERDICT_FAIL);
         expect(lab, false, "m1: mesos-master: odd");
+        answer(lab, 5 * USEC_PER_SEC, "", VERDICT_PASS);
+        lab_sample(lab, "m1", &unread);
+        expect(lab, false, "the leading master m1 has not said that its registry is recovered");
 }
 
 /* Packages that are not those of the script: named, whatever the version says. */
