@@ -78,7 +78,7 @@ class Agent:
         self._path = f"{options.work_dir}/agent.json"
         self._state = standin.load(self._path, {"id": "", "tasks": []})
         self._failed = []  # tasks found dead in recovery, not told to a master yet
-        self._tasks_failed = 0
+        self._tasks_failed = self._tasks_finished = 0
         self._recovery_time = None  # seconds; None while recovering
         self._leaving = False
         self._templates = templates(
@@ -141,10 +141,12 @@ class Agent:
             advice = ADVICE.format(work_dir=self._options.work_dir)
             standin.exit_with("slave.cpp:8366", f"Failed to perform recovery: {refusal}\n{advice}")
         time.sleep(self._scenario.get("mesos_recovery_time"))
-        dead = self._scenario.get("mesos_tasks_failed") if self._state["tasks"] else 0
-        self._failed = self._state["tasks"][:dead]
-        self._tasks_failed = len(self._failed)
-        self._keep(self._state["id"], self._state["tasks"][dead:])
+        tasks = self._state["tasks"]
+        dead = self._scenario.get("mesos_tasks_failed")
+        over = dead + self._scenario.get("mesos_tasks_finished")
+        self._failed = tasks[:dead]
+        self._tasks_failed, self._tasks_finished = len(self._failed), len(tasks[dead:over])
+        self._keep(self._state["id"], tasks[over:])
         self._recovery_time = time.monotonic() - self._start
         standin.log("I", "slave.cpp:8370", "Finished recovery")
 
@@ -227,6 +229,7 @@ class Agent:
             "slave/recovery_time_secs": self._recovery_time,
             "slave/recovery_errors": float(self._scenario.get("mesos_recovery_errors")),
             "slave/tasks_failed": float(self._tasks_failed),
+            "slave/tasks_finished": float(self._tasks_finished),
             "slave/tasks_running": float(tasks),
             "slave/executors_running": float(tasks),
             "slave/frameworks_active": float(tasks > 0),

@@ -29,6 +29,7 @@ KEYS = {
     "mesos_recovery_errors": 0,
     "mesos_tasks": 2,
     "mesos_tasks_failed": 0,
+    "mesos_tasks_finished": 0,
     "mesos_overlay": "STATUS_OK",
     "mesos_no_quorum": False,
     "mesos_no_registrar_keys": False,
