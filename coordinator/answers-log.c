@@ -9,6 +9,7 @@
 #include "common/text.h"
 #include "coordinator/diagnoses.h"
 #include "coordinator/store.h"
+#include "proto/check-table.h"
 
 /* Report, history and audit are questions to the log, not to memory: what they say is what was
  * committed. */
@@ -348,6 +349,27 @@ static Json *list_not_checked(const ReportReader *reader) {
         return list;
 }
 
+/* What keeps nobody waiting between two masters, and is not as it should be by the newest word. */
+static Json *list_notes(const ReportReader *reader) {
+        Json *list = json_new_array();
+        char text[REASON_MAX + NAME_TEXT_MAX + CHECK_NAME_MAX];
+
+        for (size_t i = 0; i < reader->checked_count; i++) {
+                const Checked *checked = &reader->checked[i];
+                const CheckRow *row = check_find(checked->check, "");
+
+                if (checked->verdict != VERDICT_FAIL || !row || !row->level)
+                        continue;
+
+                (void) text_format(
+                                text, sizeof(text), "%s on %s: %s", checked->check, checked->node,
+                                checked->reason);
+                (void) json_append(list, json_new_string(text));
+        }
+
+        return list;
+}
+
 static void report_steps(ReportReader *reader) {
         const auto_free Node **nodes = sort_nodes(reader->state);
 
@@ -368,6 +390,7 @@ static Json *finish_report(ReportReader *reader) {
         (void) json_add(json, "run", TAKE(reader->run));
         (void) json_add(json, "steps", TAKE(reader->steps));
         (void) json_add(json, "events", TAKE(reader->events));
+        (void) json_add(json, "notes", list_notes(reader));
         (void) json_add(json, "not_checked", list_not_checked(reader));
         (void) json_add(json, "left_to_you", list_left(reader->state));
         return json;

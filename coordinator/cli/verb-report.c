@@ -173,6 +173,7 @@ static void show_report(const Show *show, const Json *answer) {
         show_events(show, answer);
         show_findings(show, answer);
         show_tails(show, answer);
+        show_texts(show, answer, "notes", "Notes");
         show_texts(show, answer, "not_checked", "Not checked");
         show_texts(show, answer, "left_to_you", "Left to you");
 }

@@ -213,6 +213,7 @@ def report():
                 {"seq": 1, "at": NOW - 31 * MINUTE, "type": "run-made", "text": "run 7"},
                 {"seq": 2, "at": NOW - 30 * MINUTE, "type": "step", "text": "m1: started"},
             ],
+            "notes": ["subscribers on m1: marathon.sh sends events to subscribers"],
             "not_checked": ["mesos.version on m1"],
             "left_to_you": ["a1 is failed", "restart marathon-lb by hand"],
         },

@@ -340,6 +340,30 @@ static void test_a_report_lists_what_was_not_checked_at_the_end(void **state) {
                 assert_string_equal(json_string_value(list), wanted[i]);
 }
 
+/* Between two masters it is no gate. What has become well since is no note. */
+static void test_a_report_notes_what_only_counts_when_masters_are_level(void **state) {
+        Lab *lab = lab_new();
+        AUTO(Coordinator) *c = NULL;
+        AUTO(Json) *json = NULL;
+        const Json *list;
+
+        lab_join_masters(lab, 3);
+        lab_run(lab, (const char *const[]) { "m1", "m2", "m3" }, 3, true);
+        hear_check(lab, "m1", "subscribers", VERDICT_FAIL);
+        hear_check(lab, "m2", "subscribers", VERDICT_PASS);
+        hear_check(lab, "m3", "subscribers", VERDICT_FAIL);
+        hear_check(lab, "m3", "subscribers", VERDICT_PASS);
+        hear_check(lab, "m2", "front", VERDICT_FAIL);
+        hear_check(lab, "m2", "units", VERDICT_FAIL);
+        c = fake_coordinator_new(lab);
+
+        json = report_of(c, 1);
+        list = json_find(json, "notes");
+        assert_int_equal(json_size(list), 2);
+        assert_string_equal(json_string_value(json_first(list)), "subscribers on m1: ");
+        assert_string_equal(json_string_value(json_next(json_first(list))), "front on m2: ");
+}
+
 static void test_a_report_without_a_number_is_of_the_newest_run(void **state) {
         AUTO(Coordinator) *c = coordinator_after_two_runs();
         auto_free char *by_number = NULL;
@@ -442,6 +466,7 @@ int main(void) {
                 cmocka_unit_test(test_nodes_lists_all_that_have_ever_reported),
                 cmocka_unit_test(test_a_report_tells_an_older_run_to_its_end_and_no_further),
                 cmocka_unit_test(test_a_report_lists_what_was_not_checked_at_the_end),
+                cmocka_unit_test(test_a_report_notes_what_only_counts_when_masters_are_level),
                 cmocka_unit_test(test_a_report_without_a_number_is_of_the_newest_run),
                 cmocka_unit_test(test_status_and_report_note_that_an_exit_status_is_unknown),
                 cmocka_unit_test(test_a_report_of_a_run_that_never_was_is_not_found),
