@@ -486,7 +486,6 @@ static bool has_waited_too_long(const Link *link, usec_t now) {
 static void look_at_connection(Link *link, usec_t now) {
         bool is_writable = nn_socket_is_writable(link->socket);
 
-        link->looked = now;
         if (is_writable && nn_socket_made(link->socket) != link->used) {
                 link->cut_since = 0;
                 if (link->handlers.on_mended)
@@ -497,6 +496,7 @@ static void look_at_connection(Link *link, usec_t now) {
 }
 
 static void look_after_session(Link *link, usec_t now) {
+        link->looked = now;
         if (link->faded.id != 0 && now >= link->faded_until)
                 session_wipe(&link->faded);
 
@@ -507,9 +507,10 @@ static void look_after_session(Link *link, usec_t now) {
         } else if (now - link->session_since >= link->timing.rekey ||
                    session_is_worn(&link->session)) {
                 renew(link, now);
-        } else {
-                look_at_connection(link, now);
         }
+
+        if (link->state == LINK_UP)
+                look_at_connection(link, now);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
