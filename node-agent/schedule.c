@@ -32,10 +32,12 @@ static Task *find_task(Schedule *schedule, const WatchItem *item) {
 
 static void add_task(Schedule *schedule, const WatchItem *item, usec_t now, uint64_t random) {
         usec_t spread = MIN(item->period / 10, SPREAD_MAX);
+        const CheckRow *row = check_find(item->check, item->subject);
         Task *task = &schedule->tasks[schedule->count++];
 
         *task = (Task) {
                 .reader = check_reader(item->check),
+                .pace = row ? row->pace : PACE_COSTLY,
                 .period = item->period,
                 .due = now + (random + schedule->count * 7919) % (spread + 1),
         };
@@ -91,29 +93,31 @@ void schedule_replace(
         }
 }
 
-static bool programs_are_full(const Schedule *schedule) {
+static bool is_full(const Schedule *schedule, CheckPace pace) {
         size_t running = 0;
 
         for (size_t i = 0; i < schedule->count; i++) {
-                if (schedule->tasks[i].question && reader_needs_program(schedule->tasks[i].reader))
-                        running++;
+                const Task *task = &schedule->tasks[i];
+
+                running += task->question && task->pace == pace &&
+                           reader_needs_program(task->reader);
         }
 
-        return running >= PROGRAMS_MAX;
+        return pace != PACE_FAST && running >= PROGRAMS_MAX;
 }
 
-static bool may_be_asked(const Task *task, bool full) {
-        return !task->question && !(full && reader_needs_program(task->reader));
+static bool may_be_asked(const Schedule *schedule, const Task *task) {
+        return !task->question &&
+               !(reader_needs_program(task->reader) && is_full(schedule, task->pace));
 }
 
 Task *schedule_pick(Schedule *schedule, usec_t now) {
-        bool full = programs_are_full(schedule);
         Task *best = NULL;
 
         for (size_t i = 0; i < schedule->count; i++) {
                 Task *task = &schedule->tasks[i];
 
-                if (task->due <= now && may_be_asked(task, full) &&
+                if (task->due <= now && may_be_asked(schedule, task) &&
                     (!best || task->due < best->due))
                         best = task;
         }
@@ -154,11 +158,10 @@ bool schedule_is_hurried(const Schedule *schedule) {
 }
 
 usec_t schedule_wake(const Schedule *schedule) {
-        bool full = programs_are_full(schedule);
         usec_t wake = USEC_INFINITY;
 
         for (size_t i = 0; i < schedule->count; i++) {
-                if (may_be_asked(&schedule->tasks[i], full))
+                if (may_be_asked(schedule, &schedule->tasks[i]))
                         wake = MIN(wake, schedule->tasks[i].due);
         }
 

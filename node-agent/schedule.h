@@ -6,14 +6,17 @@
 
 /* When each question of a watch is due. A task is what is asked in one go: one item of the watch,
  * or all items of a check whose subjects are asked about together. A task never has two questions
- * under way; programs are few at a time over all tasks. Time comes in, the shell asks. Pure. */
+ * under way; slow programs are few at a time. Time comes in, the shell asks. Pure. */
 
-#define PROGRAMS_MAX 3 /* at once */
+/* At once, of those that are asked seldom, and as many of those that are costly. Who is asked every
+ * second never waits for a slow one, or its row of passes would break; there are few of them. */
+#define PROGRAMS_MAX 2
 
 typedef struct Task {
         char check[CHECK_NAME_MAX];
         char subject[SUBJECT_MAX]; /* empty also when all are asked about together */
         CheckReader reader;
+        CheckPace pace;
         usec_t period;
         usec_t due;     /* boot time */
         usec_t started; /* boot time, of the question under way */

@@ -91,7 +91,7 @@ def timed(lab, *arguments):
 
 
 def longest_questions(answer):
-    """Milliseconds of the slowest node's questions: PROGRAMS_MAX at a time, so no less than this."""
+    """Milliseconds of the slowest node's questions: only so many at a time, so no less than this."""
     def of_node(node):
         times = [check["took"] / 1000 for check in node["checks"]]
         return max(max(times), sum(times) / 3)
