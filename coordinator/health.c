@@ -112,6 +112,14 @@ static bool all_but_one_serve(const State *state, const Sample *sample) {
                sample_number(sample, "serving", &serving) && serving + 1 >= masters;
 }
 
+/* By what this master's replica sees of the others. */
+static bool all_but_one_keep_the_registry(const State *state, const Sample *sample) {
+        uint64_t masters = state_master_count(state, NULL);
+        uint64_t size;
+
+        return masters > 0 && sample_number(sample, "ensemble_size", &size) && size + 1 >= masters;
+}
+
 /* While another master is bad, this one cannot pass what counts all N: then its own ZooKeeper and
  * units count, that all others serve, that its replica is whole, and that its database has lost
  * copies, but no range. */
@@ -119,7 +127,8 @@ static bool is_enough(const State *state, CheckId check, const Sample *sample) {
         if (sample->verdict == VERDICT_FAIL && check == CHECK_EXHIBITOR)
                 return all_but_one_serve(state, sample);
         if (sample->verdict == VERDICT_FAIL && check == CHECK_MESOS_MASTER)
-                return says_now(sample, "recovered", 1) && sample_text(sample, "leader");
+                return says_now(sample, "recovered", 1) && sample_text(sample, "leader") &&
+                       all_but_one_keep_the_registry(state, sample);
         if (sample->verdict == VERDICT_FAIL && check == CHECK_COCKROACH)
                 return says_now(sample, "unavailable", 0);
 

@@ -15,6 +15,7 @@
 /* Reads what Marathon is started with. Most of these files are not there, and are read by the unit
  * or by marathon.sh when they are (reference 14.4). */
 static const char *const places[] = {
+        /* the first one is what starts Marathon */
         "opt/mesosphere/bin/marathon.sh",
         "opt/mesosphere/etc/marathon",
         "opt/mesosphere/etc/marathon-extras",
@@ -25,7 +26,7 @@ static const char *const places[] = {
 #define SCRIPT_MAX ((size_t) 1024 * 1024)
 
 /* In packages these are links. */
-static void look_at(const char *path, Sample *sample) {
+static void look_at(const char *path, bool may_be_empty, Sample *sample) {
         auto_free char *real = realpath(path, NULL);
         auto_free char *text = NULL;
         Error error = {};
@@ -35,7 +36,7 @@ static void look_at(const char *path, Sample *sample) {
                 sample_doubt(sample, "%s: cannot be found", path);
         } else if (file_read(AT_FDCWD, real, SCRIPT_MAX, &text, &size, &error) < 0) {
                 sample_doubt(sample, "%s", error.text);
-        } else {
+        } else if (size > 0 || !may_be_empty) {
                 marathon_script_look(path, text, size, sample);
         }
 }
@@ -62,7 +63,7 @@ static int look_at_all(const char *root, Sample *sample) {
                 if (r != 0 && r != GLOB_NOMATCH)
                         sample_doubt(sample, "%s: cannot be read", pattern);
                 for (size_t file = 0; r == 0 && file < found.gl_pathc; file++, count++)
-                        look_at(found.gl_pathv[file], sample);
+                        look_at(found.gl_pathv[file], i > 0, sample);
                 globfree(&found);
         }
 

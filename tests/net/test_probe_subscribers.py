@@ -53,3 +53,9 @@ def test_a_link_into_the_package_is_followed(tmp_path):
     put(tmp_path, "opt/mesosphere/bin/other", "")
     (tmp_path / "opt/mesosphere/bin/marathon.sh").symlink_to(real)
     assert ask_subscribers(tmp_path).verdict == "fail"
+
+
+def test_an_empty_file_beside_the_script_says_nothing(tmp_path):
+    put(tmp_path, "opt/mesosphere/bin/marathon.sh", "exec marathon\n")
+    put(tmp_path, "opt/mesosphere/etc/marathon-extras", "")
+    assert ask_subscribers(tmp_path).verdict == "pass"

@@ -53,6 +53,7 @@ static Sample make_sample(const char *check) {
         } else if (strcmp(check, "mesos-master") == 0) {
                 sample.verdict = VERDICT_FAIL;
                 add_number(&sample, "recovered", 1);
+                add_number(&sample, "ensemble_size", MASTERS - 1);
                 sample.text_count = 1;
                 sample.texts[0] = (SampleText) { "leader", "10.0.0.2:5050" };
         } else if (strcmp(check, "cockroachdb") == 0 && !has_database) {
@@ -149,19 +150,20 @@ static void test_a_retry_waits_until_the_others_were_well_over_the_dwell(void **
         assert_int_equal(wait_slot(lab), 61);
 }
 
-/* Each of them looks well at most moments, and in none of them for long. */
 static void test_a_cluster_without_a_database_is_well_enough_for_a_retry(void **state) {
         has_database = false;
         test_a_retry_waits_until_the_others_were_well_over_the_dwell(state);
         has_database = true;
 }
 
+/* Each of them looks well at most moments, and in none of them for long. */
 static void test_a_master_that_flaps_lets_no_retry_through(void **state) {
         static const Answer flaps[] = {
                 { "exhibitor", VERDICT_FAIL, "serving", MASTERS - 2 },
                 { "exhibitor", VERDICT_FAIL, "listed", MASTERS - 1 },
                 { "exhibitor", VERDICT_UNKNOWN, NULL, 0 },
                 { "mesos-master", VERDICT_FAIL, "recovered", 0 },
+                { "mesos-master", VERDICT_FAIL, "ensemble_size", MASTERS - 2 },
                 { "mesos-master", VERDICT_UNKNOWN, NULL, 0 },
                 { "cockroachdb", VERDICT_FAIL, "unavailable", 3 },
                 { "cockroachdb", VERDICT_UNKNOWN, NULL, 0 },
