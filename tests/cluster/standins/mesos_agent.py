@@ -26,7 +26,6 @@ FRAMEWORK = "3f6f4c1e-0000-4000-8000-6d617261746f-0001"
 PING = 0.5
 REGISTRATION_BACKOFF = 0.3  # before the first attempt with a leader; doubles up to 2 s
 TIMEOUT = 3.0
-LEAVING = 1.5  # seconds from unregistering to the end
 
 REFUSAL = ("Configuration change not permitted under `additive` policy: "
            "Value of scalar resource 'mem' decreased from 14854 to 7427")
@@ -129,7 +128,7 @@ class Agent:
         leader = self._group.leader
         address = f"{leader['hostname']}:{leader['port']}"
         standin_http.post(address, "/standin/unregister", {"id": self._state["id"]}, TIMEOUT)
-        time.sleep(LEAVING)
+        time.sleep(self._scenario.get("mesos_leaving"))
         self._keep(self._state["id"], [])
         os._exit(0)
 

@@ -30,6 +30,7 @@ KEYS = {
     "mesos_tasks": 2,
     "mesos_tasks_failed": 0,
     "mesos_tasks_finished": 0,
+    "mesos_leaving": 1.5,
     "mesos_overlay": "STATUS_OK",
     "mesos_no_quorum": False,
     "mesos_no_registrar_keys": False,
