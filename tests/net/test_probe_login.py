@@ -208,9 +208,10 @@ def asking(verb, *options, token):
     with subprocess.Popen(
             [PROBE, verb, *map(str, options), *(["--token", "-"] if token else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as probe:
-        if token:
-            probe.stdin.write(token)
-        probe.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it may know already that it will ask nobody
+            if token:
+                probe.stdin.write(token)
+            probe.stdin.close()
         yield probe
 
 
