@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/excuse.h"
 #include "coordinator/member.h"
 #include "coordinator/retry.h"
 
@@ -427,6 +428,9 @@ static Holding look_at_check(
 
         /* Nothing to compare with: listed as "not checked", but it keeps nobody waiting. */
         if (window->sample.verdict == VERDICT_NOT_APPLICABLE && is_fresh)
+                return HOLDS;
+        if (window->sample.verdict == VERDICT_FAIL && is_fresh &&
+            failure_is_excused(facts, index, row->id, &window->sample, window->newest))
                 return HOLDS;
 
         explain_window(node, row, window, now, dwell, newest_max, why);

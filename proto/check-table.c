@@ -93,9 +93,9 @@ const CheckRow check_rows[CHECK_COUNT] = {
         [CHECK_DOCKER] = {
                 CHECK_DOCKER, "docker", AGENTS, SELF, .pace = PACE_FAST, .reader = READER_DOCKER,
                 .after_step = true,
-                .judge    = "Docker runs, and has not been restarted since the step began: its containers would be gone (where there is no docker.service: not-applicable)",
+                .judge    = "Docker runs, and has not been restarted since the step began: its containers would be gone. A person's retry accepts that, from then on it is a note; another restart since then is not (where there is no docker.service: not-applicable)",
                 .evidence = "the unit's states, and since when its process runs",
-                .advice   = "systemctl status docker; journalctl -u docker",
+                .advice   = "systemctl status docker; journalctl -u docker -u dcos-calico-libnetwork-plugin",
         },
         [CHECK_JOURNAL] = {
                 CHECK_JOURNAL, "journal", ALL, SELF, .pace = PACE_FAST, .reader = READER_JOURNAL,

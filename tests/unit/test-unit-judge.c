@@ -313,7 +313,8 @@ static void test_docker_runs_on_through_a_step(void **state) {
                 { RUNNING("docker.service", 10), START, VERDICT_PASS, "" },
                 { RUNNING("docker.service", 930), 0, VERDICT_PASS, "" },
                 { RUNNING("docker.service", 930), START, VERDICT_FAIL,
-                  "its containers have ended" },
+                  "its containers have ended: see why, then accept what was lost: "
+                  "rollpatch retry NODE --reason TEXT" },
                 { RUNNING("docker.service", 900), START, VERDICT_FAIL,
                   "its containers have ended" },
                 { RUNNING("docker.service", 0), START, VERDICT_UNKNOWN, "is not known" },
@@ -336,6 +337,9 @@ static void test_docker_runs_on_through_a_step(void **state) {
 
                 if (sample.verdict != cases[i].verdict || !strstr(sample.reason, cases[i].why))
                         fail_msg("case %zu: '%s'", i, sample.reason);
+                assert_int_equal(
+                                sample_number(&sample, "restarted", &(uint64_t) { 0 }),
+                                strstr(sample.reason, "restarted") != NULL);
         }
 }
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "coordinator/checks.h"
+#include "coordinator/kept.h"
+
+/* When an answer that is bad keeps nobody waiting. Pure. */
+
+/* `sample` failed, and was true at `at`, boot time: what it fails because of is known and accepted,
+ * or is to be expected now. It stays a note. */
+bool failure_is_excused(
+                const Facts *facts, size_t node, CheckId check, const Kept *sample, usec_t at);
