@@ -430,7 +430,7 @@ static Holding look_at_check(
         if (window->sample.verdict == VERDICT_NOT_APPLICABLE && is_fresh)
                 return HOLDS;
         if (window->sample.verdict == VERDICT_FAIL && is_fresh &&
-            failure_is_excused(facts, index, row->id, &window->sample, window->newest))
+            failure_is_excused(state, facts, index, row->id, &window->sample, window->newest))
                 return HOLDS;
 
         explain_window(node, row, window, now, dwell, newest_max, why);
@@ -475,26 +475,6 @@ bool master_is_healthy(
 
         return !leads_by_its_own_word(state, facts, index, now) ||
                registry_is_read(state, facts, index, now, ret_why);
-}
-
-/* Between masters a patched Marathon cannot talk to an unpatched leading Mesos master, and what
- * lies behind Admin Router is of two versions: a note then, judged before the first master and
- * after the last. */
-static bool masters_are_level(const State *state) {
-        size_t patched = 0, in_run = 0;
-
-        for (size_t i = 0; i < state->master_count; i++) {
-                const Step *step = &state->nodes[state->masters[i]].step;
-                bool is_patched = step->state == STEP_VERIFYING || step->state == STEP_DONE;
-
-                if (step->slot && !is_patched)
-                        return false;
-
-                in_run += step->id[0] != '\0';
-                patched += step->id[0] && is_patched;
-        }
-
-        return patched == 0 || patched == in_run;
 }
 
 static bool front_is_well(const State *state, const Facts *facts, usec_t now, Why *why) {

@@ -107,11 +107,48 @@ static void test_nobody_accepts_a_docker_that_does_not_run(void **state) {
         assert_true(is_named(lab, 1, &docker));
 }
 
+/* --- between masters --- */
+
+static void test_components_count_before_the_first_master_and_after_the_last(void **state) {
+        static const struct {
+                StepState steps[3];
+                uint64_t only_components;
+                bool counts;
+        } cases[] = {
+                { { STEP_VERIFYING, STEP_STAGED, STEP_STAGED }, 1, false },
+                { { STEP_VERIFYING, STEP_STAGED, STEP_STAGED }, 0, true },
+                { { STEP_VERIFYING, STEP_DONE, STEP_STAGED }, 1, false },
+                { { STEP_VERIFYING, STEP_DONE, STEP_DONE }, 1, true },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                AUTO(Lab) *lab = lab_new();
+                const Sample runner = { .check = "check-runner",
+                                        .verdict = VERDICT_FAIL,
+                                        .numbers = { { "only_components",
+                                                       cases[i].only_components } },
+                                        .number_count = 1 };
+
+                lab_join_masters(lab, 3);
+                for (size_t j = 0; j < 3; j++) {
+                        Step *step = &lab->state->nodes[j].step;
+
+                        (void) text_copy(step->id, sizeof(step->id), "r1-1a2b3c4d-m1-1");
+                        step->state = cases[i].steps[j];
+                        step->slot = step->state == STEP_VERIFYING;
+                }
+
+                if (is_named(lab, 0, &runner) != cases[i].counts)
+                        fail_msg("case %zu", i);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_restart_of_docker_fails_the_gate_until_a_person_accepts_it),
                 cmocka_unit_test(test_a_restart_of_docker_after_the_retry_fails_the_gate_again),
                 cmocka_unit_test(test_nobody_accepts_a_docker_that_does_not_run),
+                cmocka_unit_test(test_components_count_before_the_first_master_and_after_the_last),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
