@@ -430,7 +430,7 @@ static Holding look_at_check(
         if (window->sample.verdict == VERDICT_NOT_APPLICABLE && is_fresh)
                 return HOLDS;
         if (window->sample.verdict == VERDICT_FAIL && is_fresh &&
-            failure_is_excused(state, facts, index, row->id, &window->sample, window->newest))
+            failure_is_excused(state, facts, index, row->id, window, now))
                 return HOLDS;
 
         explain_window(node, row, window, now, dwell, newest_max, why);
@@ -478,7 +478,7 @@ bool master_is_healthy(
 }
 
 static bool front_is_well(const State *state, const Facts *facts, usec_t now, Why *why) {
-        for (size_t i = 0; i < CHECK_COUNT && masters_are_level(state); i++) {
+        for (size_t i = 0; i < CHECK_COUNT && masters_are_level(state, facts, now); i++) {
                 if (!check_rows[i].level)
                         continue;
 

@@ -143,12 +143,62 @@ static void test_components_count_before_the_first_master_and_after_the_last(voi
         }
 }
 
+/* From the hello, or from an answer, which is newer. */
+typedef struct Known {
+        const char *hello, *answer;
+} Known;
+
+static void test_masters_of_two_versions_are_not_level_whatever_the_run_has_done(void **state) {
+        static const struct {
+                const char *from, *to;
+                Known known[3];
+                bool level;
+        } cases[] = {
+                { "2.1.1", "2.2.0", { { "2.1.1", NULL }, { "2.1.1", NULL }, { "", NULL } }, true },
+                { "2.1.1", "2.2.0", { { "", NULL }, { "2.1.1", NULL }, { "2.2.0", NULL } }, false },
+                { "2.1.1",
+                  "2.2.0",
+                  { { "2.1.1", "2.2.0" }, { "2.1.1", NULL }, { "2.1.1", NULL } },
+                  false },
+                { "2.1.1",
+                  "2.2.0",
+                  { { "2.1.1", "2.2.0" }, { "2.2.0", NULL }, { "2.1.1", "2.2.0" } },
+                  true },
+                { "2.2.0",
+                  "2.2.0",
+                  { { "2.2.0", NULL }, { "2.1.1", NULL }, { "2.2.0", NULL } },
+                  true },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                AUTO(Lab) *lab = lab_new();
+
+                lab_join_masters(lab, 3);
+                (void) text_copy(lab->state->run.made.from, VERSION_MAX, cases[i].from);
+                (void) text_copy(lab->state->run.made.to, VERSION_MAX, cases[i].to);
+                for (size_t j = 0; j < 3; j++) {
+                        Node *node = &lab->state->nodes[j];
+
+                        (void) text_copy(node->dcos_version, VERSION_MAX, cases[i].known[j].hello);
+                        node->step.state = STEP_STAGED;
+                        (void) text_copy(node->step.id, STEP_ID_MAX, "r2-1a2b3c4d-m1-1");
+                        if (cases[i].known[j].answer)
+                                lab_look(lab, node->name, cases[i].known[j].answer, VERDICT_PASS);
+                }
+
+                if (masters_are_level(lab->state, &lab->facts, lab->now) != cases[i].level)
+                        fail_msg("case %zu", i);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_restart_of_docker_fails_the_gate_until_a_person_accepts_it),
                 cmocka_unit_test(test_a_restart_of_docker_after_the_retry_fails_the_gate_again),
                 cmocka_unit_test(test_nobody_accepts_a_docker_that_does_not_run),
                 cmocka_unit_test(test_components_count_before_the_first_master_and_after_the_last),
+                cmocka_unit_test(
+                                test_masters_of_two_versions_are_not_level_whatever_the_run_has_done),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
