@@ -318,9 +318,13 @@ static bool was_restarted(const UnitsInput *input, const UnitStatus *docker) {
 /* Whatever is known of the process of a unit that is not loaded is not of this unit. */
 static Verdict judge_docker(
                 const UnitsInput *input, const UnitStatus *docker, const char **ret_why) {
-        if (!is(docker->load, "loaded")) {
+        if (is(docker->load, "not-found")) {
                 *ret_why = "there is no " DOCKER_UNIT " to look at";
                 return VERDICT_NOT_APPLICABLE;
+        }
+        if (!is(docker->load, "loaded")) {
+                *ret_why = DOCKER_UNIT " is there, but is masked or cannot be loaded";
+                return VERDICT_FAIL;
         }
         if (is(docker->active, "failed") || is(docker->active, "inactive")) {
                 *ret_why = "docker does not run";

@@ -328,8 +328,19 @@ static void test_docker_runs_on_through_a_step(void **state) {
                   "there is no docker.service" },
                 { { .name = "docker.service", .load = "masked", .active = "inactive" },
                   START,
-                  VERDICT_NOT_APPLICABLE,
-                  "there is no docker.service" },
+                  VERDICT_FAIL,
+                  "is masked or cannot be loaded" },
+                { { .name = "docker.service",
+                    .load = "error",
+                    .active = "active",
+                    .main_start = 9 },
+                  START,
+                  VERDICT_FAIL,
+                  "is masked or cannot be loaded" },
+                { { .name = "docker.service", .load = "bad-setting", .active = "inactive" },
+                  START,
+                  VERDICT_FAIL,
+                  "is masked or cannot be loaded" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
