@@ -120,8 +120,15 @@ static void add_ahead(Ahead *ahead, const State *state, size_t index) {
         ahead->nodes[place] = index;
 }
 
-/* Those with a slot, for all of whom there is room (AGENT_SLOTS_MAX). Then those that are next, the
- * next of all first: of a large batch fewer are looked at ahead. */
+/* Set aside: how many agents are missing depends on whether it is one of them. */
+static bool is_set_aside(const Node *node) {
+        return node->role != ROLE_MASTER && node->step.state == STEP_QUARANTINED &&
+               !node->step.slot;
+}
+
+/* Those with a slot, for all of whom there is room (AGENT_SLOTS_MAX). Then those that are set
+ * aside, and those that are next, the next of all first: of a large batch fewer are looked at
+ * ahead. */
 static void watch_members(const State *state, Watch *watch) {
         Ahead ahead = {};
 
@@ -133,6 +140,11 @@ static void watch_members(const State *state, Watch *watch) {
                 } else {
                         add_ahead(&ahead, state, i);
                 }
+        }
+
+        for (size_t i = 0; i < state->node_count; i++) {
+                if (is_set_aside(&state->nodes[i]))
+                        add_member(watch, state, i);
         }
 
         for (size_t i = 0; i < ahead.count; i++)
@@ -155,7 +167,8 @@ static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
         for (size_t i = 0; facts->wished > 0 && i < state->node_count; i++) {
                 if (watch->item_count == WATCH_MAX)
                         return;
-                if (!agent_is_looked_at(state, i) && agent_is_wished_for(state, facts, i))
+                if (!agent_is_looked_at(state, i) && !(at_work && is_set_aside(&state->nodes[i])) &&
+                    agent_is_wished_for(state, facts, i))
                         add_member(watch, state, i);
         }
 }

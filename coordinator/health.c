@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/excuse.h"
 #include "coordinator/member.h"
 #include "coordinator/retry.h"
 
@@ -437,6 +438,9 @@ static Holding look_at_check(
         /* Nothing to compare with: listed as "not checked", but it keeps nobody waiting. */
         if (window->sample.verdict == VERDICT_NOT_APPLICABLE && is_fresh)
                 return HOLDS;
+        if (window->sample.verdict == VERDICT_FAIL && is_fresh &&
+            failure_is_excused(state, facts, index, row->id, window, now))
+                return HOLDS;
 
         explain_window(node, row, window, now, dwell, newest_max, why);
         return window->sample.verdict == VERDICT_PASS && is_fresh ? HOLDS_NOT_YET : HOLDS_NOT;
@@ -482,28 +486,8 @@ bool master_is_healthy(
                registry_is_read(state, facts, index, now, ret_why);
 }
 
-/* Between masters a patched Marathon cannot talk to an unpatched leading Mesos master, and what
- * lies behind Admin Router is of two versions: a note then, judged before the first master and
- * after the last. */
-static bool masters_are_level(const State *state) {
-        size_t patched = 0, in_run = 0;
-
-        for (size_t i = 0; i < state->master_count; i++) {
-                const Step *step = &state->nodes[state->masters[i]].step;
-                bool is_patched = step->state == STEP_VERIFYING || step->state == STEP_DONE;
-
-                if (step->slot && !is_patched)
-                        return false;
-
-                in_run += step->id[0] != '\0';
-                patched += step->id[0] && is_patched;
-        }
-
-        return patched == 0 || patched == in_run;
-}
-
 static bool front_is_well(const State *state, const Facts *facts, usec_t now, Why *why) {
-        for (size_t i = 0; i < CHECK_COUNT && masters_are_level(state); i++) {
+        for (size_t i = 0; i < CHECK_COUNT && masters_are_level(state, facts, now); i++) {
                 if (!check_rows[i].level)
                         continue;
 

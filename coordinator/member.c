@@ -197,8 +197,16 @@ bool agent_is_member_again(
                            answer_of(state, facts, index, CHECK_MESOS_AGENT, now), ret_why);
 }
 
+/* By the leading master. What it has not said is not known. */
+static bool is_inactive(const State *state, const Facts *facts, size_t index, usec_t now) {
+        const Kept *sample = answer_of(state, facts, index, CHECK_MEMBER, now);
+        uint64_t listed;
+
+        return sample && kept_number(sample, "listed", &listed) && !kept_says(sample, "active", 1);
+}
+
 /* Those who are set aside count as there, before and after: who was not there then is not missed
- * now. */
+ * now. One that is there all the same is among the active: twice it would stand for another. */
 static bool count_agents(const State *state, const Facts *facts, usec_t now, uint64_t *ret_count) {
         const Kept *word = leaders_word(state, facts, now);
 
@@ -207,7 +215,8 @@ static bool count_agents(const State *state, const Facts *facts, usec_t now, uin
 
         for (size_t i = 0; i < state->node_count; i++) {
                 *ret_count += state->nodes[i].role != ROLE_MASTER &&
-                              state->nodes[i].step.state == STEP_QUARANTINED;
+                              state->nodes[i].step.state == STEP_QUARANTINED &&
+                              is_inactive(state, facts, i, now);
         }
 
         return true;

@@ -310,12 +310,21 @@ void units_judge(const UnitsInput *input, Sample *sample) {
 
 /* --- Docker --- */
 
+static bool was_restarted(const UnitsInput *input, const UnitStatus *docker) {
+        return input->since != 0 && is(docker->load, "loaded") && is(docker->active, "active") &&
+               docker->main_start >= input->since;
+}
+
 /* Whatever is known of the process of a unit that is not loaded is not of this unit. */
 static Verdict judge_docker(
                 const UnitsInput *input, const UnitStatus *docker, const char **ret_why) {
-        if (!is(docker->load, "loaded")) {
+        if (is(docker->load, "not-found")) {
                 *ret_why = "there is no " DOCKER_UNIT " to look at";
                 return VERDICT_NOT_APPLICABLE;
+        }
+        if (!is(docker->load, "loaded")) {
+                *ret_why = DOCKER_UNIT " is there, but is masked or cannot be loaded";
+                return VERDICT_FAIL;
         }
         if (is(docker->active, "failed") || is(docker->active, "inactive")) {
                 *ret_why = "docker does not run";
@@ -325,8 +334,9 @@ static Verdict judge_docker(
                 *ret_why = "docker changes its state, or its process is not known";
                 return VERDICT_UNKNOWN;
         }
-        if (docker->main_start >= input->since && input->since != 0) {
-                *ret_why = "docker was started after the step began: its containers have ended";
+        if (was_restarted(input, docker)) {
+                *ret_why = "docker was restarted after the step began, its containers have ended: see "
+                           "why, then accept what was lost: rollpatch retry NODE --reason TEXT";
                 return VERDICT_FAIL;
         }
 
@@ -353,4 +363,6 @@ void docker_judge(const UnitsInput *input, Sample *sample) {
                                 sample, "age_ms",
                                 span_sub(input->now, docker->main_start) / USEC_PER_MSEC);
         }
+        if (was_restarted(input, docker))
+                sample_add_number(sample, "restarted", 1);
 }

@@ -254,7 +254,7 @@ const Failure failures[] = {
             LOGGED(AGENTS, AGENT_LOG, "Unable to configure some of the overlays", NULL) } },
         { "docker-restarted", COMPONENT_DOCKER, FAILURE_NOTE, 0,
           "The first patch to 2.1 or later restarts Docker, and all containers with it",
-          "nothing; tell the owners of the tasks",
+          "tell the owners of the tasks; once the gate has failed by `docker`: rollpatch retry NODE --reason TEXT",
           { LINE(AGENTS, "dcos-calico-libnetwork-plugin.service", "Unable to reload daemon, going to restart it instead", NULL) } },
         { "docker-start-limit", COMPONENT_DOCKER, FAILURE_FATAL, 0,
           "Docker was started too often in a short time, and is not started any more (D2IQ-72103)",

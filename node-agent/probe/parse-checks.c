@@ -124,6 +124,24 @@ static int parse_answer(
         return 0;
 }
 
+/* All that it counts are the states of units, those of Marathon and Admin Router too. */
+static bool is_of_components(const Json *checks) {
+        bool is_bad = false;
+
+        for (const Json *check = json_first(checks); check; check = json_next(check)) {
+                Result result = {};
+
+                if (parse_result(check, &result, NULL) == 0 && result.status == 0)
+                        continue;
+                if (strcmp(json_key(check), "components_master") != 0)
+                        return false;
+
+                is_bad = true;
+        }
+
+        return is_bad;
+}
+
 static void judge_results(const Json *object, const CheckRunnerAnswer *answer, Sample *sample) {
         const Json *checks = NULL;
         uint64_t status = 0;
@@ -136,6 +154,7 @@ static void judge_results(const Json *object, const CheckRunnerAnswer *answer, S
 
         sample_add_number(sample, "checks", json_size(checks));
         sample_add_number(sample, "status", status);
+        sample_add_number(sample, "only_components", is_of_components(checks));
 
         for (const Json *check = json_first(checks); check; check = json_next(check)) {
                 Result result = {};

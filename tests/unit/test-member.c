@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/checks.h"
 #include "tests/unit/core-lab.h"
 
 /* What was true of an agent, and of all agents, before a step is true again after it. */
@@ -215,6 +216,7 @@ static Lab *lab_of_agents(void) {
         lab_join_masters(lab, 1);
         lab_join(lab, "a1", ROLE_AGENT, 0);
         lab_join(lab, "a2", ROLE_AGENT, 0);
+        (void) text_copy(lab->state->nodes[1].address, ADDRESS_TEXT_MAX, "10.0.1.1");
         lab_healthy(lab, true);
         hear_master(lab, 7);
         lab_run(lab, names, ELEMENTSOF(names), true);
@@ -253,11 +255,50 @@ static void test_nobody_who_leads_has_said_how_many_agents_there_are(void **stat
 static void test_an_agent_that_was_set_aside_is_not_waited_for(void **state) {
         AUTO(Lab) *lab = lab_of_agents();
 
-        hear_master(lab, 6);
         lab_step(lab, "a1", STEP_EVENT_QUARANTINED);
-        expect_back(lab, true, "");
-        hear_master(lab, 5);
+        for (uint64_t listed = 0; listed < 2; listed++) {
+                hear_presence(lab, listed, 0, false);
+                hear_master(lab, 6);
+                expect_back(lab, true, "");
+                hear_master(lab, 5);
+                expect_back(lab, false, "1 of the agents");
+        }
+}
+
+static void test_an_agent_that_was_set_aside_and_is_there_hides_nobody_who_is_missing(
+                void **state) {
+        AUTO(Lab) *lab = lab_of_agents();
+
+        lab_step(lab, "a1", STEP_EVENT_QUARANTINED);
+        hear_master(lab, 6);
+        expect_back(lab, false, "1 of the agents"); /* nobody has said which */
+        hear_presence(lab, 1, 1, false);
+        hear_master(lab, 6);
         expect_back(lab, false, "1 of the agents");
+        hear_master(lab, 7);
+        expect_back(lab, true, "");
+}
+
+static size_t count_asked(const Lab *lab, const char *address) {
+        size_t count = 0;
+        Watch watch;
+
+        checks_watch(lab->state, &lab->facts, 0, lab->now, &watch);
+        for (size_t i = 0; i < watch.item_count; i++)
+                count += strcmp(watch.items[i].subject, address) == 0;
+
+        return count;
+}
+
+/* Once, also when a person wishes it. */
+static void test_the_leader_is_asked_about_agents_that_were_set_aside(void **state) {
+        AUTO(Lab) *lab = lab_of_agents();
+
+        hear_master(lab, 7);
+        lab_step(lab, "a1", STEP_EVENT_QUARANTINED);
+        assert_int_equal(count_asked(lab, "10.0.1.1"), 1);
+        facts_wish(&lab->facts, 1, ++lab->facts.wishes, lab->now);
+        assert_int_equal(count_asked(lab, "10.0.1.1"), 1);
 }
 
 int main(void) {
@@ -271,6 +312,9 @@ int main(void) {
                 cmocka_unit_test(test_as_many_agents_are_active_as_before_the_step_of_a_master),
                 cmocka_unit_test(test_nobody_who_leads_has_said_how_many_agents_there_are),
                 cmocka_unit_test(test_an_agent_that_was_set_aside_is_not_waited_for),
+                cmocka_unit_test(
+                                test_an_agent_that_was_set_aside_and_is_there_hides_nobody_who_is_missing),
+                cmocka_unit_test(test_the_leader_is_asked_about_agents_that_were_set_aside),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,33 @@ static void test_every_exit_status_must_agree_with_the_answer(void **state) {
         }
 }
 
+#define COMPONENTS(one, two)                                                                         \
+        "{\"status\":2,\"checks\":{\"components_master\":{\"output\":\"component dcos-marathon has " \
+        "health status 1\",\"status\":" #one "},\"a\":{\"output\":\"\",\"status\":" #two "}}}"
+
+/* What may rightly be ill between masters is told apart from what may not. */
+static void test_it_says_whether_only_the_components_are_bad(void **state) {
+        static const struct {
+                const char *output;
+                int exit_status;
+                bool only;
+        } rows[] = {
+                { GOOD, 0, false },
+                { COMPONENTS(2, 0), 2, true },
+                { COMPONENTS(2, 1), 2, false },
+                { COMPONENTS(0, 2), 2, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                Sample sample;
+
+                judge(rows[i].output, rows[i].exit_status, &sample);
+                assert_int_equal(sample.verdict, i == 0 ? VERDICT_PASS : VERDICT_FAIL);
+                assert_string_equal(sample.numbers[2].name, "only_components");
+                assert_int_equal(sample.numbers[2].value, rows[i].only);
+        }
+}
+
 #define RESULT(top, one) \
         "{\"status\":" #top ",\"checks\":{\"a\":{\"output\":\"\",\"status\":" #one "}}}"
 
@@ -155,6 +182,7 @@ int main(void) {
                 cmocka_unit_test(test_every_sample_gets_its_verdict),
                 cmocka_unit_test(test_damaged_output_never_passes),
                 cmocka_unit_test(test_every_exit_status_must_agree_with_the_answer),
+                cmocka_unit_test(test_it_says_whether_only_the_components_are_bad),
                 cmocka_unit_test(test_an_answer_that_contradicts_itself_is_unknown),
                 cmocka_unit_test(test_a_failure_outweighs_what_is_unknown),
                 cmocka_unit_test(test_an_error_is_a_failure_whatever_stands_beside_it),

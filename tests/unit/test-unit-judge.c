@@ -313,7 +313,8 @@ static void test_docker_runs_on_through_a_step(void **state) {
                 { RUNNING("docker.service", 10), START, VERDICT_PASS, "" },
                 { RUNNING("docker.service", 930), 0, VERDICT_PASS, "" },
                 { RUNNING("docker.service", 930), START, VERDICT_FAIL,
-                  "its containers have ended" },
+                  "its containers have ended: see why, then accept what was lost: "
+                  "rollpatch retry NODE --reason TEXT" },
                 { RUNNING("docker.service", 900), START, VERDICT_FAIL,
                   "its containers have ended" },
                 { RUNNING("docker.service", 0), START, VERDICT_UNKNOWN, "is not known" },
@@ -327,8 +328,19 @@ static void test_docker_runs_on_through_a_step(void **state) {
                   "there is no docker.service" },
                 { { .name = "docker.service", .load = "masked", .active = "inactive" },
                   START,
-                  VERDICT_NOT_APPLICABLE,
-                  "there is no docker.service" },
+                  VERDICT_FAIL,
+                  "is masked or cannot be loaded" },
+                { { .name = "docker.service",
+                    .load = "error",
+                    .active = "active",
+                    .main_start = 9 },
+                  START,
+                  VERDICT_FAIL,
+                  "is masked or cannot be loaded" },
+                { { .name = "docker.service", .load = "bad-setting", .active = "inactive" },
+                  START,
+                  VERDICT_FAIL,
+                  "is masked or cannot be loaded" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -336,6 +348,9 @@ static void test_docker_runs_on_through_a_step(void **state) {
 
                 if (sample.verdict != cases[i].verdict || !strstr(sample.reason, cases[i].why))
                         fail_msg("case %zu: '%s'", i, sample.reason);
+                assert_int_equal(
+                                sample_number(&sample, "restarted", &(uint64_t) { 0 }),
+                                strstr(sample.reason, "restarted") != NULL);
         }
 }
 

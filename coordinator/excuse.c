@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/excuse.h"
+
+#include <string.h>
+
+#include "coordinator/health.h"
+
+/* --- between masters --- */
+
+static const char *version_of(const State *state, const Facts *facts, size_t node, usec_t now) {
+        const Kept *sample = health_answer(state, facts, node, CHECK_VERSION, now);
+        const char *said = sample ? kept_text(sample, "version") : NULL;
+
+        return said ? said : state->nodes[node].dcos_version;
+}
+
+/* A run that was given up leaves masters of two versions, and the next one has all of them staged.
+ * What nobody knows of is not of another version. */
+static bool versions_differ(const State *state, const Facts *facts, usec_t now) {
+        const EventRunMade *made = &state->run.made;
+        const char *first = "";
+
+        for (size_t i = 0; strcmp(made->from, made->to) != 0 && i < state->master_count; i++) {
+                const char *version = version_of(state, facts, state->masters[i], now);
+
+                if (first[0] && version[0] && strcmp(version, first) != 0)
+                        return true;
+                if (version[0])
+                        first = version;
+        }
+
+        return false;
+}
+
+bool masters_are_level(const State *state, const Facts *facts, usec_t now) {
+        size_t patched = 0, in_run = 0;
+
+        for (size_t i = 0; i < state->master_count; i++) {
+                const Step *step = &state->nodes[state->masters[i]].step;
+                bool is_patched = step->state == STEP_VERIFYING || step->state == STEP_DONE;
+
+                if (step->slot && !is_patched)
+                        return false;
+
+                in_run += step->id[0] != '\0';
+                patched += step->id[0] && is_patched;
+        }
+
+        return (patched == 0 || patched == in_run) && !versions_differ(state, facts, now);
+}
+
+/* The units that dcos-check-runner has DC/OS count there are those of `units` and of `front`: what
+ * is left of it is Marathon and Admin Router. */
+static bool is_between_masters(
+                const State *state,
+                const Facts *facts,
+                size_t node,
+                const Kept *sample,
+                usec_t now) {
+        return state->nodes[node].role == ROLE_MASTER && kept_says(sample, "only_components", 1) &&
+               !masters_are_level(state, facts, now);
+}
+
+/* --- Docker --- */
+
+/* Docker was restarted, which nothing undoes: its process stays younger than the step. Whoever has
+ * the node judged again has seen it and accepts what was lost; another restart since is news. After
+ * a restart of this process nobody has: to be asked twice is better than to miss one. */
+static bool is_accepted(const NodeFacts *known, const Kept *sample, usec_t at) {
+        uint64_t age;
+
+        return known->rejudged != 0 && kept_says(sample, "restarted", 1) &&
+               kept_number(sample, "age_ms", &age) &&
+               span_sub(at, age * USEC_PER_MSEC) < known->rejudged;
+}
+
+bool failure_is_excused(
+                const State *state,
+                const Facts *facts,
+                size_t node,
+                CheckId check,
+                const Window *window,
+                usec_t now) {
+        const Kept *sample = &window->sample;
+
+        if (check == CHECK_RUNNER)
+                return is_between_masters(state, facts, node, sample, now);
+
+        return check == CHECK_DOCKER && is_accepted(&facts->nodes[node], sample, window->newest);
+}
