@@ -10,7 +10,9 @@
 #include "common/text.h"
 
 /* One pass over the text. At each place every rule may say: keep so much, and take out what
- * follows. */
+ * follows. A node agent does this in its event loop with up to 1 MiB of foreign text, so no rule
+ * may look further ahead than what it then takes out, the word it stands at the beginning of, or a
+ * fixed number of bytes. */
 
 typedef struct Cut {
         size_t keep;
@@ -20,22 +22,18 @@ typedef struct Cut {
 typedef struct Piece {
         const char *at;
         const char *end;
-        bool begins_word; /* no letter, digit or '_' stands before it */
+        const char *run_end; /* of the letters of BASE64 that it stands in */
+        bool begins_word;    /* no letter, digit or '_' stands before it */
 } Piece;
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS  "0123456789"
 #define BASE64  LETTERS DIGITS "-_"
 
+#define KEY_LINE_MAX 64 /* of "-----BEGIN .. PRIVATE KEY-----" */
+
 static char lower(char c) {
-        static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-        static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
-        const char *found = strchr(upper, c);
-
-        if (c == '\0' || !found)
-                return c;
-
-        return letters[found - upper];
+        return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
 }
 
 static bool is_one_of(char c, const char *set) {
@@ -90,7 +88,7 @@ static bool is_jwt(const Piece *piece, Cut *ret) {
         if (piece->end - piece->at < 3 || strncmp(piece->at, "eyJ", 3) != 0)
                 return false;
 
-        header = span(piece->at, piece->end, BASE64);
+        header = (size_t) (piece->run_end - piece->at);
         if (header < 10 || piece->at + header == piece->end || piece->at[header] != '.')
                 return false;
 
@@ -109,7 +107,8 @@ static bool is_private_key(const Piece *piece, Cut *ret) {
         if (!begins(piece->at, piece->end, "-----begin "))
                 return false;
 
-        line = piece->at + gap(piece->at, piece->end, "\n\\");
+        line = piece->at + MIN((size_t) (piece->end - piece->at), (size_t) KEY_LINE_MAX);
+        line = piece->at + gap(piece->at, line, "\n\\");
         if (find(piece->at, line, "PRIVATE KEY") == line)
                 return false;
 
@@ -180,12 +179,14 @@ static bool is_userinfo(const Piece *piece, Cut *ret) {
 static bool is_hash(const Piece *piece, Cut *ret) {
         size_t length;
 
-        if (piece->end - piece->at < 8 || piece->at[0] != '$' || !is_one_of(piece->at[1], "12567y"))
+        if (piece->end - piece->at < 8 || piece->at[0] != '$' ||
+            !is_one_of(piece->at[1], "12567y") ||
+            find(piece->at + 2, piece->at + 5, "$") == piece->at + 5)
                 return false;
 
         length = span(piece->at, piece->end, BASE64 "$./=,");
         *ret = (Cut) { .remove = length };
-        return length >= 20 && find(piece->at + 2, piece->at + 5, "$") < piece->at + 5;
+        return length >= 20;
 }
 
 static bool is_aws(const Piece *piece, Cut *ret) {
@@ -242,11 +243,17 @@ static Cut measure_value(const char *from, const char *at, const char *end) {
 
 /* "db_password = x", "\"token\": \"x\"", "--secret x". */
 static bool is_setting(const Piece *piece, Cut *ret) {
-        size_t length = span(piece->at, piece->end, BASE64 ".");
-        const char *at = piece->at + length, *value;
         bool is_option = begins(piece->at, piece->end, "--");
+        const char *at, *value;
+        size_t length;
 
-        if (!piece->begins_word || !is_telling(piece->at, length))
+        /* First, or every letter of a long word would measure it anew. */
+        if (!piece->begins_word)
+                return false;
+
+        length = span(piece->at, piece->end, BASE64 ".");
+        at = piece->at + length;
+        if (!is_telling(piece->at, length))
                 return false;
 
         value = at + span(at, piece->end, "\\\"' \t");
@@ -290,10 +297,13 @@ char *redact(const char *text, size_t size, size_t *ret_size) {
         if (!copy)
                 return NULL;
 
-        for (const char *at = text; at < end;) {
-                const Piece piece = { at, end,
-                                      at == text || !is_one_of(at[-1], LETTERS DIGITS "_-.") };
+        for (const char *at = text, *run_end = text; at < end;) {
+                bool begins_word = at == text || !is_one_of(at[-1], LETTERS DIGITS "_-.");
+                Piece piece;
 
+                if (at >= run_end)
+                        run_end = at + span(at, end, BASE64);
+                piece = (Piece) { at, end, run_end, begins_word };
                 if (!find_cut(&piece, &cut)) {
                         copy[used++] = *at++;
                         continue;
