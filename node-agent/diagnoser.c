@@ -151,6 +151,13 @@ static void fill_watch(const Diagnoser *diagnoser, SignPlace where, Watch *watch
         }
 }
 
+/* Without the token the servers of a strict cluster refuse, and that is then what is missing. */
+static void copy_login(const Diagnoser *diagnoser) {
+        if (diagnoser->options.login_of &&
+            asker_copy_login(diagnoser->asker, diagnoser->options.login_of) < 0)
+                log_error("The token for a strict cluster cannot be kept: no memory can be locked.");
+}
+
 /* With an asker of its own, so that what the watch keeps between questions stays as it is. */
 static void ask(Diagnoser *diagnoser) {
         Watch watch = { .masters = diagnoser->wanted.masters };
@@ -164,6 +171,7 @@ static void ask(Diagnoser *diagnoser) {
                             diagnoser->event, &diagnoser->deadline, CLOCK_BOOTTIME, left,
                             USEC_PER_SEC / 10, on_deadline, diagnoser) >= 0) {
                 asker_set_watch(diagnoser->asker, &watch);
+                copy_login(diagnoser);
                 for (size_t i = 0; i < watch.item_count; i++)
                         add_question(diagnoser, watch.items[i].check);
         }
