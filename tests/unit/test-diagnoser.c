@@ -138,10 +138,21 @@ static void test_servers_of_a_strict_cluster_are_asked_with_the_token_of_the_wat
         assert_string_equal(seen, TOKEN);
 }
 
+static void test_a_question_that_may_take_longer_than_the_diagnosis_is_missing(void **state) {
+        Lab *lab = *state;
+
+        diagnose(lab, USEC_PER_SEC);
+        assert_non_null(strstr(lab->answer.missing, "check-runner: no answer within "));
+        assert_non_null(strstr(lab->answer.missing, "it may take 45s"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(
                                 test_servers_of_a_strict_cluster_are_asked_with_the_token_of_the_watch,
+                                setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                test_a_question_that_may_take_longer_than_the_diagnosis_is_missing,
                                 setup, teardown),
         };
 
