@@ -108,9 +108,15 @@ static void commit(Coordinator *coordinator, const Node *node, const Diagnosis *
 /* --- asking --- */
 
 static void give_up(Coordinator *coordinator, const Node *node, DiagnosisAsked *asked) {
-        const Diagnosis nothing = { .missing = "the node does not answer; is its rollpatch-agent "
-                                               "older than this rollpatchd?" };
+        Diagnosis nothing = {};
+        char span[SPAN_TEXT_MAX];
 
+        (void) text_format(
+                        nothing.missing, sizeof(nothing.missing),
+                        "asked %" PRIu64
+                        " times, the node did not answer within %s; one possibility is that "
+                        "its rollpatch-agent is older than this rollpatchd",
+                        asked->tries, span_format(PATIENCE, span));
         *asked = (DiagnosisAsked) {};
         commit(coordinator, node, &nothing);
 }
