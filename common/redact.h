@@ -5,8 +5,9 @@
 
 /* Takes out of foreign text what must not leave a node: values of passwords, tokens, secrets and
  * keys, whatever is written before them ("password": "..", --token .., PASSWORD=..), authorization
- * headers, JSON web tokens, private keys in PEM, passwords in URLs, hashes of passwords, and keys
- * of AWS. It takes out too much rather than too little. Pure. */
+ * headers, JSON web tokens, private keys in PEM (also what is left of one whose beginning was cut
+ * off), passwords in URLs and of "-u user:password", hashes of passwords, and keys of AWS. It takes
+ * out too much rather than too little. The time it takes grows as the text does. Pure. */
 
 #define REDACTED "[removed]"
 

@@ -108,9 +108,15 @@ static void commit(Coordinator *coordinator, const Node *node, const Diagnosis *
 /* --- asking --- */
 
 static void give_up(Coordinator *coordinator, const Node *node, DiagnosisAsked *asked) {
-        const Diagnosis nothing = { .missing = "the node does not answer; is its rollpatch-agent "
-                                               "older than this rollpatchd?" };
+        Diagnosis nothing = {};
+        char span[SPAN_TEXT_MAX];
 
+        (void) text_format(
+                        nothing.missing, sizeof(nothing.missing),
+                        "asked %" PRIu64
+                        " times, the node did not answer within %s; one possibility is that "
+                        "its rollpatch-agent is older than this rollpatchd",
+                        asked->tries, span_format(PATIENCE, span));
         *asked = (DiagnosisAsked) {};
         commit(coordinator, node, &nothing);
 }
@@ -163,12 +169,17 @@ static void ask(Diagnoses *diagnoses,
         send(coordinator, node, asked);
 }
 
-/* Who was settled meanwhile is not asked any more. */
-static void drop_settled(Diagnoses *diagnoses, const State *state) {
+/* Who was settled meanwhile is not asked any more; who fell silent is asked anew once it is heard,
+ * and does not keep the others from being asked. */
+static void drop_vain(Diagnoses *diagnoses, const Coordinator *coordinator, usec_t now) {
+        const State *state = coordinator_get_state(coordinator);
+        const Facts *facts = coordinator_get_facts(coordinator);
+
         for (size_t i = 0; i < DIAGNOSES_AT_ONCE; i++) {
                 DiagnosisAsked *asked = &diagnoses->asked[i];
 
-                if (asked->request && !owes_diagnosis(state, &state->nodes[asked->node]))
+                if (asked->request && (!owes_diagnosis(state, &state->nodes[asked->node]) ||
+                                       node_link(state, facts, asked->node, now) != LINK_FRESH))
                         *asked = (DiagnosisAsked) {};
         }
 }
@@ -177,7 +188,7 @@ void diagnoses_turn(
                 Diagnoses *diagnoses, Coordinator *coordinator, usec_t now, uint64_t *requests) {
         const State *state = coordinator_get_state(coordinator);
 
-        drop_settled(diagnoses, state);
+        drop_vain(diagnoses, coordinator, now);
         if (!may_owe(state))
                 return;
 

@@ -447,7 +447,13 @@ static int make_lookers(Agent *agent, const AskerOptions *asker, Error *error) {
                 .root = agent->config.root,
                 .boot_id = agent->boot_id,
         };
-        const DiagnoserOptions diagnoser = { examine, *asker, send_message, agent };
+        const DiagnoserOptions diagnoser = {
+                .examine = examine,
+                .asker = *asker,
+                .login_of = sampler_get_asker(agent->sampler),
+                .send = send_message,
+                .userdata = agent,
+        };
         const BulkOptions bulk = { examine, send_message, agent };
 
         agent->diagnoser = diagnoser_new(agent->event, &diagnoser);

@@ -190,10 +190,18 @@ static void refuse(const Bulk *bulk, const Read *read, const char *why) {
         (void) bulk->options.send(&message, bulk->options.userdata);
 }
 
+/* The number alone does not say: a coordinator begins with 1 again after its restart. */
+static bool is_wanted(const Bulk *bulk, const Read *read) {
+        const Read *wanted = &bulk->wanted;
+
+        return wanted->request == read->request && wanted->what == read->what &&
+               strcmp(wanted->step, read->step) == 0;
+}
+
 void bulk_handle(Bulk *bulk, const Read *read) {
         Error error = {};
 
-        if (bulk->wanted.request == read->request) {
+        if (is_wanted(bulk, read)) {
                 if (bulk->made)
                         send_piece(bulk, read);
                 return;

@@ -35,7 +35,8 @@ struct Diagnoser {
         Asked asked[QUESTIONS_MAX];
         size_t asked_count;
         sd_event_source *deadline;
-        usec_t ends; /* boot time */
+        usec_t ends;   /* boot time */
+        usec_t waited; /* how long questions may take here */
         Diagnose wanted;
         const char *process; /* that is looked for */
         Findings *findings;  /* NULL: at rest */
@@ -100,14 +101,23 @@ static void on_answer(Question *question, const Sample samples[], size_t count, 
                 answer(diagnoser);
 }
 
+/* A question may be allowed longer than this diagnosis can wait. */
+static void note_late(Diagnoser *diagnoser, const Task *task) {
+        char waited[SPAN_TEXT_MAX], allowed[SPAN_TEXT_MAX], why[REASON_MAX];
+
+        (void) text_format(
+                        why, sizeof(why), "no answer within %s; it may take %s, give it more time",
+                        span_format(diagnoser->waited, waited),
+                        span_format(task_limit(task), allowed));
+        note_missing(diagnoser->diagnosis.missing, task->check, why);
+}
+
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         Diagnoser *diagnoser = ASSERT_PTR(userdata);
 
         for (size_t i = 0; i < diagnoser->asked_count; i++) {
-                if (diagnoser->asked[i].question) {
-                        note_missing(diagnoser->diagnosis.missing, diagnoser->asked[i].task.check,
-                                     "no answer in time");
-                }
+                if (diagnoser->asked[i].question)
+                        note_late(diagnoser, &diagnoser->asked[i].task);
         }
 
         answer(diagnoser);
@@ -151,11 +161,19 @@ static void fill_watch(const Diagnoser *diagnoser, SignPlace where, Watch *watch
         }
 }
 
+/* Without the token the servers of a strict cluster refuse, and that is then what is missing. */
+static void copy_login(const Diagnoser *diagnoser) {
+        if (diagnoser->options.login_of &&
+            asker_copy_login(diagnoser->asker, diagnoser->options.login_of) < 0)
+                log_error("The token for a strict cluster cannot be kept: no memory can be locked.");
+}
+
 /* With an asker of its own, so that what the watch keeps between questions stays as it is. */
 static void ask(Diagnoser *diagnoser) {
         Watch watch = { .masters = diagnoser->wanted.masters };
         usec_t left = span_sub(diagnoser->ends, clock_boottime());
 
+        diagnoser->waited = left;
         fill_watch(diagnoser, SIGN_METRIC, &watch);
         fill_watch(diagnoser, SIGN_ANSWER, &watch);
         diagnoser->asker = asker_new(diagnoser->event, &diagnoser->options.asker);
@@ -164,6 +182,7 @@ static void ask(Diagnoser *diagnoser) {
                             diagnoser->event, &diagnoser->deadline, CLOCK_BOOTTIME, left,
                             USEC_PER_SEC / 10, on_deadline, diagnoser) >= 0) {
                 asker_set_watch(diagnoser->asker, &watch);
+                copy_login(diagnoser);
                 for (size_t i = 0; i < watch.item_count; i++)
                         add_question(diagnoser, watch.items[i].check);
         }

@@ -10,6 +10,7 @@
 typedef struct DiagnoserOptions {
         ExamineOptions examine;
         AskerOptions asker;
+        const Asker *login_of; /* whose token it asks with, as it is then; NULL: without one */
         int (*send)(const Message *message, void *userdata);
         void *userdata; /* of `send` */
 } DiagnoserOptions;

@@ -591,21 +591,29 @@ void asker_set_watch(Asker *asker, const Watch *watch) {
                 (void) journal_read_cursor(asker->watch_cursor, &ignored);
 }
 
-int asker_set_login(Asker *asker, const Login *login) {
+static int set_token(Asker *asker, const char *text, uint64_t serial) {
         AUTO(Secret) *token = NULL;
         Error error = {};
         int r;
 
-        if (login) {
-                r = secret_new(login->token, &token, &error);
+        if (text) {
+                r = secret_new(text, &token, &error);
                 if (r < 0)
                         return r;
         }
 
         secret_free(asker->token);
         asker->token = TAKE(token);
-        asker->login = login ? login->serial : 0;
+        asker->login = serial;
         return 0;
+}
+
+int asker_set_login(Asker *asker, const Login *login) {
+        return set_token(asker, login ? login->token : NULL, login ? login->serial : 0);
+}
+
+int asker_copy_login(Asker *asker, const Asker *from) {
+        return set_token(asker, secret_text(from->token), from->login);
 }
 
 uint64_t asker_get_login(const Asker *asker) {

@@ -36,6 +36,9 @@ void asker_set_watch(Asker *asker, const Watch *watch);
 int asker_set_login(Asker *asker, const Login *login);
 uint64_t asker_get_login(const Asker *asker); /* serial; 0: none */
 
+/* The same token as another asker has. -ENOMEM as above. */
+int asker_copy_login(Asker *asker, const Asker *from);
+
 /* All questions must be freed before. */
 void asker_free(Asker *asker);
 DEFINE_AUTO(Asker, asker_free)

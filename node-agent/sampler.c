@@ -157,6 +157,10 @@ uint64_t sampler_get_login(const Sampler *sampler) {
         return asker_get_login(sampler->asker);
 }
 
+const Asker *sampler_get_asker(const Sampler *sampler) {
+        return sampler->asker;
+}
+
 uint64_t sampler_get_serial(const Sampler *sampler) {
         return sampler->serial;
 }

@@ -31,6 +31,9 @@ void sampler_watch(Sampler *sampler, const Watch *watch);
 void sampler_login(Sampler *sampler, const Login *login);
 uint64_t sampler_get_login(const Sampler *sampler); /* its serial; 0: none */
 
+/* Whoever asks the same servers asks with what it knows. Borrowed. */
+const Asker *sampler_get_asker(const Sampler *sampler);
+
 /* No watch, as at the beginning of a session. */
 void sampler_reset(Sampler *sampler);
 

@@ -63,7 +63,8 @@ bool schedule_is_asking(const Schedule *schedule);
 
 Task *schedule_find(Schedule *schedule, const void *question); /* NULL: not there any more */
 
-/* How long a question may take: 10 s, or three periods when that is more. */
+/* How long a question may take: 10 s, or three periods when that is more. Which check hangs
+ * dcos-check-runner says only after 30 s, so what asks it may take 45 s at least. */
 usec_t task_limit(const Task *task);
 
 /* Whether the task asks about the item. */

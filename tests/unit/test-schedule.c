@@ -204,6 +204,10 @@ static void test_a_shorter_period_holds_at_once(void **state) {
 static void test_a_question_has_ten_seconds_or_three_periods(void **state) {
         assert_int_equal(task_limit(&(Task) { .period = S }), 10 * S);
         assert_int_equal(task_limit(&(Task) { .period = 10 * S }), 30 * S);
+        /* rollpatch-probe gives dcos-check-runner 40 s */
+        assert_int_equal(task_limit(&(Task) { .check = "check-runner", .period = S }), 45 * S);
+        assert_int_equal(task_limit(&(Task) { .check = "cluster-checks", .period = S }), 45 * S);
+        assert_int_equal(task_limit(&(Task) { .check = "check-runner", .period = 20 * S }), 60 * S);
 }
 
 static void test_a_full_watch_fits_and_is_spread(void **state) {

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node-agent/diagnoser.h"
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "tests/unit/fake-examine.h"
+
+/* The diagnoser and a rollpatch-probe that is a script; nothing else is there. */
+
+#define TOKEN    "eyJ0ZXN0.token"
+#define PATIENCE (9 * USEC_PER_SEC)
+
+/* Keeps what it was told on stdin, and never answers about dcos-check-runner. */
+#define PROBE                                                    \
+        "#!/bin/sh\ntop=$(dirname \"$0\")\n"                     \
+        "case \"$*\" in *--token*) cat > $top/stdin-$1;; esac\n" \
+        "test $1 = check-runner && exec sleep 60\n"              \
+        "echo '{\"samples\":[]}'\n"
+
+typedef struct Lab {
+        sd_event *event;
+        char top[64];
+        char probe[96];
+        StepJournal *journal;
+        SystemdBus *bus;
+        Asker *asker; /* of the watch, which has the token */
+        Diagnoser *diagnoser;
+        Diagnosis answer;
+        bool answered;
+} Lab;
+
+static int take_answer(const Message *message, void *userdata) {
+        Lab *lab = userdata;
+
+        assert_int_equal(message->kind, MESSAGE_DIAGNOSIS);
+        lab->answer = message->diagnosis;
+        lab->answered = true;
+        return 0;
+}
+
+static void start_parts(Lab *lab) {
+        DiagnoserOptions options = { .send = take_answer, .userdata = lab };
+        Error error = {};
+
+        if (step_journal_open(lab->top, &lab->journal, &error) < 0 ||
+            systemd_bus_new(lab->event, &lab->bus, &error) < 0)
+                fail_msg("%s", error.text);
+
+        options.asker = (AskerOptions) {
+                .journal = lab->journal,
+                .bus = lab->bus,
+                .role = ROLE_MASTER,
+                .root = lab->top,
+                .probe = lab->probe,
+                .address = "127.84.0.2",
+        };
+        options.examine = (ExamineOptions) { .role = ROLE_MASTER, .root = lab->top };
+        lab->asker = asker_new(lab->event, &options.asker);
+        assert_non_null(lab->asker);
+        options.login_of = lab->asker;
+        lab->diagnoser = diagnoser_new(lab->event, &options);
+        assert_non_null(lab->diagnoser);
+}
+
+static int setup(void **state) {
+        Lab *lab = calloc(1, sizeof(*lab));
+
+        assert_non_null(lab);
+        log_open("test-diagnoser", LOG_CRIT);
+        (void) text_copy(lab->top, sizeof(lab->top), "/dev/shm/test-diagnoser-XXXXXX");
+        assert_non_null(mkdtemp(lab->top));
+        assert_true(text_format(lab->probe, sizeof(lab->probe), "%s/probe", lab->top));
+        assert_int_equal(file_replace(AT_FDCWD, lab->probe, PROBE, strlen(PROBE), 0755, NULL), 0);
+        assert_int_equal(setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent", 1), 0);
+        assert_true(sd_event_new(&lab->event) >= 0);
+        start_parts(lab);
+        *state = lab;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Lab *lab = *state;
+        pid_t pid;
+
+        diagnoser_free(lab->diagnoser);
+        asker_free(lab->asker);
+        systemd_bus_free(lab->bus);
+        step_journal_free(lab->journal);
+        (void) sd_event_unref(lab->event);
+        pid = fork();
+        if (pid == 0) {
+                (void) execlp("rm", "rm", "-rf", lab->top, NULL);
+                _exit(127);
+        }
+        (void) waitpid(pid, NULL, 0);
+        free(lab);
+        return 0;
+}
+
+static void diagnose(Lab *lab, usec_t limit) {
+        usec_t end = clock_boottime() + PATIENCE;
+
+        diagnoser_handle(
+                        lab->diagnoser, &(Diagnose) { .request = 1, .masters = 3, .limit = limit });
+        fake_examine_end();
+        while (!lab->answered) {
+                assert_true(clock_boottime() < end);
+                assert_true(sd_event_run(lab->event, 20 * USEC_PER_MSEC) >= 0);
+        }
+}
+
+static void test_servers_of_a_strict_cluster_are_asked_with_the_token_of_the_watch(void **state) {
+        static const Login login = { .epoch = 1, .serial = 77, .token = TOKEN };
+        Lab *lab = *state;
+        auto_free char *seen = NULL;
+        char path[128];
+
+        assert_int_equal(asker_set_login(lab->asker, &login), 0);
+        diagnose(lab, 2 * USEC_PER_SEC);
+        assert_true(text_format(path, sizeof(path), "%s/stdin-mesos-master", lab->top));
+        assert_int_equal(file_read(AT_FDCWD, path, 4096, &seen, NULL, NULL), 0);
+        assert_string_equal(seen, TOKEN);
+}
+
+static void test_a_question_that_may_take_longer_than_the_diagnosis_is_missing(void **state) {
+        Lab *lab = *state;
+
+        diagnose(lab, USEC_PER_SEC);
+        assert_non_null(strstr(lab->answer.missing, "check-runner: no answer within "));
+        assert_non_null(strstr(lab->answer.missing, "it may take 45s"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(
+                                test_servers_of_a_strict_cluster_are_asked_with_the_token_of_the_watch,
+                                setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                test_a_question_that_may_take_longer_than_the_diagnosis_is_missing,
+                                setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
