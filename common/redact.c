@@ -37,7 +37,10 @@ typedef struct Piece {
 #define KEY_LINE_MAX 64  /* of "-----BEGIN .. PRIVATE KEY-----" */
 
 static char lower(char c) {
-        return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+        if (c >= 'A' && c <= 'Z')
+                c = (char) (c - 'A' + 'a');
+
+        return c;
 }
 
 static bool is_one_of(char c, const char *set) {

@@ -127,9 +127,10 @@ static bool all_but_one_keep_the_registry(const State *state, const Sample *samp
 static bool is_enough(const State *state, CheckId check, const Sample *sample) {
         if (sample->verdict == VERDICT_FAIL && check == CHECK_EXHIBITOR)
                 return all_but_one_serve(state, sample);
-        if (sample->verdict == VERDICT_FAIL && check == CHECK_MESOS_MASTER)
+        if (sample->verdict == VERDICT_FAIL && check == CHECK_MESOS_MASTER) {
                 return says_now(sample, "recovered", 1) && sample_text(sample, "leader") &&
                        all_but_one_keep_the_registry(state, sample);
+        }
         if (sample->verdict == VERDICT_FAIL && check == CHECK_COCKROACH)
                 return says_now(sample, "unavailable", 0);
 
