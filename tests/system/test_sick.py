@@ -169,8 +169,10 @@ def test_a_sick_agent_stops_the_run_by_name(cluster):
     """Of masters that are all patched, or are now."""
     agent = cluster.node("a1")
     cluster.node("a2").scenario({"after_patch": {"mesos_refuse_recovery": True}})
-    for name in MASTERS:
+    for name in MASTERS:  # it takes as long until the others notice that a leader is dead
         give_options(cluster.node(name), "--zk-session-timeout 10")
+        systemctl(cluster.node(name), "restart")
+    cluster.wait_healthy()
     seen = begin(cluster, "a1", {"mesos_refused": True})
     own = "^verifying a1: "
     seen.waits("not-registered", f"{own}mesos-leader: is not active, want active", a1=("mesos-agent", "pass"))
