@@ -632,7 +632,7 @@ def runner(tmp_path):
 def test_the_check_runner_passes_with_its_numbers(runner):
     asked = runner(f"[ \"$*\" = 'check node-poststart' ] && echo '{json.dumps(GOOD_CHECKS)}'")
     assert asked.verdict == "pass", asked.samples
-    assert asked.numbers == {"checks": 1, "status": 0} and asked.texts == {}
+    assert asked.numbers == {"checks": 1, "status": 0, "only_components": 0} and asked.texts == {}
 
 
 def test_the_cluster_checks_are_not_applicable_when_there_are_none(runner):
