@@ -155,6 +155,40 @@ int parse_timeout(const char *text, usec_t standard, usec_t *ret, Error *error) 
         return 0;
 }
 
+int parse_master_order(char *const arguments[], MasterOrder *ret, Error *error) {
+        const char *address = NULL, *masters = NULL, *timeout = NULL, *root = NULL;
+        const ProbeOption options[] = {
+                { "address", &address },
+                { "masters", &masters },
+                { "timeout", &timeout, true },
+                { "root", &root, true },
+                {},
+        };
+        MasterOrder order = {};
+        int r;
+
+        r = probe_options_parse(options, arguments, error);
+        if (r < 0)
+                return r;
+
+        r = parse_address(address, error);
+        if (r < 0)
+                return error_prefixf(error, "--address");
+
+        r = parse_masters(masters, &order.masters, error);
+        if (r < 0)
+                return r;
+
+        r = parse_timeout(timeout, ASK_TIMEOUT, &order.timeout, error);
+        if (r < 0)
+                return r;
+
+        order.address = address;
+        order.root = root ? root : "";
+        *ret = order;
+        return 0;
+}
+
 void server_init(
                 Server *server,
                 const char *scheme,

@@ -56,6 +56,17 @@ int parse_masters(const char *text, uint64_t *ret, Error *error); /* 0: not know
 /* NULL: `standard`. */
 int parse_timeout(const char *text, usec_t standard, usec_t *ret, Error *error);
 
+/* What a question to one of the masters, about all of them, is told. Borrows from the arguments. */
+typedef struct MasterOrder {
+        const char *address;
+        const char *root; /* "": as it is */
+        uint64_t masters;
+        usec_t timeout;
+} MasterOrder;
+
+/* --address IP --masters N [--timeout SECONDS] [--root DIR] */
+int parse_master_order(char *const arguments[], MasterOrder *ret, Error *error);
+
 /* "SCHEME://ADDRESS:PORT" and the deadline, from now. */
 void server_init(
                 Server *server,

@@ -21,51 +21,27 @@
 #define CA_FILE        "/run/dcos/pki/CA/ca-bundle.crt"
 
 typedef struct CockroachOrder {
-        const char *address;
-        const char *root;
-        uint64_t masters;
-        usec_t timeout;
+        MasterOrder of;
         usec_t deadline; /* boot time */
         bool has_program;
         char program[PATH_MAX];
 } CockroachOrder;
 
 static int parse_order(char *const arguments[], CockroachOrder *ret, Error *error) {
-        const char *address = NULL, *masters = NULL, *timeout = NULL, *root = NULL;
-        const ProbeOption options[] = {
-                { "address", &address },
-                { "masters", &masters },
-                { "timeout", &timeout, true },
-                { "root", &root, true },
-                {},
-        };
-        CockroachOrder order = {};
         int r;
 
-        r = probe_options_parse(options, arguments, error);
+        *ret = (CockroachOrder) {};
+        r = parse_master_order(arguments, &ret->of, error);
         if (r < 0)
                 return r;
 
-        r = parse_address(address, error);
-        if (r < 0)
-                return error_prefixf(error, "--address");
-
-        r = parse_masters(masters, &order.masters, error);
-        if (r == 0)
-                r = parse_timeout(timeout, ASK_TIMEOUT, &order.timeout, error);
-        if (r < 0)
-                return r;
-
-        order.address = address;
-        order.root = root ? root : "";
-        order.deadline = span_add(clock_boottime(), order.timeout);
-        *ret = order;
+        ret->deadline = span_add(clock_boottime(), ret->of.timeout);
         return 0;
 }
 
 /* Below the root; false: there is none, or its name is too long. */
 static bool is_there(const CockroachOrder *order, const char *path, char ret[static PATH_MAX]) {
-        return text_format(ret, PATH_MAX, "%s%s", order->root, path) && access(ret, F_OK) == 0;
+        return text_format(ret, PATH_MAX, "%s%s", order->of.root, path) && access(ret, F_OK) == 0;
 }
 
 /* --- HTTP --- */
@@ -130,7 +106,7 @@ static void ask_command(CockroachOrder *order, const CockroachWanted *wanted, Sa
                 return;
         }
         if (!find_certificates(order, certificates) ||
-            !text_format(host, sizeof(host), "--host=%s", order->address)) {
+            !text_format(host, sizeof(host), "--host=%s", order->of.address)) {
                 sample_doubt(sample, "cockroach node status: --root is too long");
                 return;
         }
@@ -163,13 +139,13 @@ static void merge(const Sample *http, Sample *sample) {
 }
 
 static void ask(CockroachOrder *order, Sample *sample) {
-        CockroachWanted wanted = { .masters = order->masters, .now = clock_wall() };
+        CockroachWanted wanted = { .masters = order->of.masters, .now = clock_wall() };
         char ca_file[PATH_MAX];
         AUTO(Json) *names = NULL;
         Sample http = *sample, tls = *sample;
         Error error = {};
 
-        if (master_list_read(order->root, &names, &error) < 0) {
+        if (master_list_read(order->of.root, &names, &error) < 0) {
                 sample_doubt_error(sample, &error);
                 return;
         }
@@ -195,7 +171,7 @@ ProbeExit probe_cockroach(char *const arguments[], Json *answer, Error *error) {
 
         sample_init(&sample, "cockroachdb", "");
         ask(&order, &sample);
-        sample.took = span_sub(order.timeout, span_sub(order.deadline, clock_boottime()));
+        sample.took = span_sub(order.of.timeout, span_sub(order.deadline, clock_boottime()));
         if (!samples_print(&sample, 1, answer)) {
                 (void) error_setf(error, ERROR_MEMORY, "no memory for the answer");
                 return PROBE_FAILED;

@@ -28,53 +28,12 @@ static const char *const key_stores[] = {
         "serverstore.jks",
 };
 
-typedef struct ExhibitorOrder {
-        const char *address;
-        const char *root;
-        uint64_t masters;
-        usec_t timeout;
-} ExhibitorOrder;
-
 typedef struct TlsFiles {
         bool wanted;
         char ca[PATH_MAX];
         char cert[PATH_MAX];
         char key[PATH_MAX];
 } TlsFiles;
-
-static int parse_order(char *const arguments[], ExhibitorOrder *ret, Error *error) {
-        const char *address = NULL, *masters = NULL, *timeout = NULL, *root = NULL;
-        const ProbeOption options[] = {
-                { "address", &address },
-                { "masters", &masters },
-                { "timeout", &timeout, true },
-                { "root", &root, true },
-                {},
-        };
-        ExhibitorOrder order = {};
-        int r;
-
-        r = probe_options_parse(options, arguments, error);
-        if (r < 0)
-                return r;
-
-        r = parse_address(address, error);
-        if (r < 0)
-                return error_prefixf(error, "--address");
-
-        r = parse_masters(masters, &order.masters, error);
-        if (r < 0)
-                return r;
-
-        r = parse_timeout(timeout, ASK_TIMEOUT, &order.timeout, error);
-        if (r < 0)
-                return r;
-
-        order.address = address;
-        order.root = root ? root : "";
-        *ret = order;
-        return 0;
-}
 
 static int tls_path(
                 char buffer[static PATH_MAX], const char *root, const char *name, Error *error) {
@@ -129,7 +88,7 @@ static int find_tls(const char *root, TlsFiles *ret, Error *error) {
         return 0;
 }
 
-static void ask_exhibitor(const ExhibitorOrder *order, const TlsFiles *tls, Asked *asked) {
+static void ask_exhibitor(const MasterOrder *order, const TlsFiles *tls, Asked *asked) {
         const Question question = {
                 .path = "/exhibitor/v1/cluster/status",
                 .name = "/exhibitor/v1/cluster/status",
@@ -148,7 +107,7 @@ static void ask_exhibitor(const ExhibitorOrder *order, const TlsFiles *tls, Aske
         ask_in_turn(&server, &question, asked, 1);
 }
 
-static void judge(const ExhibitorOrder *order, Sample *sample) {
+static void judge(const MasterOrder *order, Sample *sample) {
         AUTO(Json) *names = NULL;
         TlsFiles tls = {};
         Asked asked = {};
@@ -171,10 +130,10 @@ static void judge(const ExhibitorOrder *order, Sample *sample) {
 }
 
 ProbeExit probe_exhibitor(char *const arguments[], Json *answer, Error *error) {
-        ExhibitorOrder order = {};
+        MasterOrder order = {};
         Sample sample;
 
-        if (parse_order(arguments, &order, error) < 0)
+        if (parse_master_order(arguments, &order, error) < 0)
                 return PROBE_USAGE;
 
         sample_init(&sample, "exhibitor", "");
