@@ -151,8 +151,10 @@ static bool may_be_written(Coordinator *c, const Event *event) {
                         ration_take(&c->facts.nodes[node - c->state->nodes].ration, event->kind,
                                     clock_boottime(), &is_first);
         if (is_first) {
-                log_warning("%s: says more than is written of one node; the rest has to wait.",
-                            node->name);
+                log_warning("%s: says more than is written of one node (some a second, 256 at once); "
+                            "the rest has to wait. See 'rollpatch audit'; if it lies: "
+                            "rollpatch node revoke %s",
+                            node->name, node->name);
         }
 
         return may;

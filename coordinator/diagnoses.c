@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/diagnoses.h"
-#include "coordinator/node-link.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "coordinator/node-link.h"
 #include "proto/failures.h"
 
 #define LIMIT     (20 * USEC_PER_SEC) /* for the node */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/masters.h"
-#include "coordinator/node-link.h"
 
 // clang-format off
 #include <setjmp.h>
@@ -13,6 +12,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/node-link.h"
 #include "coordinator/plan.h"
 #include "tests/unit/core-lab.h"
 

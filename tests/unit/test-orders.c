@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "coordinator/node-link.h"
 #include "coordinator/orders.h"
 
 // clang-format off
@@ -13,6 +12,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/node-link.h"
 #include "proto/codec.h"
 #include "tests/unit/core-lab.h"
 
