@@ -88,7 +88,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 .level = true,
                 .judge    = "neither marathon.sh nor what it reads tells Marathon to send its events to subscribers, with which it does not start any more (where there is no marathon.sh: not-applicable)",
                 .evidence = "the file and the line",
-                .advice   = "grep -r event_subscriber /opt/mesosphere/bin/marathon.sh /var/lib/dcos/marathon",
+                .advice   = "grep -ri event_subscriber /opt/mesosphere/bin/marathon.sh /opt/mesosphere/etc/marathon* /var/lib/dcos/marathon; systemctl cat dcos-marathon",
         },
         [CHECK_DOCKER] = {
                 CHECK_DOCKER, "docker", AGENTS, SELF, .pace = PACE_FAST, .reader = READER_DOCKER,

@@ -21,6 +21,7 @@ static const char *const places[] = {
         "opt/mesosphere/etc/marathon-extras",
         "var/lib/dcos/marathon/environment",
         "etc/systemd/system/dcos-marathon.service.d/*.conf",
+        "run/systemd/system/dcos-marathon.service.d/*.conf",
 };
 
 #define SCRIPT_MAX ((size_t) 1024 * 1024)

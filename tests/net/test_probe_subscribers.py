@@ -11,6 +11,8 @@ SUBSCRIBERS = [
     ("var/lib/dcos/marathon/environment", 'MARATHON_EXTRA_ARGS="--event_subscriber http_callback"\n'),
     ("etc/systemd/system/dcos-marathon.service.d/local.conf",
      "[Service]\nEnvironment=MARATHON_EVENT_SUBSCRIBER=http_callback\n"),
+    ("run/systemd/system/dcos-marathon.service.d/now.conf",
+     "[Service]\nEnvironment=MARATHON_EVENT_SUBSCRIBER=http_callback\n"),
 ]
 
 
