@@ -88,7 +88,8 @@ class DcosNode(product.Counted):
         made = {**QUICK, **(wanted or {})}
         if "after_patch" in made:
             made["after_patch"] = {**QUICK, **made["after_patch"]}
-        self.host.write(SCENARIO, json.dumps(made))
+        for path in (SCENARIO, f"{SCENARIO}.before"):  # and nothing is left of the one that a patch has replaced
+            self.host.write(path, json.dumps(made))
 
     def version(self):
         """DC/OS version by its file, None while there is no such file (an activation is going on)."""

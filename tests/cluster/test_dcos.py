@@ -377,10 +377,10 @@ def test_a_unit_that_starts_again_and_again_passes_a_single_look(cluster, sick):
 # ---------------------------------------------------------------- sick Mesos, after a patch
 # The script ends with 0 each time, and whatever else the page looks at is good at one moment.
 def test_a_slow_agent_is_registered_and_back_before_it_has_even_stopped(cluster, sick, patch_again):
-    node = sick(cluster.node("a1"), {"linger": 4, "after_patch": {"mesos_start_delay": 4}})
+    node = sick(cluster.node("a1"), {"linger": 10, "after_patch": {"mesos_start_delay": 4}})
     assert patch_again(node).returncode == 0
     assert page_says_registered(node) and page_says_back(cluster, node)
-    wait_for(lambda: mesos_refuses(node), 10, "the slow start")
+    wait_for(lambda: mesos_refuses(node), 20, "the slow start")
     wait_for(lambda: mesos_answers(node), 15, "its end")
 
 
@@ -489,7 +489,7 @@ def test_a_master_patched_by_hand_comes_back_with_the_new_version(cluster):
     assert node.version() == "2.1.1"
     assert node.active() == cluster.target.ids
     assert not node.host.exists("/opt/mesosphere/install_progress")
-    wait_for(lambda: mesos_version(node) == "1.10.1", 20, "new Mesos")
+    wait_for(lambda: mesos_version(node) == "1.10.1", 30, "new Mesos")
     cluster.wait_healthy(90)
     assert systemctl_show(node, "dcos-mesos-master.service")["MainPID"] not in ("0", old)
 
@@ -499,13 +499,13 @@ def test_a_master_patched_by_hand_comes_back_with_the_new_version(cluster):
 
 
 def test_the_script_ends_well_while_the_old_process_still_answers(cluster, sick):
-    node = sick(cluster.node("p1"), {"linger": 5})
+    node = sick(cluster.node("p1"), {"linger": 10})
     done = patch_by_hand(cluster, node)
     assert done.returncode == 0 and "public agent" in done.stdout
     assert page_says_registered(node)
     assert mesos_version(node) == "1.10.0"
     assert node.host.run(["/opt/mesosphere/bin/mesos-master", "--version"]).stdout == "mesos 1.10.1\n"
-    wait_for(lambda: mesos_version(node) == "1.10.1", 20, "new Mesos")
+    wait_for(lambda: mesos_version(node) == "1.10.1", 30, "new Mesos")
 
 
 def test_the_script_ends_well_although_all_its_checks_fail(cluster, sick):

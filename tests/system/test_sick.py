@@ -153,6 +153,7 @@ def test_a_sick_master_and_sick_masters_together_stop_the_run_by_name(cluster):
     seen.waits("leader-dead", f"{own}the masters do not agree on one elected Mesos master; .*{others[1].name}$",
                **{others[1].name: ("mesos-master", REFUSED)})
     wait_for(lambda: points_to(patient, patient), WAIT, f"{first} to lead")
+    wait_for(lambda: mesos_says(patient, "registrar/registry_size_bytes"), WAIT, "it to have read the registry")
     stop(others[0])
     seen.waits("quorum-lost", f"{own}(the leading master {first} has no quorum|.*ensemble_size is [12], want 3)",
                **{first: ("mesos-leader", "pass")})
