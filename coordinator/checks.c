@@ -231,6 +231,10 @@ static bool may_have_it(const State *state, const Step *step) {
         return step->state == STEP_STAGED && strcmp(made->from, made->to) == 0;
 }
 
+const char *watched_step(const State *state, const Node *node) {
+        return may_have_run(&node->step) || may_have_it(state, &node->step) ? node->step.id : "";
+}
+
 void checks_watch(const State *state, const Facts *facts, size_t index, usec_t now, Watch *ret) {
         const Node *node = &state->nodes[index];
         Watch watch = {};
@@ -247,12 +251,9 @@ void checks_watch(const State *state, const Facts *facts, size_t index, usec_t n
         if (node->role == ROLE_MASTER && health_leader(state, facts, now) == index)
                 watch_leader(state, facts, &watch);
 
-        if (may_have_run(&node->step)) {
-                (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
+        (void) text_copy(watch.step, sizeof(watch.step), watched_step(state, node));
+        if (may_have_run(&node->step))
                 (void) text_copy(watch.version, sizeof(watch.version), state->run.made.to);
-        } else if (may_have_it(state, &node->step)) {
-                (void) text_copy(watch.step, sizeof(watch.step), node->step.id);
-        }
 
         watch.serial = serial_of(&watch);
         *ret = watch;

@@ -19,6 +19,9 @@ usec_t check_dwell(const CheckRow *row, usec_t dwell);
 /* What to type, and where: "journalctl -u dcos-exhibitor (on m1)". Returns the buffer. */
 const char *check_advise(const CheckRow *row, const Node *node, char advice[static REASON_MAX]);
 
+/* The step from whose start this node is to look now, which its answers then name; or empty. */
+const char *watched_step(const State *state, const Node *node);
+
 /* What `node` is to ask now. `serial` is made of the contents: the same list has the same serial,
  * also after a restart. */
 void checks_watch(const State *state, const Facts *facts, size_t index, usec_t now, Watch *ret);

@@ -75,17 +75,23 @@ void health_note(const State *state, Facts *facts, const Event *event, usec_t no
                 facts_wish(facts, (size_t) (node - state->nodes), ++facts->wishes, now);
 }
 
-/* Asked before the node's script was known to have ended: about what is no more. */
+/* Asked before the node's script was known to have ended: about what is no more. Or, by the node
+ * itself, compared with another step than its present one, or with none: it says nothing of this
+ * one, however late it comes. */
 static bool is_outdated(
                 const State *state,
                 const Facts *facts,
-                size_t node,
+                size_t index,
+                const CheckRow *row,
                 const Sample *sample,
                 usec_t now) {
         usec_t asked = span_sub(now, span_add(sample->age, sample->took));
+        const Node *node = &state->nodes[index];
 
-        return state->nodes[node].step.state == STEP_VERIFYING &&
-               asked < facts->nodes[node].changed;
+        if (row->asker == ASKER_SELF && strcmp(sample->step, watched_step(state, node)) != 0)
+                return true;
+
+        return node->step.state == STEP_VERIFYING && asked < facts->nodes[index].changed;
 }
 
 static size_t find_by_address(const State *state, const char *address) {
@@ -167,7 +173,7 @@ bool health_hear(
         size_t subject = row ? find_subject(state, facts, node, row, sample, now) : SIZE_MAX;
         Health *health;
 
-        if (subject == SIZE_MAX || is_outdated(state, facts, subject, sample, now))
+        if (subject == SIZE_MAX || is_outdated(state, facts, subject, row, sample, now))
                 return false;
 
         health = make_health(facts, subject);

@@ -49,6 +49,8 @@ struct Question {
         uint64_t login;  /* serial of the token that is asked with; 0: none */
         Sample *samples; /* one an item, unknown until it is answered */
         size_t count;
+        char step[STEP_ID_MAX]; /* of the watch when it was asked: by its end there may be another
+                                 */
         Helper *helper;
         PortQuestion *port;
         Units *units;
@@ -65,8 +67,11 @@ static void finish(Question *question) {
 
         question->deadline = sd_event_source_disable_unref(question->deadline);
         for (size_t i = 0; i < question->count; i++) {
-                if (question->samples[i].took == 0)
-                        question->samples[i].took = took;
+                Sample *sample = &question->samples[i];
+
+                (void) text_copy(sample->step, sizeof(sample->step), question->step);
+                if (sample->took == 0)
+                        sample->took = took;
         }
 
         question->on_done(question, question->samples, question->count, question->userdata);
@@ -455,6 +460,7 @@ static int add_samples(Question *question, const Task *task) {
                 covered += task_covers(task, &watch->items[i]);
 
         assert(covered > 0);
+        (void) text_copy(question->step, sizeof(question->step), watch->step);
         question->samples = calloc(covered, sizeof(*question->samples));
         if (!question->samples)
                 return -ENOMEM;

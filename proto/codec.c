@@ -212,6 +212,7 @@ static const Field sample_text_fields[] = {
 static const Field sample_fields[] = {
         F_NAME(Sample, check),
         F_NAME(Sample, subject, .optional = true),
+        F_TEXT(Sample, step, .optional = true),
         F_ENUM(Sample, verdict, verdict_names),
         F_U64(Sample, age, 0, JSON_NUMBER_MAX, .optional = true),
         F_U64(Sample, took, 0, JSON_NUMBER_MAX, .optional = true),

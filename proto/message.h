@@ -254,6 +254,7 @@ typedef struct SampleText {
 typedef struct Sample {
         char check[CHECK_NAME_MAX];
         char subject[SUBJECT_MAX];
+        char step[STEP_ID_MAX]; /* of the Watch by which it was asked: what it looked from */
         Verdict verdict;
         uint64_t age;  /* usec between the end of the question and the sending, on the node's clock
                         */

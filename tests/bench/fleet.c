@@ -135,6 +135,7 @@ static void answer(Node *node, size_t item) {
         Message message = { .kind = MESSAGE_SAMPLE };
 
         message.sample = make_sample(node, &node->watch.items[item]);
+        (void) text_copy(message.sample.step, sizeof(message.sample.step), node->watch.step);
         (void) link_send(node->link, &message);
         node->due[item] = 0;
         node->due_count--;

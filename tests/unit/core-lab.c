@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/text.h"
+#include "coordinator/checks.h"
 #include "coordinator/health.h"
 
 #define WALL (1790000000 * USEC_PER_SEC)
@@ -439,10 +440,16 @@ void lab_ready(Lab *lab, const char *name, char nonce) {
         (void) lab_hear(lab, name, &message);
 }
 
-void lab_sample(Lab *lab, const char *name, const Sample *sample) {
+void lab_sample_of(Lab *lab, const char *name, const char *step, const Sample *sample) {
+        Sample said = *sample;
         size_t subject;
 
-        (void) health_hear(lab->state, &lab->facts, place(lab, name), sample, lab->now, &subject);
+        (void) text_copy(said.step, sizeof(said.step), step);
+        (void) health_hear(lab->state, &lab->facts, place(lab, name), &said, lab->now, &subject);
+}
+
+void lab_sample(Lab *lab, const char *name, const Sample *sample) {
+        lab_sample_of(lab, name, watched_step(lab->state, lab_node(lab, name)), sample);
 }
 
 void lab_look(Lab *lab, const char *name, const char *version, Verdict packages) {

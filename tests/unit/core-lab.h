@@ -82,9 +82,11 @@ unsigned lab_report(
                 Lab *lab, const char *name, NodeStep state, uint64_t fence, uint64_t exit_status);
 void lab_ready(Lab *lab, const char *name, char nonce);
 
-/* An answer of the node to a question; and those that `retry` looks at: its version ("": it cannot
- * be read), and what came of comparing its packages. */
+/* An answer of the node to a question, by the list that it has now or by one with another step; and
+ * those that `retry` looks at: its version ("": it cannot be read), and what came of comparing its
+ * packages. */
 void lab_sample(Lab *lab, const char *name, const Sample *sample);
+void lab_sample_of(Lab *lab, const char *name, const char *step, const Sample *sample);
 void lab_look(Lab *lab, const char *name, const char *version, Verdict packages);
 unsigned lab_version(Lab *lab, const char *name, const char *version); /* a report: ended, 0 */
 

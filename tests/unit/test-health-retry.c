@@ -68,10 +68,7 @@ static Sample make_sample(const char *check) {
 }
 
 static void hear(Lab *lab, const char *name, const Sample *sample) {
-        size_t node = (size_t) (lab_node(lab, name) - lab->state->nodes);
-        size_t subject;
-
-        (void) health_hear(lab->state, &lab->facts, node, sample, lab->now, &subject);
+        lab_sample(lab, name, sample);
 }
 
 static void hear_good(Lab *lab, const char *name) {

@@ -214,6 +214,38 @@ static void test_before_its_step_a_node_has_nothing_to_be_compared_with(void **s
         assert_string_equal(watch.version, "");
 }
 
+/* On its way while the node reported that its script is there: it was compared with no step, or the
+ * run before. Taken for an answer to this run's question, it had a script executed a second time.
+ */
+static void test_before_a_turn_only_what_was_compared_with_this_runs_script_counts(void **state) {
+        static const char *const others[] = { "", "r9-0a0b0c0d-m1-1" };
+        AUTO(Lab) *lab = lab_new();
+        Event made = lab_run_made(2);
+        const char *name = "m1";
+        Sample packages = { .check = "packages", .verdict = VERDICT_NOT_APPLICABLE };
+        Why why = {};
+
+        lab_join_masters(lab, 3);
+        lab_healthy(lab, false); /* so it has no turn yet */
+        (void) text_copy(made.run_made.to, sizeof(made.run_made.to), LAB_FROM);
+        lab_run_as(lab, &made, &name, 1);
+        lab_lead(lab, name, STEP_STAGED);
+        lab_pass(lab, USEC_PER_MSEC);
+        lab_look(lab, name, LAB_FROM, VERDICT_UNKNOWN);
+        for (size_t i = 0; i < ELEMENTSOF(others); i++) {
+                lab_sample_of(lab, name, others[i], &packages);
+                assert_int_equal(
+                                turn_choose(lab->state, &lab->facts, 0, lab->now, &why),
+                                RETRY_BLOCKED);
+                assert_non_null(strstr(why.text, "packages is unknown"));
+        }
+
+        lab_look(lab, name, LAB_FROM, VERDICT_PASS);
+        assert_int_equal(turn_choose(lab->state, &lab->facts, 0, lab->now, &why), RETRY_JUDGE);
+        lab_look(lab, name, LAB_FROM, VERDICT_FAIL);
+        assert_int_equal(turn_choose(lab->state, &lab->facts, 0, lab->now, &why), RETRY_ANEW);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_new_version_is_there_when_version_and_packages_say_so),
@@ -227,6 +259,8 @@ int main(void) {
                 cmocka_unit_test(
                                 test_a_node_whose_step_went_wrong_is_asked_what_it_has_also_when_it_is_released),
                 cmocka_unit_test(test_before_its_step_a_node_has_nothing_to_be_compared_with),
+                cmocka_unit_test(
+                                test_before_a_turn_only_what_was_compared_with_this_runs_script_counts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,10 +37,10 @@
 #define SENT_MAX 64
 
 /* Notes how it was called, and answers with the file of the name of the check. */
-#define PROBE                                                           \
-        "#!/bin/sh\ntop=$(dirname \"$0\")\necho \"$*\" >> $top/calls\n" \
-        "test -e $top/hold-$1 && exec sleep 60\ncat $top/answer-$1\n"   \
-        "case \"$*\" in *--token*) cat > $top/stdin;; esac\n"           \
+#define PROBE                                                                   \
+        "#!/bin/sh\ntop=$(dirname \"$0\")\necho \"$*\" >> $top/calls\n"         \
+        "while test -e $top/hold-$1; do sleep 0.01; done\ncat $top/answer-$1\n" \
+        "case \"$*\" in *--token*) cat > $top/stdin;; esac\n"                   \
         "! grep -q '\"ok\":false' $top/answer-$1\n"
 
 typedef struct Lab {
@@ -378,9 +378,8 @@ static void test_without_an_address_nobody_is_asked(void **state) {
 
 /* --- watches --- */
 
-static void test_a_question_under_way_goes_on_under_a_new_watch(void **state) {
-        Lab *lab = *state;
-        char path[128];
+/* Exhibitor is asked, and the answer does not come while the file is there. */
+static void ask_and_hold(Lab *lab) {
         usec_t end = clock_boottime() + PATIENCE;
 
         put(lab, "hold-exhibitor", "", 0644);
@@ -390,11 +389,17 @@ static void test_a_question_under_way_goes_on_under_a_new_watch(void **state) {
                 auto_free char *calls = get(lab, "calls");
 
                 if (calls[0])
-                        break;
+                        return;
                 assert_true(clock_boottime() < end);
                 assert_true(sd_event_run(lab->event, 5 * USEC_PER_MSEC) >= 0);
         }
+}
 
+static void test_a_question_under_way_goes_on_under_a_new_watch(void **state) {
+        Lab *lab = *state;
+        char path[128];
+
+        ask_and_hold(lab);
         lab->watch.serial = 2;
         add(lab, "version", "");
         sampler_watch(lab->sampler, &lab->watch);
@@ -415,6 +420,31 @@ static void test_a_question_under_way_goes_on_under_a_new_watch(void **state) {
         lab->sent_count = 0;
         idle(lab, 50 * USEC_PER_MSEC);
         assert_int_equal(lab->sent_count, 0);
+}
+
+/* Otherwise it would be taken for an answer about the step that has come meanwhile. */
+static void test_an_answer_names_the_step_of_the_list_by_which_it_was_asked(void **state) {
+        Lab *lab = *state;
+        usec_t end = clock_boottime() + PATIENCE;
+        char path[128];
+
+        ask_and_hold(lab);
+        lab->watch.serial = 2;
+        (void) text_copy(lab->watch.step, sizeof(lab->watch.step), STEP);
+        add(lab, "version", "");
+        sampler_watch(lab->sampler, &lab->watch);
+        wait_samples(lab, 1);
+        assert_string_equal(lab->sent[0].check, "version");
+        assert_string_equal(lab->sent[0].step, STEP);
+
+        assert_true(text_format(path, sizeof(path), "%s/hold-exhibitor", lab->top));
+        assert_int_equal(unlink(path), 0);
+        for (lab->sent_count = 0; lab->sent_count == 0 ||
+                                  strcmp(lab->sent[lab->sent_count - 1].check, "exhibitor") != 0;) {
+                assert_true(lab->sent_count < SENT_MAX && clock_boottime() < end);
+                assert_true(sd_event_run(lab->event, 5 * USEC_PER_MSEC) >= 0);
+        }
+        assert_string_equal(lab->sent[lab->sent_count - 1].step, "");
 }
 
 static void test_a_wish_to_see_it_now_is_granted_once_every_check_has_answered(void **state) {
@@ -611,6 +641,7 @@ int main(void) {
                 TEST(test_a_verb_of_the_probe_that_is_no_check_is_not_run),
                 TEST(test_without_an_address_nobody_is_asked),
                 TEST(test_a_question_under_way_goes_on_under_a_new_watch),
+                TEST(test_an_answer_names_the_step_of_the_list_by_which_it_was_asked),
                 TEST(test_a_wish_to_see_it_now_is_granted_once_every_check_has_answered),
                 TEST(test_a_wish_with_nothing_to_ask_is_granted_at_once),
                 TEST(test_the_same_watch_again_changes_nothing),
