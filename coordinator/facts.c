@@ -12,17 +12,17 @@
 static int grow(Facts *facts, size_t space) {
         NodeFacts *nodes;
         size_t *asked;
-        bool *quiet;
+        usec_t *due;
 
         nodes = reallocarray(facts->nodes, space, sizeof(NodeFacts));
         if (!nodes)
                 return -ENOMEM;
         facts->nodes = nodes;
 
-        quiet = reallocarray(facts->quiet, space, sizeof(bool));
-        if (!quiet)
+        due = reallocarray(facts->due, space, sizeof(usec_t));
+        if (!due)
                 return -ENOMEM;
-        facts->quiet = quiet;
+        facts->due = due;
 
         asked = reallocarray(facts->asked, space, sizeof(size_t));
         if (!asked)
@@ -44,7 +44,7 @@ int facts_grow(Facts *facts, const State *state, usec_t now) {
 
         for (size_t i = facts->count; i < state->node_count; i++) {
                 facts->nodes[i] = (NodeFacts) { .changed = now };
-                facts->quiet[i] = false;
+                facts->due[i] = 0;
         }
 
         facts->count = state->node_count;
@@ -52,12 +52,12 @@ int facts_grow(Facts *facts, const State *state, usec_t now) {
 }
 
 void facts_touch(Facts *facts, size_t node) {
-        facts->quiet[node] = false;
+        facts->due[node] = 0;
 }
 
 void facts_touch_all(Facts *facts) {
         for (size_t i = 0; i < facts->count; i++)
-                facts->quiet[i] = false;
+                facts->due[i] = 0;
 }
 
 void facts_done(Facts *facts) {
@@ -65,7 +65,7 @@ void facts_done(Facts *facts) {
                 health_free(facts->nodes[facts->asked[i]].health);
 
         free(facts->nodes);
-        free(facts->quiet);
+        free(facts->due);
         free(facts->asked);
         *facts = (Facts) {};
 }

@@ -76,8 +76,9 @@ typedef struct NodeFacts {
 typedef struct Facts {
         EnrolRules rules; /* which masters there are, by rollpatchd.yaml; borrowed */
         NodeFacts *nodes; /* index as in State.nodes */
-        bool *quiet;      /* the same: it has nothing to be told until it is touched, see tell.h */
-        size_t *asked;    /* nodes that have a `health`, `asked_count` of them */
+        usec_t *due;   /* the same: until then it has nothing to be told, unless it is touched, see
+                          tell.h */
+        size_t *asked; /* nodes that have a `health`, `asked_count` of them */
         size_t asked_count;
         size_t count;
         size_t space;         /* of all three */

@@ -90,24 +90,32 @@ static void tell_order(Telling *telling, size_t node) {
         order_sent(&telling->facts->nodes[node], &order, telling->now);
 }
 
-/* Nothing to repeat, nothing that comes to its end by itself. What a master is to watch depends on
- * who leads at the moment. */
-static bool is_quiet(const State *state, const Facts *facts, size_t node) {
+/* When a person's wish is forgotten. */
+static usec_t wish_ends(const NodeFacts *known) {
+        return known->refresh ? span_add(known->refresh_since, REFRESH_LIFE + 1) : USEC_INFINITY;
+}
+
+/* When there may be something to tell, though nothing has happened: what is repeated, and what
+ * comes to its end by itself. What a master is to watch depends on who leads at the moment. */
+static usec_t next_look(const State *state, const Facts *facts, size_t node) {
         const NodeFacts *known = &facts->nodes[node];
+        usec_t repeat = span_add(known->watch_at, WATCH_REPEAT);
 
-        if (known->nonce[0] || known->refresh || known->owes_login)
-                return false;
+        if (known->nonce[0] || known->owes_login)
+                return 0;
         if (known->greeted == 0 || state->deposed_by)
-                return true;
+                return wish_ends(known);
+        if (state->nodes[node].role == ROLE_MASTER || !may_be_watched(state, node) ||
+            order_is_wanted(state, facts, node))
+                return 0;
 
-        return state->nodes[node].role != ROLE_MASTER && may_be_watched(state, node) &&
-               known->watching == known->watch && !order_is_wanted(state, facts, node);
+        return known->watching == known->watch ? wish_ends(known) : MIN(repeat, wish_ends(known));
 }
 
 static void tell_node(Telling *telling, size_t node) {
         Facts *facts = telling->facts;
 
-        if (facts->quiet[node])
+        if (telling->now < facts->due[node])
                 return;
 
         facts_expire(facts, node, telling->now);
@@ -117,7 +125,7 @@ static void tell_node(Telling *telling, size_t node) {
         }
 
         tell_order(telling, node);
-        facts->quiet[node] = is_quiet(telling->state, facts, node);
+        facts->due[node] = next_look(telling->state, facts, node);
 }
 
 bool tell_nodes(const State *state, Facts *facts, usec_t now, TellSend send, void *userdata) {
@@ -131,7 +139,7 @@ bool tell_nodes(const State *state, Facts *facts, usec_t now, TellSend send, voi
         for (; looked < state->node_count && telling.said < TELL_MAX; looked++) {
                 size_t node = (facts->told_to + looked) % state->node_count;
 
-                if (!facts->quiet[node] && state->nodes[node].role != ROLE_MASTER)
+                if (now >= facts->due[node] && state->nodes[node].role != ROLE_MASTER)
                         tell_node(&telling, node);
         }
 

@@ -5,7 +5,8 @@
 
 /* What each node is told without having asked, and when again: how often to speak, what to watch,
  * and the orders. Most nodes have nothing to be told most of the time. They are quiet, and not even
- * looked at, until something happens that could change that: facts_touch(). Pure. */
+ * looked at, until something happens that could change that, facts_touch(), or its time has come.
+ * Pure. */
 
 typedef void (*TellSend)(size_t node, const Message *message, void *userdata);
 

@@ -47,13 +47,13 @@ static void tell_all(const Lab *lab, Told *told) {
         Facts copy = lab->facts;
 
         copy.nodes = calloc(copy.space, sizeof(NodeFacts));
-        copy.quiet = calloc(copy.space, sizeof(bool));
+        copy.due = calloc(copy.space, sizeof(usec_t));
         assert_non_null(copy.nodes);
-        assert_non_null(copy.quiet);
+        assert_non_null(copy.due);
         memcpy(copy.nodes, lab->facts.nodes, copy.count * sizeof(NodeFacts));
         assert_false(tell_nodes(lab->state, &copy, lab->now, note, told));
         free(copy.nodes);
-        free(copy.quiet);
+        free(copy.due);
 }
 
 static void tell(Lab *lab, Told *told) {
@@ -194,7 +194,7 @@ static void play(unsigned seed, size_t *told_in_all, size_t *quiet_in_all) {
                 check_same(&told[0], &told[1]);
                 *told_in_all += told[0].count;
                 for (size_t i = 0; i < NODES; i++)
-                        *quiet_in_all += lab->facts.quiet[i];
+                        *quiet_in_all += lab->facts.due[i] > lab->now;
         }
 
         free(told);
@@ -240,7 +240,7 @@ static void test_agents_that_have_taken_over_everything_are_quiet(void **state) 
 
         settle(lab);
         for (size_t i = 0; i < NODES; i++)
-                assert_int_equal(lab->facts.quiet[i], role_of(i) != ROLE_MASTER);
+                assert_int_equal(lab->facts.due[i] > lab->now, role_of(i) != ROLE_MASTER);
 }
 
 static void test_an_agent_whose_turn_comes_nearer_is_told_what_to_watch(void **state) {
