@@ -28,19 +28,19 @@ static bool is_plain(char byte) {
 
 /* What needs no escape, which is nearly everything, is written in one go. */
 static void print_string(FILE *file, const char *text) {
-        (void) fputc('"', file);
+        (void) fputc_unlocked('"', file);
         while (*text != '\0') {
                 size_t length = 0;
 
                 while (is_plain(text[length]))
                         length++;
 
-                (void) fwrite(text, 1, length, file);
+                (void) fwrite_unlocked(text, 1, length, file);
                 text += length;
                 if (*text != '\0')
                         print_escaped(file, *text++);
         }
-        (void) fputc('"', file);
+        (void) fputc_unlocked('"', file);
 }
 
 /* The fewest digits that read back as the same double. */
@@ -76,7 +76,7 @@ static void print_number(FILE *file, double value) {
                 format_fraction(text, sizeof(text), value);
         }
 
-        (void) fputs(text, file);
+        (void) fputs_unlocked(text, file);
 }
 
 static void print_break(FILE *file, unsigned indent) {
@@ -88,7 +88,7 @@ static void print_value(FILE *file, const Json *json, unsigned indent);
 
 static void print_key(FILE *file, const char *key, unsigned indent) {
         print_string(file, key);
-        (void) fputs(indent == INDENT_NONE ? ":" : ": ", file);
+        (void) fputs_unlocked(indent == INDENT_NONE ? ":" : ": ", file);
 }
 
 static void print_children(FILE *file, const Json *json, unsigned indent) {
@@ -97,10 +97,10 @@ static void print_children(FILE *file, const Json *json, unsigned indent) {
         const char *brackets = object ? "{}" : "[]";
         const Json *first = json_first(json);
 
-        (void) fputc(brackets[0], file);
+        (void) fputc_unlocked(brackets[0], file);
         for (const Json *item = first; item; item = json_next(item)) {
                 if (item != first)
-                        (void) fputc(',', file);
+                        (void) fputc_unlocked(',', file);
 
                 print_break(file, inside);
                 if (object)
@@ -110,7 +110,7 @@ static void print_children(FILE *file, const Json *json, unsigned indent) {
 
         if (first)
                 print_break(file, indent);
-        (void) fputc(brackets[1], file);
+        (void) fputc_unlocked(brackets[1], file);
 }
 
 static void print_value(FILE *file, const Json *json, unsigned indent) {
@@ -120,10 +120,12 @@ static void print_value(FILE *file, const Json *json, unsigned indent) {
                 print_string(file, json_string_value(json));
         } else if (json_is_number(json)) {
                 print_number(file, json_number_value(json));
+        } else if (json_packed_text(json)) {
+                (void) fputs_unlocked(json_packed_text(json), file);
         } else if (json_is_bool(json)) {
-                (void) fputs(json_bool_value(json) ? "true" : "false", file);
+                (void) fputs_unlocked(json_bool_value(json) ? "true" : "false", file);
         } else {
-                (void) fputs("null", file);
+                (void) fputs_unlocked("null", file);
         }
 }
 

@@ -447,6 +447,17 @@ Json *json_new_string(const char *text) {
         return cJSON_CreateString(text);
 }
 
+Json *json_pack(Json *json) {
+        AUTO(Json) *whole = json;
+        auto_free char *text = whole ? json_print(whole) : NULL;
+
+        return text ? cJSON_CreateRaw(text) : NULL;
+}
+
+const char *json_packed_text(const Json *json) {
+        return cJSON_IsRaw(json) ? json->valuestring : NULL;
+}
+
 bool json_add(Json *object, const char *key, Json *value) {
         assert(json_is_object(object));
         assert(!json_find(object, key));

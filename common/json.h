@@ -80,4 +80,7 @@ bool json_add_u64(Json *object, const char *key, uint64_t value);
 bool json_add_double(Json *object, const char *key, double value);
 bool json_add_bool(Json *object, const char *key, bool value);
 bool json_add_null(Json *object, const char *key);
+/* As it is printed, in a tenth of the memory; it cannot be looked into any more. Takes `json`. */
+Json *json_pack(Json *json);
+const char *json_packed_text(const Json *json); /* borrowed; NULL: is not packed */
 Json *json_copy(const Json *json);

@@ -484,8 +484,13 @@ static Json *list_nodes(
         Json *list = json_new_array();
 
         for (size_t i = 0; nodes && i < state->node_count; i++) {
-                if (is_asked_for(nodes[i], names, count))
-                        (void) json_append(list, list_node(coordinator, nodes[i], detail));
+                Json *row;
+
+                if (!is_asked_for(nodes[i], names, count))
+                        continue;
+
+                row = list_node(coordinator, nodes[i], detail);
+                (void) json_append(list, state->node_count <= BRIEF_FROM ? row : json_pack(row));
         }
 
         return list;

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/service.h"
 #include "common/span.h"
 #include "common/text.h"
 
@@ -31,6 +32,7 @@
 #define PATH_LENGTH_MAX  (sizeof(((struct sockaddr_un *) NULL)->sun_path) - sizeof(NEW_SUFFIX))
 #define VERB_TEXT_MAX    32
 #define USER_RECORD_MAX  4096
+#define LARGE            ((size_t) 1024 * 1024) /* what such an answer took is given back */
 
 #ifndef CONTROL_REQUEST_TIME /* the tests are less patient */
 #        define CONTROL_REQUEST_TIME (10 * USEC_PER_SEC)
@@ -158,6 +160,8 @@ static void client_free(Client *client) {
         sd_event_source_disable_unref(client->timer);
         (void) close(client->fd);
         free(client->answer);
+        if (client->size > LARGE)
+                service_rest();
         free(client);
 }
 

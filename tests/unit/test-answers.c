@@ -226,6 +226,17 @@ static void test_status_can_be_asked_of_single_nodes(void **state) {
         assert_string_equal(json_string_value(json_find(json_first(nodes), "name")), "m2");
 }
 
+/* As whoever has asked gets it. Of many nodes the answer cannot be looked into before. */
+static Json *read_again(Json *answer) {
+        AUTO(Json) *written = answer;
+        auto_free char *text = json_print(written);
+        Json *read;
+
+        assert_non_null(text);
+        assert_int_equal(json_parse(text, strlen(text), &read, NULL), 0);
+        return read;
+}
+
 static const Json *node_called(const Json *status, const char *name) {
         const Json *nodes;
 
@@ -256,8 +267,8 @@ static void test_of_many_nodes_a_brief_status_tells_the_ordinary_ones_in_few_wor
 
         lab_facts(lab, "a7")->heard = 0; /* is missing */
         c = fake_coordinator_new(lab);
-        brief = answer_status(c, NULL, 0, DETAIL_BRIEF);
-        all = answer_status(c, NULL, 0, DETAIL_ALL);
+        brief = read_again(answer_status(c, NULL, 0, DETAIL_BRIEF));
+        all = read_again(answer_status(c, NULL, 0, DETAIL_ALL));
         assert_int_equal(json_get_array(brief, "nodes", &nodes, NULL), 0);
         assert_int_equal(json_size(nodes), BRIEF_FROM + 1);
         assert_non_null(json_find(node_called(brief, "m1"), "version"));

@@ -93,6 +93,17 @@ static void test_pretty_is_indented_and_says_the_same(void **state) {
         assert_prints(again, text);
 }
 
+static void test_what_is_packed_is_printed_as_it_would_have_been(void **state) {
+        static const char text[] = "[{\"a\":[1,\"caf\\\"e\"]},2]";
+        AUTO(Json) *json = parse(text), *list = json_new_array();
+
+        for (const Json *item = json_first(json); item; item = json_next(item))
+                assert_true(json_append(list, json_pack(json_copy(item))));
+
+        assert_prints(list, text);
+        assert_null(json_pack(NULL));
+}
+
 static void test_the_text_need_not_be_terminated(void **state) {
         static const char text[] = "[1,23]garbage";
         AUTO(Json) *json = NULL;
@@ -506,6 +517,7 @@ int main(void) {
                 cmocka_unit_test(test_what_is_printed_is_what_was_read),
                 cmocka_unit_test(test_white_space_and_escapes_are_understood),
                 cmocka_unit_test(test_pretty_is_indented_and_says_the_same),
+                cmocka_unit_test(test_what_is_packed_is_printed_as_it_would_have_been),
                 cmocka_unit_test(test_the_text_need_not_be_terminated),
                 cmocka_unit_test(test_what_is_no_json_is_refused),
                 cmocka_unit_test(test_trailing_bytes_are_refused),
