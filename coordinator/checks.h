@@ -19,6 +19,9 @@ usec_t check_dwell(const CheckRow *row, usec_t dwell);
 /* What to type, and where: "journalctl -u dcos-exhibitor (on m1)". Returns the buffer. */
 const char *check_advise(const CheckRow *row, const Node *node, char advice[static REASON_MAX]);
 
+/* Of so many agents, which have been patched, the tasks are compared at a time. */
+#define TASKS_COMPARED_MAX 32
+
 /* What `node` is to ask now. `serial` is made of the contents: the same list has the same serial,
  * also after a restart. */
 void checks_watch(const State *state, const Facts *facts, size_t index, usec_t now, Watch *ret);

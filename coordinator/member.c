@@ -155,8 +155,16 @@ static bool is_the_same(const Node *node, const Kept *sample, Why *why) {
 }
 
 /* The agent sends its tasks when it registers, and the leader compares: it is over when both know
- * of as many (facts 3). The agent's own check says what its process runs; one that is not asked has
- * nothing to compare with. */
+ * the same (facts 3). Ids that were compared say all of that; how many there are is told by each
+ * side at a moment of its own, and on a busy agent seldom the same. */
+static bool ids_agree(const State *state, const Facts *facts, size_t index, usec_t now) {
+        const Kept *ids = answer_of(state, facts, index, CHECK_TASKS, now);
+
+        return ids && ids->verdict == VERDICT_PASS;
+}
+
+/* Where nobody has compared the ids, as many is what can be asked for. An agent that is not asked
+ * has nothing to compare with. */
 static bool tasks_agree(const Node *node, const Kept *sample, const Kept *own, Why *why) {
         uint64_t listed, running;
         char advice[REASON_MAX];
@@ -193,8 +201,9 @@ bool agent_is_member_again(
                 return false;
 
         return is_the_same(node, answer_of(state, facts, index, CHECK_MEMBER, now), ret_why) &&
-               tasks_agree(node, answer_of(state, facts, index, CHECK_MEMBER, now),
-                           answer_of(state, facts, index, CHECK_MESOS_AGENT, now), ret_why);
+               (ids_agree(state, facts, index, now) ||
+                tasks_agree(node, answer_of(state, facts, index, CHECK_MEMBER, now),
+                            answer_of(state, facts, index, CHECK_MESOS_AGENT, now), ret_why));
 }
 
 /* By the leading master. What it has not said is not known. */

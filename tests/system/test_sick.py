@@ -191,8 +191,12 @@ def test_a_sick_agent_stops_the_run_by_name(cluster):
     leader = cluster.node(cluster.leader())
     leader.scenario({"mesos_drained": [agent.address]})
     seen.waits("drained", f"{own}mesos-leader: is being drained", a1=("mesos-agent", "pass"))
+    agent.scenario({"mesos_tasks_stale": 1})
     leader.scenario()
     is_listed(cluster, agent)
+    seen.waits("", f"{own}mesos-tasks: it runs, and the leading master does not know: task app\\.",
+               a1=("mesos-leader", "pass"))
+    agent.scenario()
 
     others = [cluster.node(name) for name in MASTERS if name != leader.name]
     stop(*others)
