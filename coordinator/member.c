@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/losses.h"
 
 static const Kept *answer_of(
                 const State *state, const Facts *facts, size_t index, CheckId check, usec_t now) {
@@ -261,6 +262,7 @@ void member_note_before(
         const Kept *sample = answer_of(state, facts, node, CHECK_MEMBER, now);
         const char *id = sample ? kept_text(sample, "id") : NULL;
 
+        losses_note(state, facts, now, step->losses_before);
         if (state->nodes[node].role == ROLE_MASTER) {
                 uint64_t count;
 
@@ -274,32 +276,4 @@ void member_note_before(
                 (void) text_copy(step->agent_id, sizeof(step->agent_id), id);
         if (sample)
                 (void) kept_number(sample, "tasks", &step->tasks_before);
-}
-
-void member_describe_losses(
-                const State *state,
-                const Facts *facts,
-                size_t node,
-                usec_t now,
-                char text[static REASON_MAX]) {
-        const Kept *own = answer_of(state, facts, node, CHECK_MESOS_AGENT, now);
-        uint64_t before = state->nodes[node].step.tasks_before;
-        uint64_t running = 0, lost = 0, failed = 0, gone = 0;
-
-        text[0] = '\0';
-        if (state->nodes[node].role == ROLE_MASTER || !own ||
-            !kept_number(own, "tasks_running", &running))
-                return;
-
-        (void) kept_number(own, "tasks_lost", &lost);
-        (void) kept_number(own, "tasks_failed", &failed);
-        (void) kept_number(own, "tasks_gone", &gone);
-        if (running >= before && lost + failed + gone == 0)
-                return;
-
-        (void) text_format(
-                        text, REASON_MAX,
-                        "%" PRIu64 " tasks ran before, %" PRIu64 " do now; since its start it has "
-                        "counted %" PRIu64 " lost, %" PRIu64 " failed, %" PRIu64 " gone",
-                        before, running, lost, failed, gone);
 }

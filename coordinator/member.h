@@ -46,13 +46,3 @@ bool agents_are_back(const State *state, const Facts *facts, size_t node, usec_t
 /* What is to be true again after the step that is about to get its slot. */
 void member_note_before(
                 const State *state, const Facts *facts, size_t node, usec_t now, EventStep *step);
-
-/* "5 tasks ran before, 4 do now (1 lost, 0 failed, 0 gone by its own count)": for the record of a
- * step that is done; empty where there is nothing to tell. Tasks that do not outlive their agent
- * are started anew elsewhere, so this holds nobody up. */
-void member_describe_losses(
-                const State *state,
-                const Facts *facts,
-                size_t node,
-                usec_t now,
-                char text[static REASON_MAX]);

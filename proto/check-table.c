@@ -49,7 +49,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 .words = IN(WORD_ADDRESS) | IN(WORD_MASTERS) | STRICT,
                 .after_step = true, .before_others = true,
                 .judge    = "its replica is recovered, all masters' replicas are in its ensemble, and it knows who leads; whoever leads has read its registry",
-                .evidence = "the metrics it rests on",
+                .evidence = "the metrics it rests on, and the leader's counters of tasks that ended badly, by reason: what they have gained since before a step is noted in its record",
                 .advice   = "journalctl -u dcos-mesos-master",
         },
         [CHECK_MESOS_AGENT] = {

@@ -13,6 +13,7 @@
 
 #include "common/text.h"
 #include "coordinator/checks.h"
+#include "coordinator/losses.h"
 #include "tests/unit/core-lab.h"
 
 /* What was true of an agent, and of all agents, before a step is true again after it. */
@@ -151,10 +152,10 @@ static void test_what_an_agent_has_lost_is_told(void **state) {
         char text[REASON_MAX];
 
         hear_agent(lab, &whole);
-        member_describe_losses(lab->state, &lab->facts, 1, lab->now, text);
+        losses_describe(lab->state, &lab->facts, 1, lab->now, text);
         assert_string_equal(text, "");
         hear_agent(lab, &less);
-        member_describe_losses(lab->state, &lab->facts, 1, lab->now, text);
+        losses_describe(lab->state, &lab->facts, 1, lab->now, text);
         assert_non_null(strstr(text, "5 tasks ran before, 4 do now"));
 }
 
