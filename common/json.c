@@ -352,6 +352,16 @@ int json_get_string(const Json *object, const char *key, char *ret, size_t size,
         return 0;
 }
 
+int json_borrow_string(const Json *object, const char *key, const char **ret, Error *error) {
+        const char *text = json_string_value(json_find(object, key));
+
+        if (!text || !text[0])
+                return error_setf(error, ERROR_INVALID, "'%s' is missing or empty or no text", key);
+
+        *ret = text;
+        return 0;
+}
+
 int json_get_u64(
                 const Json *object,
                 const char *key,

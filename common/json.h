@@ -53,6 +53,8 @@ double json_number_value(const Json *json);      /* 0 when it is no number: chec
 bool json_bool_value(const Json *json);
 
 int json_get_string(const Json *object, const char *key, char *ret, size_t size, Error *error);
+/* Not copied, and not empty. */
+int json_borrow_string(const Json *object, const char *key, const char **ret, Error *error);
 int json_get_u64(
                 const Json *object,
                 const char *key,

@@ -89,8 +89,7 @@ static void watch_node(const State *state, const Node *node, Watch *watch) {
 }
 
 /* What the leading master says of a Mesos agent. */
-static void add_member(Watch *watch, const State *state, size_t index) {
-        const CheckRow *row = &check_rows[CHECK_MEMBER];
+static void add_agent(Watch *watch, const CheckRow *row, const State *state, size_t index) {
         const Node *node = &state->nodes[index];
         usec_t period = OUTSIDE_RUN;
 
@@ -100,24 +99,50 @@ static void add_member(Watch *watch, const State *state, size_t index) {
                 add_item(watch, row, node->address, period);
 }
 
+static void add_member(Watch *watch, const State *state, size_t index) {
+        add_agent(watch, &check_rows[CHECK_MEMBER], state, index);
+}
+
+/* Some agents, those that are first in the plan's order. */
 typedef struct Ahead {
-        size_t nodes[2 * LOOK_AHEAD]; /* of two roles */
+        size_t nodes[TASKS_COMPARED_MAX];
         size_t count;
 } Ahead;
+
+static_assert(TASKS_COMPARED_MAX >= 2 * LOOK_AHEAD, "those of two roles are looked at ahead");
 
 static bool goes_first(const State *state, size_t index, size_t other) {
         return state->nodes[index].step.order < state->nodes[other].step.order;
 }
 
+/* When it is full, the last one has to go. */
 static void add_ahead(Ahead *ahead, const State *state, size_t index) {
-        size_t place = ahead->count++;
+        size_t place = ahead->count;
 
-        assert(ahead->count <= ELEMENTSOF(ahead->nodes));
+        for (; place > 0 && goes_first(state, index, ahead->nodes[place - 1]); place--) {
+                if (place < ELEMENTSOF(ahead->nodes))
+                        ahead->nodes[place] = ahead->nodes[place - 1];
+        }
 
-        for (; place > 0 && goes_first(state, index, ahead->nodes[place - 1]); place--)
-                ahead->nodes[place] = ahead->nodes[place - 1];
+        if (place < ELEMENTSOF(ahead->nodes))
+                ahead->nodes[place] = index;
+        ahead->count = MIN(ahead->count + 1, ELEMENTSOF(ahead->nodes));
+}
 
-        ahead->nodes[place] = index;
+/* Of those that are being proven. Where they are too many, those that are first: it takes one good
+ * answer, and who is done makes room. */
+static void watch_tasks(const State *state, Watch *watch) {
+        Ahead first = {};
+
+        for (size_t i = 0; state->steps[STEP_VERIFYING] > 0 && i < state->node_count; i++) {
+                const Node *node = &state->nodes[i];
+
+                if (node->role != ROLE_MASTER && node->step.state == STEP_VERIFYING)
+                        add_ahead(&first, state, i);
+        }
+
+        for (size_t i = 0; i < first.count; i++)
+                add_agent(watch, &check_rows[CHECK_TASKS], state, first.nodes[i]);
 }
 
 /* Set aside: how many agents are missing depends on whether it is one of them. */
@@ -161,8 +186,10 @@ static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
                                         numbers->dwell_master)
                          : OUTSIDE_RUN);
 
-        if (at_work)
+        if (at_work) {
+                watch_tasks(state, watch);
                 watch_members(state, watch);
+        }
 
         for (size_t i = 0; facts->wished > 0 && i < state->node_count; i++) {
                 if (watch->item_count == WATCH_MAX)

@@ -6,6 +6,7 @@
 
 #include "common/text.h"
 #include "coordinator/judge.h"
+#include "coordinator/losses.h"
 #include "coordinator/member.h"
 #include "coordinator/node-link.h"
 #include "coordinator/order.h"
@@ -18,6 +19,10 @@
 /* A node that has declined is not offered the slot again at once: what kept it from starting may
  * pass. */
 #define DECLINE_PAUSE (10 * USEC_PER_SEC)
+
+#define EXIT_UNKNOWN                                                                             \
+        "exit status unknown: how the script ended nobody has seen; version, packages and gate " \
+        "are as the run wants them"
 
 typedef struct View {
         const State *state;
@@ -38,15 +43,13 @@ static Event make_step_event(const Node *node, StepEvent kind) {
 static Event make_verified(const View *view, size_t index) {
         const Node *node = &view->state->nodes[index];
         Event event = make_step_event(node, STEP_EVENT_VERIFIED);
+        char losses[REASON_MAX];
 
-        member_describe_losses(view->state, view->facts, index, view->now, event.step.reason);
-        if (node->step.exit_unknown) {
-                (void) text_copy(
-                                event.step.reason, sizeof(event.step.reason),
-                                "exit status unknown: how the script ended nobody has seen; version, "
-                                "packages and gate are as the run wants them");
-        }
-
+        losses_describe(view->state, view->facts, index, view->now, losses);
+        (void) text_format(
+                        event.step.reason, sizeof(event.step.reason), "%s%s%s",
+                        node->step.exit_unknown ? EXIT_UNKNOWN : "",
+                        node->step.exit_unknown && losses[0] ? "; " : "", losses);
         return event;
 }
 

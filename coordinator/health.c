@@ -152,7 +152,8 @@ static size_t find_subject(
                 const CheckRow *row,
                 const Sample *sample,
                 usec_t now) {
-        size_t subject = row->id == CHECK_MEMBER ? find_by_address(state, sample->subject) : node;
+        bool of_agent = row->asker == ASKER_LEADER && !(row->roles & IN(ROLE_MASTER));
+        size_t subject = of_agent ? find_by_address(state, sample->subject) : node;
 
         if (row->asker == ASKER_LEADER && health_leader(state, facts, now) != node)
                 return SIZE_MAX;

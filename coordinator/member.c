@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/losses.h"
 
 static const Kept *answer_of(
                 const State *state, const Facts *facts, size_t index, CheckId check, usec_t now) {
@@ -155,8 +156,16 @@ static bool is_the_same(const Node *node, const Kept *sample, Why *why) {
 }
 
 /* The agent sends its tasks when it registers, and the leader compares: it is over when both know
- * of as many (facts 3). The agent's own check says what its process runs; one that is not asked has
- * nothing to compare with. */
+ * the same (facts 3). Ids that were compared say all of that; how many there are is told by each
+ * side at a moment of its own, and on a busy agent seldom the same. */
+static bool ids_agree(const State *state, const Facts *facts, size_t index, usec_t now) {
+        const Kept *ids = answer_of(state, facts, index, CHECK_TASKS, now);
+
+        return ids && ids->verdict == VERDICT_PASS;
+}
+
+/* Where nobody has compared the ids, as many is what can be asked for. An agent that is not asked
+ * has nothing to compare with. */
 static bool tasks_agree(const Node *node, const Kept *sample, const Kept *own, Why *why) {
         uint64_t listed, running;
         char advice[REASON_MAX];
@@ -193,8 +202,9 @@ bool agent_is_member_again(
                 return false;
 
         return is_the_same(node, answer_of(state, facts, index, CHECK_MEMBER, now), ret_why) &&
-               tasks_agree(node, answer_of(state, facts, index, CHECK_MEMBER, now),
-                           answer_of(state, facts, index, CHECK_MESOS_AGENT, now), ret_why);
+               (ids_agree(state, facts, index, now) ||
+                tasks_agree(node, answer_of(state, facts, index, CHECK_MEMBER, now),
+                            answer_of(state, facts, index, CHECK_MESOS_AGENT, now), ret_why));
 }
 
 /* By the leading master. What it has not said is not known. */
@@ -252,6 +262,7 @@ void member_note_before(
         const Kept *sample = answer_of(state, facts, node, CHECK_MEMBER, now);
         const char *id = sample ? kept_text(sample, "id") : NULL;
 
+        losses_note(state, facts, now, step->losses_before);
         if (state->nodes[node].role == ROLE_MASTER) {
                 uint64_t count;
 
@@ -265,32 +276,4 @@ void member_note_before(
                 (void) text_copy(step->agent_id, sizeof(step->agent_id), id);
         if (sample)
                 (void) kept_number(sample, "tasks", &step->tasks_before);
-}
-
-void member_describe_losses(
-                const State *state,
-                const Facts *facts,
-                size_t node,
-                usec_t now,
-                char text[static REASON_MAX]) {
-        const Kept *own = answer_of(state, facts, node, CHECK_MESOS_AGENT, now);
-        uint64_t before = state->nodes[node].step.tasks_before;
-        uint64_t running = 0, lost = 0, failed = 0, gone = 0;
-
-        text[0] = '\0';
-        if (state->nodes[node].role == ROLE_MASTER || !own ||
-            !kept_number(own, "tasks_running", &running))
-                return;
-
-        (void) kept_number(own, "tasks_lost", &lost);
-        (void) kept_number(own, "tasks_failed", &failed);
-        (void) kept_number(own, "tasks_gone", &gone);
-        if (running >= before && lost + failed + gone == 0)
-                return;
-
-        (void) text_format(
-                        text, REASON_MAX,
-                        "%" PRIu64 " tasks ran before, %" PRIu64 " do now; since its start it has "
-                        "counted %" PRIu64 " lost, %" PRIu64 " failed, %" PRIu64 " gone",
-                        before, running, lost, failed, gone);
 }

@@ -35,7 +35,7 @@ bool away_is_alarming(const Away *away);
 /* ", for 3min 5s; after 5min its tasks are lost" */
 void away_describe(const Away *away, char text[static REASON_MAX]);
 
-/* After its step: registered anew, under the id that it had, and both sides know of as many running
+/* After its step: registered anew, under the id that it had, and both sides know the same running
  * tasks. What was not known before cannot be compared. */
 bool agent_is_member_again(
                 const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
@@ -46,13 +46,3 @@ bool agents_are_back(const State *state, const Facts *facts, size_t node, usec_t
 /* What is to be true again after the step that is about to get its slot. */
 void member_note_before(
                 const State *state, const Facts *facts, size_t node, usec_t now, EventStep *step);
-
-/* "5 tasks ran before, 4 do now (1 lost, 0 failed, 0 gone by its own count)": for the record of a
- * step that is done; empty where there is nothing to tell. Tasks that do not outlive their agent
- * are started anew elsewhere, so this holds nobody up. */
-void member_describe_losses(
-                const State *state,
-                const Facts *facts,
-                size_t node,
-                usec_t now,
-                char text[static REASON_MAX]);

@@ -34,7 +34,7 @@ OrderVerdict order_next(
 
 /* Agents with a slot at most: the leading master is asked about each of them, and about one more at
  * least, which is next. Failed ones keep theirs, so it is more than a batch. */
-#define AGENT_SLOTS_MAX (WATCH_MAX - CHECK_COUNT_MASTER - 1)
+#define AGENT_SLOTS_MAX (WATCH_MAX - CHECK_COUNT_MASTER - TASKS_COMPARED_MAX - 1)
 
 static_assert(AGENT_SLOTS_MAX > BATCH_MAX, "a batch may be whole while one from before has failed");
 

@@ -500,6 +500,9 @@ static void note_result(Step *step, const EventStep *said, usec_t at) {
                 step->tasks_before = said->tasks_before;
                 step->agents_before = said->agents_before;
                 (void) text_copy(step->agent_id, sizeof(step->agent_id), said->agent_id);
+                (void) text_copy(
+                                step->losses_before, sizeof(step->losses_before),
+                                said->losses_before);
                 step->started_at = step->ended_at = 0;
         }
         if (said->event == STEP_EVENT_DECLINED)

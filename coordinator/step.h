@@ -7,7 +7,8 @@
 /* One node's part of a run, as the coordinator's log tells it. The table in step.c is all there is
  * to know about what follows what; docs/states.md is printed from it. Pure. */
 
-#define AGENT_ID_MAX 128 /* of Mesos, as in a sample */
+#define LOSSES_TEXT_MAX 320 /* of what was counted before: see losses.h */
+#define AGENT_ID_MAX    128 /* of Mesos, as in a sample */
 
 typedef enum StepState {
         STEP_WAITING,
@@ -85,10 +86,11 @@ typedef struct Step {
         uint64_t tasks_before;       /* agents: running on it before, by the leading master */
         uint64_t agents_before;      /* masters: active before; 0: not known */
         char agent_id[AGENT_ID_MAX]; /* agents: what the leading master called it; or empty */
-        bool slot;                   /* this node may be down */
-        bool released;               /* a person answers for how it ended */
-        bool as_found;               /* it had the version already: the script was not run */
-        bool exit_unknown;           /* the script began, and nobody knows how it ended */
+        char losses_before[LOSSES_TEXT_MAX]; /* see losses.h; or empty */
+        bool slot;                           /* this node may be down */
+        bool released;                       /* a person answers for how it ended */
+        bool as_found;     /* it had the version already: the script was not run */
+        bool exit_unknown; /* the script began, and nobody knows how it ended */
         uint64_t declines;
         uint64_t exit_status;
         uint64_t exit_signal;

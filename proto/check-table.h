@@ -31,12 +31,13 @@ typedef enum CheckId {
         CHECK_OVERLAY,
         CHECK_SITE,         /* the site's own checks of the cluster */
         CHECK_MESOS_LEADER, /* the cluster */
+        CHECK_TASKS,        /* one Mesos agent's tasks, by both sides */
         CHECK_MEMBER,       /* one Mesos agent as the leading master sees it */
 } CheckId;
 #define CHECK_COUNT (CHECK_MEMBER + 1)
 
 /* Those that a master is asked, of itself and of the cluster: all but those of Mesos agents. */
-#define CHECK_COUNT_MASTER (CHECK_COUNT - 4)
+#define CHECK_COUNT_MASTER (CHECK_COUNT - 5)
 
 /* Facts of one node are its own node agent's to find out; facts of the cluster only of the node
  * agent on the leading Mesos master. */

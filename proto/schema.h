@@ -34,7 +34,7 @@
 #define CHECK_NAME_MAX     32   /* "mesos-master" */
 #define SUBJECT_MAX        64   /* whom a question is about, when it is not the node itself */
 #define IAM_TOKEN_MAX      4096 /* of the IAM: a JWT, which at most says much of its account */
-#define WATCH_MAX          72   /* questions that one node is to ask */
+#define WATCH_MAX          104  /* questions that one node is to ask */
 #define EVIDENCE_MAX       2048 /* of one sample */
 #define SAMPLE_NUMBERS_MAX 24
 #define SAMPLE_TEXTS_MAX   8

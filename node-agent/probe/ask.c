@@ -108,7 +108,9 @@ void ask_in_turn(const Server *server, const Question questions[], Asked asked[]
 }
 
 void asked_note_refusal(const Asked asked[], size_t count, Sample *sample) {
-        for (size_t i = 0; i < count; i++) {
+        uint64_t known;
+
+        for (size_t i = 0; i < count && !sample_get_number(sample, "login_refused", &known); i++) {
                 if (reply_refuses_token(&asked[i].reply)) {
                         sample_add_number(sample, "login_refused", asked[i].reply.status);
                         return;

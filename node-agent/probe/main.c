@@ -34,6 +34,11 @@ static const struct Verb {
           "      [--root DIR] [--token -]",
           "Ask the leading Mesos master for the cluster, and for Mesos agents",
           probe_mesos_leader },
+        { "mesos-tasks",
+          "--address IP --agents IP,IP,... [--timeout SECONDS]\n"
+          "      [--root DIR] [--token -]",
+          "Compare the tasks that Mesos agents run with those the leading master knows",
+          probe_mesos_tasks },
         { "mesos-version",
           "--address IP --role master|agent [--version DCOS]\n"
           "      [--timeout SECONDS] [--root DIR] [--token -]",

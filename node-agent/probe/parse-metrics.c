@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "node-agent/probe/parse-losses.h"
 #include "node-agent/probe/parse-mesos.h"
 
 #define MSEC_PER_SEC 1000.0
@@ -104,22 +105,30 @@ static void take_metric(const Json *object, const Metric *metric, Sample *sample
                         json_number_value(json_find(object, metric->key)));
 }
 
-static int take_metrics(const Reply *reply, const Metric metrics[], size_t count, Sample *sample) {
-        AUTO(Json) *object = NULL;
+static int read_metrics(const Reply *reply, Json **ret, Sample *sample) {
         Error error = {};
         int r;
 
-        r = reply_object(reply, REPLY_LIST_BYTES_MAX, &object, &error);
+        r = reply_object(reply, REPLY_LIST_BYTES_MAX, ret, &error);
         if (r < 0) {
                 sample_doubt_error(sample, &error);
                 reply_quote(reply, sample);
-                return r;
         }
 
-        for (size_t i = 0; i < count; i++)
-                take_metric(object, &metrics[i], sample);
+        return r;
+}
 
-        return 0;
+static int take_metrics(const Reply *reply, const Metric metrics[], size_t count, Sample *sample) {
+        AUTO(Json) *object = NULL;
+        int r;
+
+        r = read_metrics(reply, &object, sample);
+        for (size_t i = 0; r == 0 && i < count; i++)
+                take_metric(object, &metrics[i], sample);
+        if (r == 0 && metrics == master_metrics)
+                losses_read(object, sample);
+
+        return r;
 }
 
 /* A failure only when it says something else: what it does not say is a doubt. */

@@ -31,16 +31,6 @@ typedef struct Lists {
 
 /* --- one agent --- */
 
-static int get_text(const Json *object, const char *key, const char **ret, Error *error) {
-        const char *text = json_string_value(json_find(object, key));
-
-        if (!text || !text[0])
-                return error_setf(error, ERROR_INVALID, "'%s' is missing or empty or no text", key);
-
-        *ret = text;
-        return 0;
-}
-
 static int get_newer(const Json *object, const char *key, uint64_t *newest, Error *error) {
         double seconds;
         int r;
@@ -68,11 +58,11 @@ static int parse_slave(const Json *object, Slave *ret, Error *error) {
                                 json_type_name(object));
         }
 
-        r = get_text(object, "id", &slave.id, error);
+        r = json_borrow_string(object, "id", &slave.id, error);
         if (r < 0)
                 return r;
 
-        r = get_text(object, "pid", &slave.pid, error);
+        r = json_borrow_string(object, "pid", &slave.pid, error);
         if (r < 0)
                 return r;
 
@@ -114,8 +104,8 @@ static int check_recovered(const Json *item, Error *error) {
         if (!json_is_object(item))
                 return error_setf(error, ERROR_INVALID, "got no object");
 
-        r = get_text(item, "hostname", &text, error);
-        return r < 0 ? r : get_text(item, "id", &text, error);
+        r = json_borrow_string(item, "hostname", &text, error);
+        return r < 0 ? r : json_borrow_string(item, "id", &text, error);
 }
 
 static int parse_lists(const Json *object, Lists *ret, Error *error) {

@@ -26,6 +26,7 @@ ProbeExit probe_exhibitor(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_mesos_master(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_mesos_agent(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_mesos_leader(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_mesos_tasks(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_mesos_version(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_cluster_checks(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_cockroach(char *const arguments[], Json *answer, Error *error);

@@ -15,7 +15,7 @@
 #define SAMPLE_TEXT_MAX     128
 #define SAMPLE_EVIDENCE_MAX 2048
 #define SAMPLE_NUMBERS_MAX  16
-#define SAMPLE_TEXTS_MAX    4
+#define SAMPLE_TEXTS_MAX    6
 
 typedef enum Verdict {
         VERDICT_UNKNOWN, /* no usable answer */

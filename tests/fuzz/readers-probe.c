@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "node-agent/probe/parse-checks.h"
 #include "node-agent/probe/parse-cockroach.h"
 #include "node-agent/probe/parse-exhibitor.h"
@@ -12,6 +13,7 @@
 #include "node-agent/probe/parse-overlay.h"
 #include "node-agent/probe/parse-release.h"
 #include "node-agent/probe/parse-slaves.h"
+#include "node-agent/probe/parse-tasks.h"
 #include "tests/fuzz/target.h"
 
 static Reply reply_of(const char *text, size_t size) {
@@ -150,6 +152,32 @@ static void read_leader(const char *text, size_t size) {
                 check_sample(&samples[i]);
 }
 
+static void read_tasks(const char *text, size_t size) {
+        const Reply reply = reply_of(text, size);
+        TaskLook looks[TASK_LOOKS] = {};
+        Sample sample = sample_new();
+        size_t rows;
+
+        for (size_t i = 0; i < TASK_LOOKS; i++) {
+                task_look_read_agent(&reply, &looks[i]);
+                /* the agent of the captures, so that lists of the leader are read, too */
+                if (!looks[i].agent_id[0]) {
+                        looks[i].error = (Error) {};
+                        (void) text_copy(
+                                        looks[i].agent_id, sizeof(looks[i].agent_id),
+                                        "98d27222-ec7c-461b-8be2-3d464ebec132-S0");
+                }
+                task_looks_count(&reply, &looks[i], 1);
+                (void) task_looks_read_page(&reply, &looks[i], 1, &rows, &looks[i].error);
+                (void) task_look_differs(&looks[i]);
+        }
+
+        task_looks_judge(&looks[0], &looks[1], &sample);
+        check_sample(&sample);
+        for (size_t i = 0; i < TASK_LOOKS; i++)
+                task_look_done(&looks[i]);
+}
+
 static void read_build(const char *text, size_t size) {
         Reply reply = reply_of(text, size);
         MesosBuild build = {};
@@ -207,6 +235,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 { "mesos-agent", read_agent },
                 { "mesos-leader", read_leader },
                 { "mesos-master", read_master },
+                { "mesos-tasks", read_tasks },
                 { "mesos-version", read_build },
                 { "overlay", read_overlay },
                 { "system-health", read_health },

@@ -163,6 +163,7 @@ ALL = [
     ("mesos-master", 5050, ["--masters", "3"]),
     ("mesos-agent", 5051, []),
     ("mesos-leader", 5050, []),
+    ("mesos-tasks", 5050, ["--agents", "127.0.0.9"]),
     ("mesos-version", 5050, ["--role", "master"]),
     ("overlay", 5051, []),
     ("cockroachdb", 8090, ["--masters", "3", "--root", "/nonexistent"]),
@@ -299,10 +300,93 @@ def test_one_question_to_the_leader_answers_for_all_agents(start, address):
 
 def test_the_answer_for_as_many_agents_as_there_may_be_stays_small(start, address):
     start(5050, {**good_routes(), "/slaves": answer(b"<" * 4000, "500 Oops")})
-    agents = [f"10.0.0.{n}" for n in range(64)]
-    asked = Asked("mesos-leader", "--address", address, "--agents", ",".join(agents), count=65)
+    agents = [f"10.0.0.{n}" for n in range(104)]
+    asked = Asked("mesos-leader", "--address", address, "--agents", ",".join(agents), count=105)
     assert len(json.dumps(asked.samples)) < 64 * 1024
     asked.is_unknown("got 500")
+
+
+# ---------------------------------------------------------------- tasks of both sides
+
+PAGE = "/tasks?limit=2000&offset=%d&order=asc"
+
+
+def running(number, agent="S1"):
+    return {"id": f"web.{number}", "framework_id": "F1", "slave_id": agent, "state": "TASK_RUNNING"}
+
+
+def listing(tasks, count, offset=0):
+    """What the leading master says of agent S1, all on one page."""
+    return {PAGE % offset: answer({"tasks": tasks}),
+            "/state-summary": answer({"slaves": [{"id": "S1", "TASK_RUNNING": count}]})}
+
+
+def agent_of(numbers):
+    """/state of agent S1."""
+    tasks = [{"id": f"web.{number}", "state": "TASK_RUNNING"} for number in numbers]
+    return {"/state": answer({"id": "S1", "frameworks": [{"id": "F1", "executors": [{"tasks": tasks}]}]})}
+
+
+@pytest.fixture
+def agent():
+    """The address of a Mesos agent."""
+    return ".".join(["127", *(str(random.randint(1, 254)) for _ in range(3))])
+
+
+def test_the_same_tasks_on_both_sides_pass_at_the_first_look(start, address, agent):
+    server = start(5050, listing([running(1), running(2), running(3, "S2")], 2))
+    asked_agent = start(5051, agent_of([2, 1]), on=agent)
+    asked = Asked("mesos-tasks", "--address", address, "--agents", agent, default=25)
+    assert asked.verdict == "pass", asked.samples
+    assert asked.subject == agent and asked.numbers == {"tasks": 2, "tasks_listed": 2}
+    assert asked_agent.paths() == ["GET /state"]
+    assert server.paths() == [f"GET {PAGE % 0}", "GET /state-summary"]
+
+
+def test_a_task_that_only_the_agent_knows_in_two_looks_is_named(start, address, agent):
+    server = start(5050, listing([running(1)], 1))
+    start(5051, agent_of([1, 2]), on=agent)
+    asked = Asked("mesos-tasks", "--address", address, "--agents", agent, default=25)
+    assert asked.verdict == "fail"
+    assert asked.reason == "it runs, and the leading master does not know: task web.2 of F1"
+    assert asked.numbers == {"tasks": 2, "tasks_listed": 1, "only_agent": 1, "only_leader": 0}
+    assert len(server.requests) == 4
+
+
+def test_a_task_that_the_leader_hears_of_between_two_looks_is_no_difference(start, address, agent):
+    early, late = listing([running(1)], 1), listing([running(1), running(2)], 2)
+    server = start(5050, early)
+    start(5051, agent_of([1, 2]), on=agent)
+
+    def hear_of_it(connection, _):
+        connection.sendall(early[PAGE % 0])
+        server.routes = late
+
+    server.routes = {**early, PAGE % 0: hear_of_it}
+    asked = Asked("mesos-tasks", "--address", address, "--agents", agent, default=25)
+    assert asked.verdict == "pass", asked.samples
+    assert len(server.requests) == 4
+
+
+def test_tasks_of_a_large_cluster_are_read_page_by_page(start, address, agent):
+    crowd = [running(n, "S1" if n % 1000 == 0 else "S2") for n in range(4500)]
+    pages = {PAGE % offset: answer({"tasks": crowd[offset:offset + 2000]}) for offset in (0, 1900, 3800)}
+    server = start(5050, {**listing([], 5), **pages})
+    start(5051, agent_of([0, 1000, 2000, 3000, 4000]), on=agent)
+    asked = Asked("mesos-tasks", "--address", address, "--agents", agent, default=25)
+    assert asked.verdict == "pass", asked.samples
+    assert asked.numbers == {"tasks": 5, "tasks_listed": 5}
+    assert server.paths()[:3] == [f"GET {PAGE % offset}" for offset in (0, 1900, 3800)]
+
+
+def test_an_agent_that_hangs_is_unknown_and_keeps_no_other_waiting(start, address, agent):
+    start(5050, listing([running(1)], 1))
+    start(5051, {"*": lambda connection, over: over.wait()}, on=address)
+    start(5051, agent_of([1]), on=agent)
+    asked = Asked("mesos-tasks", "--address", address, "--agents", f"{address},{agent}", default=25,
+                  count=2)
+    assert [sample["verdict"] for sample in asked.samples] == ["unknown", "pass"], asked.samples
+    assert "/state: not finished within" in asked.reason
 
 
 # ---------------------------------------------------------------- no answers
@@ -719,8 +803,9 @@ def test_a_missing_check_runner_is_unknown(tmp_path):
         (["mesos-agent", "--address", "10.0.0.1/x"], "--address: got '10.0.0.1/x'"),
         (["mesos-agent", "--address", "10.0.0.1", "--timeout", "0"], "--timeout: got '0'"),
         (["mesos-leader", "--address", "10.0.0.1", "--agents", "10.0.0.1,,"], "--agents: got ''"),
-        (["mesos-leader", "--address", "10.0.0.1", "--agents", ",".join(["10.0.0.1"] * 65)],
-         "--agents: want at most 64"),
+        (["mesos-leader", "--address", "10.0.0.1", "--agents", ",".join(["10.0.0.1"] * 105)],
+         "--agents: want at most 104"),
+        (["mesos-tasks", "--address", "10.0.0.1"], "--agents is missing"),
         (["check-runner", "--check", "node-prestart"], "--check: got 'node-prestart'"),
         (["check-runner", "--root", "/" + "x" * 5000], "--root: too long"),
     ],

@@ -93,6 +93,7 @@ def answer(path):
         "/metrics/snapshot": master_metrics if ADDRESS in MASTERS else agent_metrics,
         "/version": lambda: {"version": "1.10.1"}, "/api/v1": lambda: HEALTH, "/health": dict,
         "/_status/nodes": cockroach, "/overlay-agent/overlay": overlay, "/slaves": slaves, "/state-summary": summary, "/exhibitor/v1/cluster/status": exhibitor,
+        "/tasks": lambda: {"tasks": []},
         "/state": lambda: {"id": f"S-{ADDRESS}", "frameworks": [], "completed_frameworks": []},
         "/standin/register": lambda: register(words),
     }

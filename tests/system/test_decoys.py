@@ -116,10 +116,15 @@ def test_what_was_wrong_before_the_run_is_no_failure_of_it(cluster):
 # ---------------------------------------------------------------- during the run
 def test_what_is_slow_ends_well_or_only_sounds_bad_during_a_step_is_no_failure(cluster):
     cluster.node("m2").scenario({"after_patch": {"exhibitor_delay": 12}})
-    cluster.node("a1").scenario({"after_patch": {"mesos_tasks_finished": 1}})
-    cluster.node("a2").scenario({"after_patch": {"mesos_recovery_time": 8}})
+    cluster.node("a1").scenario({"after_patch": {"mesos_tasks_finished": 1, "mesos_tasks_churn": 1}})
+    cluster.node("a2").scenario({"after_patch": {"mesos_recovery_time": 8, "mesos_tasks_failed": 1}})
     cluster.node("m3").scenario({"pkgpanda_delay": 4})
     cluster.replace_script(cluster.script + SCARY)
     start(cluster)
     finishes(cluster)
+    tasks = next(check for check in cluster.shown("a1")["checks"] if check["id"] == "mesos-tasks")
+    assert tasks["verdict"] == "pass", "its tasks come and go while both sides are asked"
+    lost = next(step for step in cluster.ask("report")["steps"] if step["node"] == "a2")
+    assert "2 tasks ran before, 1 do now" in lost["message"], lost
+    assert "before the step: task_failed/source_slave/reason_executor_terminated +1" in lost["message"], lost
     assert "waiting" in cluster.node("m2").host.journal("dcos-exhibitor.service")

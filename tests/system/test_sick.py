@@ -183,9 +183,11 @@ def test_a_sick_agent_stops_the_run_by_name(cluster):
     systemctl(agent, "start")
     seen.waits("recovering", f"{own}mesos-agent: slave/registered is 0, want 1")
 
-    agent.scenario({"mesos_leaving": 15})
+    agent.scenario({"mesos_leaving": 15, "mesos_tasks_stale": 1})
     systemctl(agent, "restart")
     is_listed(cluster, agent)
+    seen.waits("", f"{own}mesos-tasks: it runs, and the leading master does not know: task app\\.",
+               a1=("mesos-leader", "pass"))
     systemctl(agent, "kill", "--signal=USR1")
     seen.waits("unregistered", f"{own}mesos-leader: is not in the leader's list", a1=("mesos-agent", "pass"))
     is_listed(cluster, agent)

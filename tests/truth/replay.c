@@ -220,6 +220,18 @@ static void assume_tasks(const World *world, const Process *leader, Sample *samp
         }
 }
 
+/* Lists of ids are compared with those of a second look, which no capture has. */
+static void hear_no_tasks(World *world, const Process *leader) {
+        for (size_t i = world->masters; i < world->count; i++) {
+                Sample sample = make_sample("mesos-tasks", VERDICT_NOT_APPLICABLE);
+
+                (void) text_copy(
+                                sample.subject, sizeof(sample.subject),
+                                world->processes[i].address);
+                lab_sample(world->lab, leader->name, &sample);
+        }
+}
+
 /* Whoever leads by what all masters say is asked about the cluster, as by checks_watch(). */
 static void hear_leader(World *world) {
         size_t leader = health_leader(world->lab->state, &world->lab->facts, world->lab->now);
@@ -230,6 +242,7 @@ static void hear_leader(World *world) {
         if (leader == SIZE_MAX || !world->processes[leader].answers)
                 return;
 
+        hear_no_tasks(world, &world->processes[leader]);
         for (size_t i = world->masters; i < world->count; i++)
                 agents[count++] = world->processes[i].address;
 

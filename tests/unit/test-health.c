@@ -416,6 +416,7 @@ static void test_an_agent_is_not_proven_by_a_leader_without_quorum(void **state)
                                        { "reregistered_ms", 7 },
                                        { "tasks", 2 } },
                           .number_count = 4 };
+        Sample tasks = { .check = "mesos-tasks", .subject = "10.0.1.1", .verdict = VERDICT_PASS };
 
         for (size_t i = 0; i < ELEMENTSOF(replicas); i++) {
                 AUTO(Lab) *lab = lab_of_three();
@@ -425,6 +426,7 @@ static void test_an_agent_is_not_proven_by_a_leader_without_quorum(void **state)
                 (void) text_copy(lab->state->nodes[3].address, ADDRESS_TEXT_MAX, "10.0.1.1");
                 hear_masters(lab, replicas[i]);
                 lab_sample(lab, "m1", &member);
+                lab_sample(lab, "m1", &tasks);
                 for (size_t j = 0; j < ELEMENTSOF(own); j++) {
                         Sample sample = { .verdict = VERDICT_PASS,
                                           .numbers = { { "tasks_running", 2 } },
@@ -438,6 +440,12 @@ static void test_an_agent_is_not_proven_by_a_leader_without_quorum(void **state)
                         fail_msg("case %zu: '%s'", i, why.text);
                 if (i == 1)
                         assert_non_null(strstr(why.text, "has no quorum"));
+
+                tasks.verdict = VERDICT_FAIL;
+                lab_sample(lab, "m1", &tasks);
+                assert_false(gate_holds(lab->state, &lab->facts, 3, lab->now, &why));
+                assert_non_null(strstr(why.text, "a1: mesos-tasks: "));
+                tasks.verdict = VERDICT_PASS;
         }
 }
 
@@ -541,6 +549,34 @@ static void test_the_leader_is_asked_about_every_agent_that_has_a_slot_and_about
                 fail_msg("%u slots: %s", slots, why.text);
 }
 
+/* They keep no member from being asked about, and the first of the plan are done first. */
+static void test_the_tasks_of_the_first_that_are_being_proven_are_compared(void **state) {
+        AUTO(Lab) *lab = lab_with_a_crowd();
+        size_t count = 0;
+        Watch watch;
+
+        for (unsigned i = 1; i <= BATCH_MAX; i++) {
+                Step *step = &planned_at(lab, i)->step;
+
+                step->slot = true;
+                step->state = i == 2 ? STEP_STARTED : STEP_VERIFYING;
+                lab->state->steps[STEP_VERIFYING] += i != 2;
+        }
+
+        expect_whole(lab, BATCH_MAX);
+        checks_watch(lab->state, &lab->facts, 0, lab->now, &watch);
+        for (size_t i = 0; i < watch.item_count; i++) {
+                if (strcmp(watch.items[i].check, "mesos-tasks") != 0)
+                        continue;
+
+                count++;
+                assert_string_equal(
+                                watch.items[i].subject,
+                                planned_at(lab, (unsigned) count + (count > 1))->address);
+        }
+        assert_int_equal(count, TASKS_COMPARED_MAX);
+}
+
 static void test_no_batch_is_larger_than_the_leader_can_be_asked_about(void **state) {
         RunNumbers numbers = { .batch_percent = 100, .batch_max = 10000 };
 
@@ -568,6 +604,7 @@ int main(void) {
                 cmocka_unit_test(test_whoever_leads_by_its_own_word_has_read_its_registry),
                 cmocka_unit_test(test_marathon_counts_before_the_first_master_and_after_the_last),
                 cmocka_unit_test(test_an_agent_is_not_proven_by_a_leader_without_quorum),
+                cmocka_unit_test(test_the_tasks_of_the_first_that_are_being_proven_are_compared),
                 cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),
         };
 

@@ -13,6 +13,7 @@
 
 #include "common/text.h"
 #include "coordinator/checks.h"
+#include "coordinator/losses.h"
 #include "tests/unit/core-lab.h"
 
 /* What was true of an agent, and of all agents, before a step is true again after it. */
@@ -123,6 +124,27 @@ static void test_an_agent_is_back_when_it_is_the_same_and_both_sides_know_its_ta
         }
 }
 
+/* Of a busy agent both sides seldom count the same, each at its own moment. */
+static void test_ids_that_agree_say_more_than_counts_that_do_not(void **state) {
+        static const Seen busy = { 2000, "S0", 4, 5 };
+        static const Verdict verdicts[] = { VERDICT_PASS, VERDICT_UNKNOWN, VERDICT_NOT_APPLICABLE };
+
+        for (size_t i = 0; i < ELEMENTSOF(verdicts); i++) {
+                const Sample ids = { .check = "mesos-tasks",
+                                     .subject = "10.0.1.1",
+                                     .verdict = verdicts[i] };
+                AUTO(Lab) *lab = lab_verifying();
+                Why why = {};
+
+                hear_master(lab, 1);
+                hear_agent(lab, &busy);
+                lab_sample(lab, "m1", &ids);
+                assert_int_equal(
+                                agent_is_member_again(lab->state, &lab->facts, 1, lab->now, &why),
+                                verdicts[i] == VERDICT_PASS);
+        }
+}
+
 static void test_what_an_agent_has_lost_is_told(void **state) {
         static const Seen whole = { 2000, "S0", 5, 5 };
         static const Seen less = { 2000, "S0", 4, 4 };
@@ -130,10 +152,10 @@ static void test_what_an_agent_has_lost_is_told(void **state) {
         char text[REASON_MAX];
 
         hear_agent(lab, &whole);
-        member_describe_losses(lab->state, &lab->facts, 1, lab->now, text);
+        losses_describe(lab->state, &lab->facts, 1, lab->now, text);
         assert_string_equal(text, "");
         hear_agent(lab, &less);
-        member_describe_losses(lab->state, &lab->facts, 1, lab->now, text);
+        losses_describe(lab->state, &lab->facts, 1, lab->now, text);
         assert_non_null(strstr(text, "5 tasks ran before, 4 do now"));
 }
 
@@ -306,6 +328,7 @@ int main(void) {
                 cmocka_unit_test(test_what_an_agent_was_before_its_slot_is_in_the_log),
                 cmocka_unit_test(
                                 test_an_agent_is_back_when_it_is_the_same_and_both_sides_know_its_tasks),
+                cmocka_unit_test(test_ids_that_agree_say_more_than_counts_that_do_not),
                 cmocka_unit_test(test_what_an_agent_has_lost_is_told),
                 cmocka_unit_test(test_the_limit_counts_from_when_the_leader_says_disconnected),
                 cmocka_unit_test(test_what_is_unknown_neither_starts_nor_ends_an_absence),

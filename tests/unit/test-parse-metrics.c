@@ -373,6 +373,53 @@ static void test_escaped_slashes_are_the_same_keys(void **state) {
         assert_int_equal(sample.verdict, VERDICT_PASS);
 }
 
+/* --- losses --- */
+
+static const char *loss_text(const char *metrics, unsigned place, Sample *sample) {
+        char body[8192], name[16];
+
+        (void) text_format(body, sizeof(body), "{\"master/elected\":1.0,%s}", metrics);
+        (void) text_format(name, sizeof(name), "losses_%u", place);
+        sample_init(sample, "", "");
+        judge_master(body, strlen(body), sample);
+        return sample_get_text(sample, name);
+}
+
+static void test_losses_are_told_by_who_says_so_and_why(void **state) {
+        Sample sample;
+
+        assert_string_equal(
+                        loss_text("\"master/task_lost/source_master/reason_slave_disconnected\":1.0,"
+                                  "\"master/task_failed/source_slave/reason_executor_terminated\":2.0",
+                                  1, &sample),
+                        "lost/master/slave_disconnected=1 failed/slave/executor_terminated=2");
+        assert_non_null(strstr(sample.evidence, "reason_slave_disconnected 1"));
+        assert_null(
+                        loss_text("\"master/tasks_lost\":1.0,"
+                                  "\"master/task_lost/source_master\":1.0,"
+                                  "\"master/task_lost/source_master/reason_\":1.0,"
+                                  "\"master/task_lost/source_master/reason_a=b c\":1.0,"
+                                  "\"master/task_lost/source_master/reason_x\":\"1\","
+                                  "\"master/task_lost/source_master/reason_y\":0.0",
+                                  1, &sample));
+}
+
+static void test_more_losses_than_there_is_room_for_are_evidence(void **state) {
+        char metrics[4096] = "\"x\":1.0";
+        Sample sample;
+
+        for (unsigned i = 0; i < 24; i++) {
+                size_t used = strlen(metrics);
+
+                (void) text_format(
+                                metrics + used, sizeof(metrics) - used,
+                                ",\"master/task_lost/source_executor/reason_number_%02u\":7.0", i);
+        }
+        assert_non_null(loss_text(metrics, 4, &sample));
+        assert_null(strstr(sample_get_text(&sample, "losses_4"), "number_23"));
+        assert_non_null(strstr(sample.evidence, "reason_number_23 7"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_sample_gets_its_verdict),
@@ -388,6 +435,8 @@ int main(void) {
                 cmocka_unit_test(test_a_master_that_knows_no_leader_does_not_pass),
                 cmocka_unit_test(test_a_key_that_stands_twice_is_no_answer),
                 cmocka_unit_test(test_escaped_slashes_are_the_same_keys),
+                cmocka_unit_test(test_losses_are_told_by_who_says_so_and_why),
+                cmocka_unit_test(test_more_losses_than_there_is_room_for_are_evidence),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

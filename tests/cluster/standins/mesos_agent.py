@@ -80,6 +80,7 @@ class Agent:
         self._tasks_failed = self._tasks_finished = 0
         self._recovery_time = None  # seconds; None while recovering
         self._leaving = False
+        self._churned = 0.0
         self._templates = templates(
             "agent", ip=options.ip, work_dir=options.work_dir, zk=options.zk
         )
@@ -113,7 +114,21 @@ class Agent:
         while True:
             self._scenario.reload()
             life.look()
+            self._churn()
             time.sleep(standin.TICK)
+
+    def _churn(self):
+        seconds, tasks = self._scenario.get("mesos_tasks_churn"), self._state["tasks"]
+        if not seconds or not tasks or time.monotonic() < self._churned + seconds:
+            return
+        self._churned = time.monotonic()
+        self._keep(self._state["id"], [*tasks[1:], {**tasks[0], "id": f"app.{uuid.uuid4()}"}])
+
+    def _told(self):
+        """What the leader hears of its tasks."""
+        stale = self._scenario.get("mesos_tasks_stale")
+        tasks = self._state["tasks"]
+        return [{**task, "id": task["id"] + ".before"} for task in tasks[:stale]] + tasks[stale:]
 
     def _work(self):
         self._recover()
@@ -186,7 +201,7 @@ class Agent:
     def _register(self, link):
         status, answer = link.post("/standin/agent", {
             "id": self._state["id"], "pid": self._pid, "hostname": self._options.ip,
-            "port": self._options.port, "version": self._version, "tasks": self._state["tasks"],
+            "port": self._options.port, "version": self._version, "tasks": self._told(),
             "failed": self._failed, "refused": self._scenario.get("mesos_refused"),
         }, TIMEOUT)
         if status != 200:
@@ -206,7 +221,7 @@ class Agent:
 
     def _ping(self, leader, link):
         while self._leads(leader):
-            ping = {"id": self._state["id"], "tasks": self._state["tasks"]}
+            ping = {"id": self._state["id"], "tasks": self._told()}
             if self._scenario.get("mesos_hang"):
                 time.sleep(PING)
                 continue

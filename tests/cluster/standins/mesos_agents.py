@@ -10,6 +10,7 @@ from captured import fill, insert
 FRAMEWORK_NAME = "marathon"
 STATES = ["TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_UNREACHABLE", "TASK_KILLING",
           "TASK_FINISHED", "TASK_KILLED", "TASK_FAILED", "TASK_LOST", "TASK_ERROR"]
+TASK_LIMIT = 100  # on a page, unless more are asked for
 DRAIN_CONFIG = {"max_grace_period": {"nanoseconds": 0}, "mark_gone": False}
 
 
@@ -308,13 +309,15 @@ class Bodies:
                 one for one in recovered if slave_id in (None, one["id"])),
         }
 
-    def tasks(self):
-        """/tasks."""
+    def tasks(self, query):
+        """/tasks, a page of them; all are as old as the captured one."""
         agents, _, unreachable = self._agents.view()
-        return {"tasks": [
+        made = [
             *(self._task(task, "TASK_RUNNING") for agent in agents for task in agent.tasks),
             *(self._task(task, "TASK_UNREACHABLE") for task in unreachable),
-        ]}
+        ]
+        offset = int(query.get("offset", 0))
+        return {"tasks": made[offset:offset + int(query.get("limit", TASK_LIMIT))]}
 
     def _frameworks(self):
         agents, _, unreachable = self._agents.view()

@@ -70,7 +70,7 @@ class Master:
             "/slaves": lambda request: ok(self._bodies.slaves(request.query.get("slave_id"))),
             "/state": lambda _: ok(self._bodies.state(self._start_time, self._elected_time)),
             "/state-summary": lambda _: ok(self._bodies.summary()),
-            "/tasks": lambda _: ok(self._bodies.tasks()),
+            "/tasks": lambda request: ok(self._bodies.tasks(request.query)),
             "/frameworks": lambda _: ok(self._bodies.frameworks()),
             "/api/v1": self._on_api,
         }

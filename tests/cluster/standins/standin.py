@@ -30,6 +30,8 @@ KEYS = {
     "mesos_tasks": 2,
     "mesos_tasks_failed": 0,
     "mesos_tasks_finished": 0,
+    "mesos_tasks_stale": 0,
+    "mesos_tasks_churn": None,
     "mesos_leaving": 1.5,
     "mesos_overlay": "STATUS_OK",
     "mesos_no_quorum": False,
