@@ -126,11 +126,14 @@ def expect(lab, node, wanted, failure_class, where, evidence, **members):
 
 
 def test_a_node_that_is_given_up_is_diagnosed_and_the_halt_names_the_cause(rig, tmp_path):
-    """The script ends well, and what it has installed does not start. First of all, because its hosts have
-    the names and addresses of the others."""
+    """The script ends well, and what it has installed does not start; a check hangs for as long as
+    dcos-check-runner lets it, and is found too, while who asks meanwhile has an answer at once. First of
+    all, because its hosts have the names and addresses of the others."""
     from lab import Lab  # pylint: disable=import-outside-toplevel
     lab = Lab(rig, str(tmp_path / "given-up"), script_more=(
-        "printf '#!/bin/sh\\necho no address\\n' > /opt/mesosphere/bin/detect_ip\nsystemctl restart dcos-net.service"))
+        "printf '#!/bin/sh\\necho no address\\n' > /opt/mesosphere/bin/detect_ip\nsystemctl restart dcos-net.service\n"
+        f"printf '#!/bin/sh\\nexec {PROGRAM} check_runner 30 sleep 60\\n' > /opt/mesosphere/bin/dcos-check-runner\n"
+        "chmod +x /opt/mesosphere/bin/dcos-check-runner"))
     try:
         host = lab.add_node("m1", "10.77.0.11").host
         with open(f"{HERE}/misbehave.py", encoding="utf-8") as file:
@@ -144,10 +147,18 @@ def test_a_node_that_is_given_up_is_diagnosed_and_the_halt_names_the_cause(rig, 
         begun = lab.cli("run", file.name, "--yes", "--cluster", "lab", "--accept-downtime")
         assert begun.returncode == 0, begun.stderr
         lab.wait_run("halted")
+        shown = diagnosed(lab, "m1")
+        assert shown["findings"][0]["id"] == "dcos-net-ip"
+        assert "check-runner: no answer within" in shown["missing"]
+        assert "cause: " not in lab.status()["run"]["why"]
         why = wait_for(lambda: "cause: " in lab.status()["run"]["why"] and lab.status()["run"]["why"],
-                       30, "the cause of the halt")
+                       60, "the cause of the halt")
         assert "not proven good within 3s" in why
         assert "cause: dcos-net-ip (dcos-net.service): Bad detect_ip" in why
+        found = {event["finding"]["id"]: event["finding"] for event in lab.ask("report")["events"]
+                 if event["type"] == "found"}
+        assert found["checks-hang"]["where"] == "answer"
+        assert "exceeded timeout 30s" in found["checks-hang"]["evidence"]
     finally:
         lab.close()
 
@@ -227,7 +238,7 @@ def test_on_a_master_what_is_broken_last_is_named_first(small):
     host = small.nodes["m1"].host
 
     # notes
-    start(host, "dcos-checks-poststart.service", "check_runner", restart="no")
+    start(host, "dcos-checks-poststart.service", "check_runner 5 /bin/false", restart="no")
     expect(small, "m1", "poststart-unit-failed", "note", "unit", "ActiveState=failed")
     start(host, "dcos-mesos-dns.service", "mesos_dns zk-5.zk")
     expect(small, "m1", "mesos-dns", "note", "journal", "lookup zk-5.zk")
@@ -237,6 +248,8 @@ def test_on_a_master_what_is_broken_last_is_named_first(small):
     # waits
     start(host, "dcos-cosmos.service", "/bin/false", more="RestartSec=60")
     expect(small, "m1", "unit-loops", "waits", "unit", "SubState=auto-restart", place="dcos-cosmos.service")
+    start(host, "dcos-checks-poststart.service", "check_runner 0.3 sleep 60", restart="no")
+    expect(small, "m1", "checks-hang", "waits", "journal", "exceeded timeout", place="dcos-checks-poststart.service")
     start(host, "dcos-etcd.service", "/bin/false", more="RestartSec=60")
     expect(small, "m1", "etcd", "waits", "unit", "auto-restart", place="dcos-etcd.service")
     start(host, "dcos-cockroach.service", "serve", more="Type=notify\nTimeoutStartSec=1")
@@ -309,7 +322,7 @@ def test_on_an_agent_what_is_broken_last_is_named_first(small):
     expect(small, "a1", "docker-restarted", "note", "journal", "Unable to reload daemon")
 
     # waits
-    host.write("/opt/mesosphere/bin/dcos-check-runner", f"#!/bin/sh\nexec {PROGRAM} check_runner\n", 0o755)
+    host.write("/opt/mesosphere/bin/dcos-check-runner", f"#!/bin/sh\nexec {PROGRAM} check_runner 0.3 sleep 60\n", 0o755)
     expect(small, "a1", "checks-hang", "waits", "answer", "exceeded timeout", place="check-runner")
     metric(small, "a1", "slave/registered", "0.0")
     expect(small, "a1", "not-reregistering", "waits", "metric", "registered is 0", place="mesos-agent")

@@ -25,13 +25,20 @@
 
 #define TOKEN    "eyJ0ZXN0.token"
 #define PATIENCE (9 * USEC_PER_SEC)
+#define MINUTES  (5 * USEC_PER_MINUTE)
 
-/* Keeps what it was told on stdin, and never answers about dcos-check-runner. */
-#define PROBE                                                    \
-        "#!/bin/sh\ntop=$(dirname \"$0\")\n"                     \
-        "case \"$*\" in *--token*) cat > $top/stdin-$1;; esac\n" \
-        "test $1 = check-runner && exec sleep 60\n"              \
-        "echo '{\"samples\":[]}'\n"
+/* Keeps what it was told on stdin. What dcos-check-runner says is known only when the file `runner`
+ * is there. */
+#define PROBE                                                      \
+        "#!/bin/sh\ntop=$(dirname \"$0\")\n"                       \
+        "case \"$*\" in *--token*) cat > $top/stdin-$1;; esac\n"   \
+        "test $1 = check-runner || exec echo '{\"samples\":[]}'\n" \
+        "until test -e $top/runner; do sleep 0.05; done\n"         \
+        "cat $top/runner\n"
+
+#define RUNNER                                                                             \
+        "{\"samples\":[{\"check\":\"check-runner\",\"subject\":\"\",\"verdict\":\"fail\"," \
+        "\"reason\":\"docker: command [docker] exceeded timeout 30s and was killed\"}]}"
 
 typedef struct Lab {
         sd_event *event;
@@ -113,16 +120,34 @@ static int teardown(void **state) {
         return 0;
 }
 
-static void diagnose(Lab *lab, usec_t limit) {
+/* Until the questions wait for their answers. */
+static void begin(Lab *lab, uint64_t request, usec_t limit) {
+        diagnoser_handle(
+                        lab->diagnoser,
+                        &(Diagnose) { .request = request, .masters = 3, .limit = limit });
+        fake_examine_end();
+}
+
+static void await_answer(Lab *lab) {
         usec_t end = clock_boottime() + PATIENCE;
 
-        diagnoser_handle(
-                        lab->diagnoser, &(Diagnose) { .request = 1, .masters = 3, .limit = limit });
-        fake_examine_end();
+        lab->answered = false;
         while (!lab->answered) {
                 assert_true(clock_boottime() < end);
                 assert_true(sd_event_run(lab->event, 20 * USEC_PER_MSEC) >= 0);
         }
+}
+
+static void diagnose(Lab *lab, usec_t limit) {
+        begin(lab, 1, limit);
+        await_answer(lab);
+}
+
+static void runner_answers(const Lab *lab) {
+        char path[128];
+
+        assert_true(text_format(path, sizeof(path), "%s/runner", lab->top));
+        assert_int_equal(file_replace(AT_FDCWD, path, RUNNER, strlen(RUNNER), 0644, NULL), 0);
 }
 
 static void test_servers_of_a_strict_cluster_are_asked_with_the_token_of_the_watch(void **state) {
@@ -146,6 +171,25 @@ static void test_a_question_that_may_take_longer_than_the_diagnosis_is_missing(v
         assert_non_null(strstr(lab->answer.missing, "it may take 45s"));
 }
 
+static void test_who_asks_while_another_waits_for_the_check_runner_is_answered(void **state) {
+        unsigned before = fake_examine_count();
+        Lab *lab = *state;
+
+        begin(lab, 1, MINUTES);
+        diagnoser_handle(lab->diagnoser, &(Diagnose) { .request = 1, .limit = MINUTES });
+        assert_int_equal(fake_examine_count(), before + 1);
+        begin(lab, 2, USEC_PER_SEC);
+        await_answer(lab);
+        assert_int_equal(lab->answer.request, 2);
+
+        runner_answers(lab);
+        await_answer(lab);
+        assert_int_equal(lab->answer.request, 1);
+        assert_int_equal(lab->answer.symptom_count, 1);
+        assert_string_equal(lab->answer.symptoms[0].id, "checks-hang");
+        assert_non_null(strstr(lab->answer.symptoms[0].evidence, "[docker] exceeded timeout 30s"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(
@@ -153,6 +197,9 @@ int main(void) {
                                 setup, teardown),
                 cmocka_unit_test_setup_teardown(
                                 test_a_question_that_may_take_longer_than_the_diagnosis_is_missing,
+                                setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                test_who_asks_while_another_waits_for_the_check_runner_is_answered,
                                 setup, teardown),
         };
 

@@ -112,6 +112,29 @@ static void test_the_same_of_a_unit_that_is_not_well_or_not_known_is_one(void **
         }
 }
 
+static void test_a_check_that_hangs_is_seen_in_what_the_poststart_unit_has_logged(void **state) {
+        static const char line[] =
+                        "      \"output\": \"command [/opt/mesosphere/bin/dcos-checks executable docker] "
+                        "exceeded timeout 30s and was killed\",";
+        UnitStatus unit = running("dcos-checks-poststart.service");
+        UnitsInput input = { .units = &unit, .count = 1 };
+
+        (void) text_copy(unit.active, sizeof(unit.active), "inactive");
+        (void) text_copy(unit.sub, sizeof(unit.sub), "dead");
+        (void) text_copy(unit.type, sizeof(unit.type), "oneshot");
+        unit.main_pid = 0;
+        for (int ago = 1; ago <= 10; ago += 9) {
+                Findings findings;
+                Diagnosis seen;
+
+                findings_init(&findings, ROLE_AGENT);
+                findings_note_units(&findings, &input);
+                note(&findings, unit.name, line, NOW - (usec_t) ago * USEC_PER_MINUTE);
+                seen = closed(&findings);
+                assert_int_equal(find(&seen, "checks-hang") != NULL, ago == 1);
+        }
+}
+
 static void test_the_first_bad_component_in_the_documented_order_is_named_first(void **state) {
         UnitStatus units[] = { failed("dcos-adminrouter.service"),
                                failed("dcos-marathon.service") };
@@ -392,6 +415,8 @@ int main(int argc, char *argv[]) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_an_error_from_before_of_a_unit_that_runs_well_is_no_verdict),
                 cmocka_unit_test(test_the_same_of_a_unit_that_is_not_well_or_not_known_is_one),
+                cmocka_unit_test(
+                                test_a_check_that_hangs_is_seen_in_what_the_poststart_unit_has_logged),
                 cmocka_unit_test(
                                 test_the_first_bad_component_in_the_documented_order_is_named_first),
                 cmocka_unit_test(test_a_unit_that_a_row_names_is_not_named_again),
