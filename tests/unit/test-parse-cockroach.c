@@ -175,6 +175,73 @@ static void test_a_failure_outweighs_what_is_unknown(void **state) {
                         VERDICT_UNKNOWN);
 }
 
+/* --- formats --- */
+
+/* What v2.1 prints of three nodes in each of its formats, and what v1.1 does where it differs;
+ * UNDER of them in the second one. */
+#define TABLE(under)                                                                         \
+        "  id |     address     |    updated_at    | ranges_unavailable | "                  \
+        "ranges_underreplicated  \n"                                                         \
+        "+----+-----------------+------------------+--------------------+---------+\n"       \
+        "   1 | 10.0.0.11:26257 | " TIME " |                  0 |              0  \n"        \
+        "   2 | 10.0.0.12:26257 | " TIME " |                  0 |             " under "  \n" \
+        "   3 | 10.0.0.13:26257 | " TIME " |                  0 |              0  \n"        \
+        "(3 rows)\n"
+#define PRETTY(under)                                                                             \
+        "+----+-----------------+---------------------+--------------------+---------+\n"         \
+        "| id |     address     |     updated_at      | ranges_unavailable | "                    \
+        "ranges_underreplicated |\n"                                                              \
+        "+----+-----------------+---------------------+--------------------+---------+\n"         \
+        "|  1 | 10.0.0.11:26257 | 2020-07-11 10:40:20 |                  0 |       0 |\n"         \
+        "|  2 | 10.0.0.12:26257 | 2020-07-11 10:40:20 |                  0 |       " under " |\n" \
+        "|  3 | 10.0.0.13:26257 | 2020-07-11 10:40:20 |                  0 |       0 |\n"         \
+        "+----+-----------------+---------------------+--------------------+---------+\n"         \
+        "(3 rows)\n"
+#define CSV(under)                                                                \
+        "id,address,updated_at,ranges_unavailable,ranges_underreplicated\n"       \
+        "1,10.0.0.11:26257," TIME ",0,0\n2,\"10.0.0.12:26257\"," TIME ",0," under \
+        "\n3,10.0.0.13:26257," TIME ",0,0\n"
+#define RECORD(n, under)                                                                  \
+        "-[ RECORD " #n " ]\nid                     | " #n                                \
+        "\naddress                | 10.0.0.1" #n ":26257\nupdated_at             | " TIME \
+        "\nranges_unavailable     | 0\nranges_underreplicated | " under "\n"
+#define RECORDS(under) RECORD(1, "0") RECORD(2, under) RECORD(3, "0")
+#define HTML                                                                         \
+        "<table>\n<thead><tr><th>row</th><th>id</th><th>address</th></tr></thead>\n" \
+        "<tbody>\n<tr><td>1</td><td>1</td><td>10.0.0.11:26257</td></tr>\n</tbody>\n</table>\n"
+#define SQL                                                              \
+        "CREATE TABLE results (\n  id STRING,\n  address STRING\n);\n\n" \
+        "INSERT INTO results VALUES ('1', '10.0.0.11:26257');\n-- 1 rows\n"
+#define RAW "# 2 columns\n# row 1\n## 1\n1\n## 15\n10.0.0.11:26257\n# 1 row\n"
+
+static void test_every_format_of_the_command_is_read_or_refused_by_its_name(void **state) {
+        static const struct {
+                const char *output;
+                Verdict verdict;
+                const char *why;
+        } rows[] = {
+                { GOOD, VERDICT_PASS, NULL },
+                { NAMES ROW(1, 0, 0) ROW(2, 0, 9) ROW(3, 0, 0), VERDICT_FAIL, "10.0.0.12: 9 " },
+                { CSV("0"), VERDICT_PASS, NULL },
+                { CSV("9"), VERDICT_FAIL, "10.0.0.12: 9 ranges are underreplicated" },
+                { TABLE("0"), VERDICT_PASS, NULL },
+                { TABLE("9"), VERDICT_FAIL, "10.0.0.12: 9 ranges are underreplicated" },
+                { PRETTY("0"), VERDICT_PASS, NULL },
+                { PRETTY("9"), VERDICT_FAIL, "10.0.0.12: 9 ranges are underreplicated" },
+                { RECORDS("0"), VERDICT_PASS, NULL },
+                { RECORDS("9"), VERDICT_FAIL, "10.0.0.12: 9 ranges are underreplicated" },
+                { HTML, VERDICT_UNKNOWN, "is in the format html, want tsv, csv, table or records" },
+                { SQL, VERDICT_UNKNOWN, "is in the format sql, want tsv" },
+                { RAW, VERDICT_UNKNOWN, "is in the format raw, want tsv" },
+                { "{\"id\": 1}\n", VERDICT_UNKNOWN, "no header of a table: '{\"id\": 1}'" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                if (verdict_of(rows[i].output, rows[i].why) != rows[i].verdict)
+                        fail_msg("row %zu", i);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_damaged_answer_by_http_never_passes),
@@ -183,6 +250,7 @@ int main(void) {
                 cmocka_unit_test(test_columns_are_found_by_name_or_not_at_all),
                 cmocka_unit_test(test_numbers_that_stand_still_prove_nothing),
                 cmocka_unit_test(test_a_failure_outweighs_what_is_unknown),
+                cmocka_unit_test(test_every_format_of_the_command_is_read_or_refused_by_its_name),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
