@@ -242,6 +242,61 @@ static void test_every_format_of_the_command_is_read_or_refused_by_its_name(void
         }
 }
 
+/* --- masters of former times --- */
+
+static void judge_stale(const char *output, uint64_t masters, Sample *sample) {
+        sample_init(sample, "cockroachdb", "");
+        cockroach_command_judge(
+                        &(CockroachAnswer) { .output = output, .size = strlen(output) },
+                        &(CockroachWanted) { .masters = masters, .now = WHEN }, sample);
+        assert_int_equal(sample->verdict, VERDICT_UNKNOWN);
+}
+
+static void test_the_row_of_a_replaced_master_is_unknown_and_says_how_to_remove_it(void **state) {
+        static const char *const stale[] = {
+                GOOD "7\t10.0.0.14:26257\t2020-02-02 10:00:00\t0\t0\n",
+                GOOD "7\t10.0.0.14:26257\t" TIME "\tNULL\tNULL\n",
+        };
+        Sample sample;
+
+        for (size_t i = 0; i < ELEMENTSOF(stale); i++) {
+                judge_stale(stale[i], 3, &sample);
+                assert_non_null(
+                                strstr(sample.why.text,
+                                       "was this master replaced? Then decommission it: "
+                                       "/opt/mesosphere/bin/cockroach node decommission 7"));
+        }
+}
+
+/* It is one of those that there are to be: it must come back, not go. */
+static void test_a_master_that_is_down_is_not_to_be_decommissioned(void **state) {
+        Sample sample;
+
+        judge_stale(NAMES ROW(1, 0, 0)
+                                    ROW(2, 0, 0) "3\t10.0.0.13:26257\t2020-02-02 10:00:00\t0\t0\n",
+                    3, &sample);
+        assert_non_null(strstr(sample.why.text, "10.0.0.13: its numbers are from"));
+        assert_null(strstr(sample.why.text, "decommission"));
+}
+
+static void test_over_http_the_id_of_a_replaced_master_is_told(void **state) {
+        static const char body[] = "{\"nodes\":[" NODE(1) "," NODE(2) "," NODE(
+                        3) ","
+                           "{\"desc\":{\"nodeId\":7,\"address\":{\"addressField\":\"10.0.0.14:26257\"}},"
+                           "\"updatedAt\":\"1580634000000000000\",\"storeStatuses\":[{\"metrics\":{"
+                           "\"ranges.unavailable\":0,\"ranges.underreplicated\":0}}]}]}";
+        const Reply reply = {
+                .question = "/nodes", .status = 200, .body = body, .size = sizeof(body) - 1
+        };
+        Sample sample;
+
+        sample_init(&sample, "cockroachdb", "");
+        assert_true(cockroach_http_judge(
+                        &reply, &(CockroachWanted) { .masters = 3, .now = WHEN }, &sample));
+        assert_int_equal(sample.verdict, VERDICT_UNKNOWN);
+        assert_non_null(strstr(sample.why.text, "node decommission 7"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_damaged_answer_by_http_never_passes),
@@ -251,6 +306,10 @@ int main(void) {
                 cmocka_unit_test(test_numbers_that_stand_still_prove_nothing),
                 cmocka_unit_test(test_a_failure_outweighs_what_is_unknown),
                 cmocka_unit_test(test_every_format_of_the_command_is_read_or_refused_by_its_name),
+                cmocka_unit_test(
+                                test_the_row_of_a_replaced_master_is_unknown_and_says_how_to_remove_it),
+                cmocka_unit_test(test_a_master_that_is_down_is_not_to_be_decommissioned),
+                cmocka_unit_test(test_over_http_the_id_of_a_replaced_master_is_told),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
