@@ -85,6 +85,8 @@ typedef struct Step {
         uint64_t tasks_before;       /* agents: running on it before, by the leading master */
         uint64_t agents_before;      /* masters: active before; 0: not known */
         char agent_id[AGENT_ID_MAX]; /* agents: what the leading master called it; or empty */
+        uint64_t docker_accepted;    /* start of the Docker whose restart a person accepts, ms since
+                                        the node's boot; 0: none */
         bool slot;                   /* this node may be down */
         bool released;               /* a person answers for how it ended */
         bool as_found;               /* it had the version already: the script was not run */
