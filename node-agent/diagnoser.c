@@ -13,6 +13,7 @@
 #include "common/text.h"
 #include "node-agent/findings.h"
 #include "node-agent/identity.h"
+#include "node-agent/leftover.h"
 #include "node-agent/log-file.h"
 #include "node-agent/process.h"
 #include "proto/check-table.h"
@@ -44,6 +45,7 @@ typedef struct Inquiry {
         usec_t waited; /* how long questions may take here */
         Diagnose wanted;
         const char *process; /* that is looked for */
+        const char *folder;  /* whose predecessor is looked at */
         Findings *findings;  /* NULL: at rest */
         Diagnosis diagnosis;
 } Inquiry;
@@ -222,6 +224,32 @@ static void look_at_files(Inquiry *inquiry) {
         }
 }
 
+/* In FOLDER, and now in FOLDER.old. */
+static void on_left(const char *name, void *userdata) {
+        Inquiry *inquiry = ASSERT_PTR(userdata);
+        char shown[PLACE_MAX], text[SYMPTOM_TEXT_MAX];
+
+        (void) text_format(shown, sizeof(shown), "%s.old/%s", inquiry->folder, name);
+        (void) text_format(
+                        text, sizeof(text), "%s was in %s, of no package, and is there no more",
+                        name, inquiry->folder);
+        findings_note_line(
+                        inquiry->findings, &(SeenLine) { .where = SIGN_LEFT,
+                                                         .place = inquiry->folder,
+                                                         .shown = shown,
+                                                         .text = text });
+}
+
+static void look_for_what_was_left(Inquiry *inquiry) {
+        const char *folders[CATALOGUE_UNITS_MAX];
+        size_t count = catalogue_places(inquiry->options->examine.role, SIGN_LEFT, folders);
+
+        for (size_t i = 0; i < count; i++) {
+                inquiry->folder = folders[i];
+                leftover_each(inquiry->options->examine.root, folders[i], on_left, inquiry);
+        }
+}
+
 typedef struct LogReader {
         Inquiry *inquiry;
         const char *file; /* as the catalogue has it */
@@ -278,14 +306,18 @@ static void look_at_logs(Inquiry *inquiry, usec_t since) {
 
 /* --- the output --- */
 
+static void make_output_path(const Inquiry *inquiry, char path[static PLACE_MAX]) {
+        (void) text_format(
+                        path, PLACE_MAX, "%s/steps/%s/output",
+                        step_journal_get_path(inquiry->options->examine.journal),
+                        inquiry->wanted.step);
+}
+
 static void note_output(Inquiry *inquiry, char *data, const OutputPiece *piece) {
         char path[PLACE_MAX];
         char *rest = data;
 
-        (void) text_format(
-                        path, sizeof(path), "%s/steps/%s/output",
-                        step_journal_get_path(inquiry->options->examine.journal),
-                        inquiry->wanted.step);
+        make_output_path(inquiry, path);
         for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
                 findings_note_line(
                                 inquiry->findings,
@@ -311,6 +343,29 @@ static void look_at_output(Inquiry *inquiry, const StepRecord *record) {
 
         data[piece.size] = '\0';
         note_output(inquiry, data, &piece);
+}
+
+/* As seen when it was started, and now. */
+static void look_at_silence(Inquiry *inquiry, const StepRecord *record) {
+        usec_t now = clock_wall();
+        char path[PLACE_MAX], text[SYMPTOM_TEXT_MAX], span[SPAN_TEXT_MAX], byte;
+        SeenLine seen = { .where = SIGN_SILENT, .place = "", .shown = path, .text = text };
+        OutputPiece piece = {};
+
+        if (record->started_at == 0 ||
+            step_journal_read_output(
+                            inquiry->options->examine.journal, inquiry->wanted.step, 0, false,
+                            &byte, sizeof(byte), &piece))
+                return;
+
+        make_output_path(inquiry, path);
+        (void) text_format(
+                        text, sizeof(text), "it runs for %s and has printed nothing",
+                        span_format(span_sub(now, record->started_at), span));
+        seen.at = record->started_at;
+        findings_note_line(inquiry->findings, &seen);
+        seen.at = now;
+        findings_note_line(inquiry->findings, &seen);
 }
 
 /* --- units and journal --- */
@@ -348,8 +403,10 @@ static void on_examined(const Examined *examined, void *userdata) {
 
         if (script_runs) {
                 look_at_processes(inquiry);
+                look_at_silence(inquiry, record);
         } else {
                 look_at_files(inquiry);
+                look_for_what_was_left(inquiry);
         }
 
         look_at_logs(inquiry, examined->since);

@@ -87,6 +87,14 @@ def well_again(host, name):
     host.run(["systemctl", "restart", name])
 
 
+def activate(host, folder, name):
+    """The way of an activation with a file that somebody has put there: into FOLDER.old with all of it, and
+    FOLDER is made anew without."""
+    host.write(f"{folder}/{name}", "")
+    host.run(["sh", "-c", f"cp -a {folder} {folder}.new && rm {folder}.new/{name} && mv {folder} {folder}.old && "
+              f"mv {folder}.new {folder}"])
+
+
 def metric(lab, name, key, value):
     """Have the Mesos of this node say another number."""
     host = lab.nodes[name].host
@@ -240,6 +248,10 @@ def test_on_a_master_what_is_broken_last_is_named_first(small):
     # notes
     start(host, "dcos-checks-poststart.service", "check_runner 5 /bin/false", restart="no")
     expect(small, "m1", "poststart-unit-failed", "note", "unit", "ActiveState=failed")
+    version = host.read("/opt/mesosphere/etc/dcos-version.json")
+    host.write("/opt/mesosphere/etc/dcos-version.json", '{"version": "2.0.3"}')
+    expect(small, "m1", "metronome-jobs-lost", "note", "answer", "version=2.0.3", place="version")
+    host.write("/opt/mesosphere/etc/dcos-version.json", version)
     start(host, "dcos-mesos-dns.service", "mesos_dns zk-5.zk")
     expect(small, "m1", "mesos-dns", "note", "journal", "lookup zk-5.zk")
     metric(small, "m1", "master/slaves_unreachable", "1.0")
@@ -315,6 +327,12 @@ def test_on_an_agent_what_is_broken_last_is_named_first(small):
     host, slave = small.nodes["a1"].host, "dcos-mesos-slave.service"
 
     # notes
+    activate(host, "/opt/mesosphere/etc", "mesos-slave-common")
+    expect(small, "a1", "lost-edits", "note", "left", "mesos-slave-common was in /opt/mesosphere/etc",
+           place="/opt/mesosphere/etc.old/mesos-slave-common")
+    activate(host, "/etc/systemd/system/dcos.target.wants", "portworx.service")
+    expect(small, "a1", "missing-thirdparty", "note", "left", "portworx.service was in",
+           place="/etc/systemd/system/dcos.target.wants.old/portworx.service")
     host.write("/opt/mesosphere/lib/libltdl.so.7", "")
     expect(small, "a1", "libltdl", "note", "file", "it is there", place="/opt/mesosphere/lib/libltdl.so.7")
     start(host, "docker.service", "serve")

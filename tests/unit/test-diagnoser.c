@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,7 +78,9 @@ static void start_parts(Lab *lab) {
                 .probe = lab->probe,
                 .address = "127.84.0.2",
         };
-        options.examine = (ExamineOptions) { .role = ROLE_MASTER, .root = lab->top };
+        options.examine = (ExamineOptions) { .journal = lab->journal,
+                                             .role = ROLE_MASTER,
+                                             .root = lab->top };
         lab->asker = asker_new(lab->event, &options.asker);
         assert_non_null(lab->asker);
         options.login_of = lab->asker;
@@ -143,6 +146,18 @@ static void diagnose(Lab *lab, usec_t limit) {
         await_answer(lab);
 }
 
+/* By the script of a step. */
+static void print(const Lab *lab, const char *step, const char *text) {
+        char path[128];
+
+        assert_true(text_format(path, sizeof(path), "%s/steps", lab->top));
+        (void) mkdir(path, 0755);
+        assert_true(text_format(path, sizeof(path), "%s/steps/%s", lab->top, step));
+        (void) mkdir(path, 0755);
+        assert_true(text_format(path, sizeof(path), "%s/steps/%s/output", lab->top, step));
+        assert_int_equal(file_replace(AT_FDCWD, path, text, strlen(text), 0644, NULL), 0);
+}
+
 static void runner_answers(const Lab *lab) {
         char path[128];
 
@@ -169,6 +184,49 @@ static void test_a_question_that_may_take_longer_than_the_diagnosis_is_missing(v
         diagnose(lab, USEC_PER_SEC);
         assert_non_null(strstr(lab->answer.missing, "check-runner: no answer within "));
         assert_non_null(strstr(lab->answer.missing, "it may take 45s"));
+}
+
+/* Through the whole: what lies on the disk of the node is in the answer. */
+static void test_what_an_activation_has_put_aside_is_a_note(void **state) {
+        static const char *const folders[] = { "opt", "opt/mesosphere", "opt/mesosphere/etc",
+                                               "opt/mesosphere/etc.old" };
+        Lab *lab = *state;
+        char path[128];
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                assert_true(text_format(path, sizeof(path), "%s/%s", lab->top, folders[i]));
+                assert_int_equal(mkdir(path, 0755), 0);
+        }
+        assert_true(text_format(path, sizeof(path), "%s/%s/mesos-master", lab->top, folders[3]));
+        assert_int_equal(file_replace(AT_FDCWD, path, "x", 1, 0644, NULL), 0);
+
+        runner_answers(lab);
+        diagnose(lab, 2 * USEC_PER_SEC);
+        assert_int_equal(lab->answer.symptom_count, 2);
+        assert_string_equal(lab->answer.symptoms[1].id, "lost-edits");
+        assert_int_equal(lab->answer.symptoms[1].class, FAILURE_NOTE);
+        assert_string_equal(lab->answer.symptoms[1].place, "/opt/mesosphere/etc.old/mesos-master");
+}
+
+static void test_a_script_that_runs_and_has_printed_nothing_is_named(void **state) {
+        static const char step[] = "r1-0123abcd-m1-1";
+        Lab *lab = *state;
+
+        runner_answers(lab);
+        for (int printed = 0; printed <= 1; printed++) {
+                Diagnose order = { .request = 1, .limit = 2 * USEC_PER_SEC };
+                bool found = false;
+
+                if (printed)
+                        print(lab, step, "Upgrading DC/OS master 2.1.0 -> 2.1.1\n");
+                (void) text_copy(order.step, sizeof(order.step), step);
+                diagnoser_handle(lab->diagnoser, &order);
+                fake_examine_end_in_step(clock_wall() - 2 * USEC_PER_MINUTE);
+                await_answer(lab);
+                for (size_t i = 0; i < lab->answer.symptom_count; i++)
+                        found = found || strcmp(lab->answer.symptoms[i].id, "script-loops") == 0;
+                assert_int_equal(found, !printed);
+        }
 }
 
 static void test_who_asks_while_another_waits_for_the_check_runner_is_answered(void **state) {
@@ -198,6 +256,11 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                                 test_a_question_that_may_take_longer_than_the_diagnosis_is_missing,
                                 setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                test_what_an_activation_has_put_aside_is_a_note, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                test_a_script_that_runs_and_has_printed_nothing_is_named, setup,
+                                teardown),
                 cmocka_unit_test_setup_teardown(
                                 test_who_asks_while_another_waits_for_the_check_runner_is_answered,
                                 setup, teardown),
