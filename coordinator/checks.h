@@ -21,6 +21,7 @@ const char *check_advise(const CheckRow *row, const Node *node, char advice[stat
 
 /* The step from whose start this node is to look now, which its answers then name; or empty. */
 const char *watched_step(const State *state, const Node *node);
+
 /* Of so many agents, which have been patched, the tasks are compared at a time. */
 #define TASKS_COMPARED_MAX 32
 

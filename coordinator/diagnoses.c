@@ -10,9 +10,12 @@
 #include "coordinator/node-link.h"
 #include "proto/failures.h"
 
-#define LIMIT     (20 * USEC_PER_SEC) /* for the node */
-#define PATIENCE  (30 * USEC_PER_SEC) /* for the answer */
-#define TRIES_MAX 3
+/* For the node: enough for a check runner that hangs. Nothing waits for it, and where nothing hangs
+ * it is over in seconds. */
+#define LIMIT     DIAGNOSE_LIMIT_MAX
+#define PATIENCE  (LIMIT + 10 * USEC_PER_SEC) /* for the answer */
+#define REPEAT    (10 * USEC_PER_SEC)         /* a node agent may have been restarted */
+#define TRIES_MAX 2
 
 /* --- who --- */
 
@@ -134,11 +137,18 @@ Message diagnosis_order(const State *state, const Node *node, uint64_t request, 
         return message;
 }
 
-static void send(Coordinator *coordinator, const Node *node, const DiagnosisAsked *asked) {
+static void send(Coordinator *coordinator, const Node *node, DiagnosisAsked *asked, usec_t now) {
         Message message = diagnosis_order(
                         coordinator_get_state(coordinator), node, asked->request, LIMIT);
 
+        asked->sent_at = now;
         coordinator_send(coordinator, asked->node, &message);
+}
+
+/* The node answers a request once, however often it hears it meanwhile. */
+static void wait_on(Coordinator *coordinator, const Node *node, DiagnosisAsked *asked, usec_t now) {
+        if (span_sub(now, asked->sent_at) >= REPEAT)
+                send(coordinator, node, asked, now);
 }
 
 static void ask(Diagnoses *diagnoses,
@@ -152,8 +162,10 @@ static void ask(Diagnoses *diagnoses,
 
         if (node_link(state, coordinator_get_facts(coordinator), index, now) != LINK_FRESH)
                 return;
-        if (asked && span_sub(now, asked->asked_at) < PATIENCE)
+        if (asked && span_sub(now, asked->asked_at) < PATIENCE) {
+                wait_on(coordinator, node, asked, now);
                 return;
+        }
         if (asked && asked->tries >= TRIES_MAX) {
                 give_up(coordinator, node, asked);
                 return;
@@ -166,7 +178,7 @@ static void ask(Diagnoses *diagnoses,
         asked->request = ++*requests;
         asked->asked_at = now;
         asked->tries++;
-        send(coordinator, node, asked);
+        send(coordinator, node, asked, now);
 }
 
 /* Who was settled meanwhile is not asked any more; who fell silent is asked anew once it is heard,

@@ -14,6 +14,7 @@ typedef struct DiagnosisAsked {
         uint64_t request; /* 0: free */
         size_t node;
         usec_t asked_at; /* boot time */
+        usec_t sent_at;  /* the same request, which may have got lost */
         uint64_t tries;
 } DiagnosisAsked;
 

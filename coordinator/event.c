@@ -164,6 +164,7 @@ static const Field step_fields[] = {
         F_U64(EventStep, agents_before, 0, JSON_NUMBER_MAX, OPTIONAL),
         F_TEXT(EventStep, agent_id, OPTIONAL),
         F_TEXT(EventStep, losses_before, OPTIONAL),
+        F_U64(EventStep, docker_start, 0, JSON_NUMBER_MAX, OPTIONAL),
         F_U64(EventStep, exit_status, 0, EXIT_STATUS_MAX, OPTIONAL),
         F_U64(EventStep, exit_signal, 0, EXIT_SIGNAL_MAX, OPTIONAL),
         F_U64(EventStep, started_at, 0, JSON_NUMBER_MAX, OPTIONAL),

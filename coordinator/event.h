@@ -138,6 +138,7 @@ typedef struct EventStep {
         uint64_t agents_before;
         char agent_id[AGENT_ID_MAX];
         char losses_before[LOSSES_TEXT_MAX];
+        uint64_t docker_start; /* RECHECKED by a person: see Step; 0: no restart to accept */
         uint64_t exit_status;
         uint64_t exit_signal;
         uint64_t started_at;

@@ -64,14 +64,25 @@ static bool is_between_masters(
 /* --- Docker --- */
 
 /* Docker was restarted, which nothing undoes: its process stays younger than the step. Whoever has
- * the node judged again has seen it and accepts what was lost; another restart since is news. After
- * a restart of this process nobody has: to be asked twice is better than to miss one. */
-static bool is_accepted(const NodeFacts *known, const Kept *sample, usec_t at) {
-        uint64_t age;
+ * the node judged again has seen it and accepts what was lost, of this one start; another is news.
+ */
+static uint64_t docker_start(const Kept *sample) {
+        uint64_t start = 0;
 
-        return known->rejudged != 0 && kept_says(sample, "restarted", 1) &&
-               kept_number(sample, "age_ms", &age) &&
-               span_sub(at, age * USEC_PER_MSEC) < known->rejudged;
+        if (!kept_says(sample, "restarted", 1) || !kept_number(sample, "start_ms", &start))
+                return 0;
+
+        return start;
+}
+
+uint64_t excuse_docker_start(const State *state, const Facts *facts, size_t node, usec_t now) {
+        const Kept *sample = health_answer(state, facts, node, CHECK_DOCKER, now);
+
+        return sample ? docker_start(sample) : 0;
+}
+
+static bool is_accepted(const Step *step, const Kept *sample) {
+        return step->docker_accepted > 0 && docker_start(sample) == step->docker_accepted;
 }
 
 bool failure_is_excused(
@@ -86,5 +97,5 @@ bool failure_is_excused(
         if (check == CHECK_RUNNER)
                 return is_between_masters(state, facts, node, sample, now);
 
-        return check == CHECK_DOCKER && is_accepted(&facts->nodes[node], sample, window->newest);
+        return check == CHECK_DOCKER && is_accepted(&state->nodes[node].step, sample);
 }

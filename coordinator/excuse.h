@@ -11,6 +11,10 @@
  * after the last. */
 bool masters_are_level(const State *state, const Facts *facts, usec_t now);
 
+/* When the Docker was started whose restart since the step is what the node is bad for now, in ms
+ * of its boot; 0: none was. Whoever wants the node judged again accepts that. */
+uint64_t excuse_docker_start(const State *state, const Facts *facts, size_t node, usec_t now);
+
 /* The newest answer is a failure: what it fails because of is known and accepted, or is to be
  * expected now. It stays a note. */
 bool failure_is_excused(

@@ -92,8 +92,6 @@ static void note_node(NodeFacts *facts, const Event *event, usec_t now) {
         facts->refusal[0] = '\0';
         if (event->kind == EVENT_STEP) {
                 facts->changed = now;
-                if (event->step.event == STEP_EVENT_RECHECKED)
-                        facts->rejudged = now;
                 facts->reported_at = 0;
         }
 }

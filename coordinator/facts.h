@@ -22,7 +22,6 @@ typedef struct NodeFacts {
         usec_t heard;     /* newest valid message; 0: not since this start */
         usec_t greeted;   /* newest session; 0: none since this start */
         usec_t changed;   /* newest transition of its step, or this start */
-        usec_t rejudged;  /* newest wish to have its gate asked anew; 0: none since this start */
         usec_t heartbeat; /* how often it was last told to speak; 0: not told */
 
         /* What the samples say, as judged at the newest turn (health.h). As long as nobody looks:

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "coordinator/excuse.h"
 #include "coordinator/judge.h"
 #include "coordinator/operator-request.h"
 #include "coordinator/retry.h"
@@ -99,11 +100,17 @@ static int retry_as(Request *request, const Target *target, StepEvent kind) {
         char outcome[REASON_MAX];
 
         if (kind == STEP_EVENT_RECHECKED) {
+                event.step.docker_start = excuse_docker_start(
+                                request->state, coordinator_get_facts(request->coordinator),
+                                index_of(request, node), clock_boottime());
                 (void) text_format(
                                 outcome, sizeof(outcome),
-                                "%s: has DC/OS %s%s already: its script is not run again, only its gate is asked%s",
+                                "%s: has DC/OS %s%s already: its script is not run again, only its gate is asked%s%s",
                                 node->name, made->to,
                                 same ? " with the packages of the script" : "",
+                                event.step.docker_start > 0
+                                                ? "; that Docker was restarted is accepted"
+                                                : "",
                                 then_resume(request));
         } else {
                 (void) text_format(

@@ -522,6 +522,14 @@ static void note_result(Step *step, const EventStep *said, usec_t at) {
                 (void) text_copy(step->unit, sizeof(step->unit), said->unit);
 }
 
+/* Its gate is asked anew, or at once. */
+static void note_recheck(Step *step, const EventStep *said) {
+        step->as_found = step->as_found || step->state == STEP_STAGED;
+        step->exit_unknown = step->exit_unknown || step->state == STEP_UNKNOWN;
+        if (said->docker_start > 0)
+                step->docker_accepted = said->docker_start;
+}
+
 static int apply_step(State *state, const Event *event) {
         const EventStep *said = &event->step;
         Node *node = state_find_node(state, said->node);
@@ -544,10 +552,9 @@ static int apply_step(State *state, const Event *event) {
                 drop_foreign(node, step->id);
         }
 
-        if (said->event == STEP_EVENT_RECHECKED && step->state == STEP_STAGED)
-                step->as_found = true;
-        if (said->event == STEP_EVENT_RECHECKED && step->state == STEP_UNKNOWN)
-                step->exit_unknown = true;
+        if (said->event == STEP_EVENT_RECHECKED)
+                note_recheck(step, said);
+
         state->steps[had_state]--;
         state->steps[row->to]++;
         step->state = row->to;

@@ -87,10 +87,12 @@ typedef struct Step {
         uint64_t agents_before;      /* masters: active before; 0: not known */
         char agent_id[AGENT_ID_MAX]; /* agents: what the leading master called it; or empty */
         char losses_before[LOSSES_TEXT_MAX]; /* see losses.h; or empty */
-        bool slot;                           /* this node may be down */
-        bool released;                       /* a person answers for how it ended */
-        bool as_found;     /* it had the version already: the script was not run */
-        bool exit_unknown; /* the script began, and nobody knows how it ended */
+        uint64_t docker_accepted; /* start of the Docker whose restart a person accepts, ms since
+                                     the node's boot; 0: none */
+        bool slot;                /* this node may be down */
+        bool released;            /* a person answers for how it ended */
+        bool as_found;            /* it had the version already: the script was not run */
+        bool exit_unknown;        /* the script began, and nobody knows how it ended */
         uint64_t declines;
         uint64_t exit_status;
         uint64_t exit_signal;

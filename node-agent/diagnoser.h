@@ -5,7 +5,8 @@
 #include "node-agent/question.h"
 
 /* Answers DIAGNOSE: looks for every sign of the catalogue there is on this node, and says what it
- * found. One at a time; whoever gets no answer asks again. Changes nothing. */
+ * found. Two at a time, and a request that is looked into already is not begun anew; whoever gets
+ * no answer asks again. Changes nothing. */
 
 typedef struct DiagnoserOptions {
         ExamineOptions examine;

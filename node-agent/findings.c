@@ -193,20 +193,41 @@ void findings_note_units(Findings *findings, const UnitsInput *units) {
 
 /* --- answers --- */
 
+/* "version=2.0.3" */
+static bool says(const Sample *sample, const char *wanted) {
+        char said[sizeof(SampleText) + 1];
+
+        for (size_t i = 0; i < sample->text_count; i++) {
+                (void) text_format(
+                                said, sizeof(said), "%s=%s", sample->texts[i].name,
+                                sample->texts[i].text);
+                if (strcmp(said, wanted) == 0)
+                        return true;
+        }
+
+        return false;
+}
+
+static bool answer_shows(
+                const Sign *sign, const Sample *sample, char text[static SYMPTOM_TEXT_MAX]) {
+        const char *found = strstr(sample->reason, sign->text) ? sample->reason : NULL;
+
+        if (!found && strstr(sample->evidence, sign->text))
+                found = sample->evidence;
+        if (!found && says(sample, sign->text))
+                found = sign->text;
+
+        text_ellipsize(text, SYMPTOM_TEXT_MAX, found ? found : "");
+        return found;
+}
+
 static bool sample_shows(
                 const Sign *sign, const Sample *sample, char text[static SYMPTOM_TEXT_MAX]) {
         char name[CHECK_NAME_MAX];
         uint64_t value;
 
-        if (sign->where == SIGN_ANSWER) {
-                const char *found = strstr(sample->reason, sign->text) ? sample->reason : NULL;
-
-                if (!found && strstr(sample->evidence, sign->text))
-                        found = sample->evidence;
-
-                text_ellipsize(text, SYMPTOM_TEXT_MAX, found ? found : "");
-                return found;
-        }
+        if (sign->where == SIGN_ANSWER)
+                return answer_shows(sign, sample, text);
 
         (void) text_copy(name, sizeof(name), sign->text);
         name[strcspn(name, "=>")] = '\0';
@@ -307,7 +328,8 @@ static void judge_all(Findings *findings, usec_t now) {
         for (size_t i = 0; i < findings->count;) {
                 FoundFailure *found = &findings->kept[i];
                 SignPlace where = found->sign->where;
-                bool lasts = where == SIGN_JOURNAL || where == SIGN_LOG || where == SIGN_PROCESS;
+                bool lasts = where == SIGN_JOURNAL || where == SIGN_LOG || where == SIGN_PROCESS ||
+                             where == SIGN_SILENT;
 
                 if (lasts && !judge_lines(findings, found, now)) {
                         drop(findings, i);

@@ -29,8 +29,8 @@ typedef struct Findings {
         size_t count;
 } Findings;
 
-/* A line of the journal, of a log or of the output of the script; the command line of a process, as
- * seen at its start and now. */
+/* A line of the journal, of a log or of the output of the script; what was put aside; the command
+ * line of a process and the silence of a script, as seen at its start and now. */
 typedef struct SeenLine {
         SignPlace where;
         const char *place; /* the unit; the file */

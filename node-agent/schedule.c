@@ -5,9 +5,8 @@
 
 #include "common/text.h"
 
-#define LIMIT_MIN    (10 * USEC_PER_SEC)
-#define LIMIT_CHECKS (45 * USEC_PER_SEC) /* more than rollpatch-probe gives dcos-check-runner */
-#define SPREAD_MAX   (100 * USEC_PER_MSEC)
+#define LIMIT_MIN  (10 * USEC_PER_SEC)
+#define SPREAD_MAX (100 * USEC_PER_MSEC)
 
 static bool is_joined(CheckReader reader) {
         return reader == READER_PROBE_JOINED;
@@ -24,7 +23,7 @@ static bool asks_check_runner(const Task *task) {
 }
 
 usec_t task_limit(const Task *task) {
-        usec_t least = asks_check_runner(task) ? LIMIT_CHECKS : LIMIT_MIN;
+        usec_t least = asks_check_runner(task) ? CHECK_RUNNER_LIMIT : LIMIT_MIN;
 
         return MAX(least, 3 * task->period);
 }

@@ -358,11 +358,8 @@ void docker_judge(const UnitsInput *input, Sample *sample) {
         }
 
         describe(sample, input, docker, why[0] ? why : "runs");
-        if (docker->main_start != 0) {
-                sample_add_number(
-                                sample, "age_ms",
-                                span_sub(input->now, docker->main_start) / USEC_PER_MSEC);
-        }
+        if (docker->main_start != 0)
+                sample_add_number(sample, "start_ms", docker->main_start / USEC_PER_MSEC);
         if (was_restarted(input, docker))
                 sample_add_number(sample, "restarted", 1);
 }

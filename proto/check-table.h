@@ -39,6 +39,9 @@ typedef enum CheckId {
 /* Those that a master is asked, of itself and of the cluster: all but those of Mesos agents. */
 #define CHECK_COUNT_MASTER (CHECK_COUNT - 5)
 
+/* How long a node waits for dcos-check-runner: more than rollpatch-probe gives it. */
+#define CHECK_RUNNER_LIMIT (45 * USEC_PER_SEC)
+
 /* Facts of one node are its own node agent's to find out; facts of the cluster only of the node
  * agent on the leading Mesos master. */
 typedef enum CheckAsker {

@@ -246,7 +246,7 @@ static const Field diagnose_fields[] = {
         F_U64(Diagnose, request, 1, JSON_NUMBER_MAX),
         F_TEXT(Diagnose, step, .optional = true),
         F_U64(Diagnose, masters, 0, MASTERS_MAX, .optional = true),
-        F_U64(Diagnose, limit, USEC_PER_SEC, USEC_PER_MINUTE),
+        F_U64(Diagnose, limit, USEC_PER_SEC, DIAGNOSE_LIMIT_MAX),
         F_END
 };
 

@@ -17,6 +17,10 @@
         { roles, SIGN_LOG, file, text, also }
 #define THERE(roles, path) \
         { roles, SIGN_FILE, path, "", NULL }
+#define LEFT(roles, folder) \
+        { roles, SIGN_LEFT, folder, "", NULL }
+#define SILENT \
+        { ALL, SIGN_SILENT, "", "", NULL }
 #define STATE(roles, unit, property) \
         { roles, SIGN_UNIT, unit, property, NULL }
 #define METRIC(roles, check, number) \
@@ -86,10 +90,10 @@ const Failure failures[] = {
             LINE(ALL, "dcos-setup.service", "Broken past deploy", NULL),
             LINE(ALL, "dcos-setup.service", "Unable to swap active packages", NULL),
             THERE(ALL, "/opt/mesosphere/install_progress") } },
-        { "script-loops", COMPONENT_STEP, FAILURE_WAITS, 0,
-          "The script takes all of a CPU and prints nothing: it was given an argument without a dash",
-          "rollpatch gives none; whoever started it by hand ends it",
-          {} },
+        { "script-loops", COMPONENT_STEP, FAILURE_WAITS, USEC_PER_MINUTE,
+          "The script runs and prints nothing, not even its first line: it takes all of a CPU when it was given an argument without a dash, or hangs before it has begun",
+          "top, and cat /proc/PID/cmdline of it; rollpatch gives no argument without a dash, so compare the script that is served with the generator's",
+          { SILENT } },
         { "validation", COMPONENT_STEP, FAILURE_FATAL, 0,
           "A package is missing, or a user or group cannot be made (manual_host_users)",
           "do what the message says, then: rollpatch retry NODE",
@@ -103,7 +107,8 @@ const Failure failures[] = {
         { "genconf", COMPONENT_STEP, FAILURE_FATAL, 0,
           "The generator on the bootstrap node has refused the configuration: 'PARAMETER: message'",
           "correct config.yaml, and generate anew",
-          {} },
+          {},
+          "the generator runs on the bootstrap node, before there is a plan, and what it has printed is there" },
 
         /* --- masters --- */
         { "time-sync", COMPONENT_TIME, FAILURE_FATAL, 0,
@@ -191,11 +196,12 @@ const Failure failures[] = {
         { "marathon-stuck", COMPONENT_MARATHON, FAILURE_WAITS, 0,
           "Marathon has no leader: the leading Mesos master is not patched yet, a deployment is unfinished, or a definition is no longer valid",
           "wait for the last master; then look at /v2/deployments and /v2/info",
-          {} },
+          {},
+          "only Marathon's own API shows it, which no diagnosis asks; that its unit does not run is unit-failed" },
         { "metronome-jobs-lost", COMPONENT_JOBS, FAILURE_NOTE, 0,
-          "Jobs vanish with release 2.0.3",
+          "Jobs vanish with release 2.0.3, which this node has",
           "avoid that release",
-          {} },
+          { ANSWER(MASTER, "version", "version=2.0.3") } },
         { "iam-jwks", COMPONENT_ADMIN_ROUTER, FAILURE_WAITS, 0,
           "Admin Router has no keys from the IAM: dcos-bouncer is not up",
           "journalctl -u dcos-bouncer",
@@ -291,16 +297,20 @@ const Failure failures[] = {
           { LINE(ALL, "dcos-telegraf.service", "permission denied", "/run/dcos/telegraf") } },
         { "missing-thirdparty", COMPONENT_OTHER, FAILURE_NOTE, 0,
           "A unit of yours is gone: it was linked in dcos.target.wants, which an activation replaces",
-          "link it somewhere else, as in multi-user.target.wants",
-          {} },
+          "link it somewhere else, as in multi-user.target.wants; what it was is in dcos.target.wants.old until the next activation",
+          { LEFT(ALL, "/etc/systemd/system/dcos.target.wants") } },
         { "lost-edits", COMPONENT_OTHER, FAILURE_NOTE, 0,
-          "Changes made by hand under /opt/mesosphere are gone",
+          "Files that somebody has put under /opt/mesosphere instead of a package's are gone (an edit within the package's own file is not seen)",
           "compare with /opt/mesosphere/*.old, before the next activation removes them",
-          {} },
+          { LEFT(ALL, "/opt/mesosphere/bin"),
+            LEFT(ALL, "/opt/mesosphere/etc"),
+            LEFT(ALL, "/opt/mesosphere/include"),
+            LEFT(ALL, "/opt/mesosphere/lib") } },
         { "checks-hang", COMPONENT_OTHER, FAILURE_WAITS, 0,
           "Checks take longer than they may: the node is overloaded",
           "uptime; do several call the check runner at once?",
-          { ANSWER(ALL, "check-runner", "exceeded timeout") } },
+          { ANSWER(ALL, "check-runner", "exceeded timeout"),
+            LINE(ALL, "dcos-checks-poststart.service", "exceeded timeout", NULL) } },
         { "poststart-unit-failed", COMPONENT_OTHER, FAILURE_NOTE, 0,
           "A check of DC/OS fails; this unit fails with it",
           "look at that check: journalctl -u dcos-checks-poststart",
@@ -344,8 +354,9 @@ DEFINE_ENUM_NAMES(component, component_table, COMPONENT_COUNT);
 
 static const char *const place_table[] = {
         [SIGN_OUTPUT] = "output", [SIGN_JOURNAL] = "journal", [SIGN_LOG] = "log",
-        [SIGN_FILE] = "file",     [SIGN_PROCESS] = "process", [SIGN_UNIT] = "unit",
-        [SIGN_METRIC] = "metric", [SIGN_ANSWER] = "answer",
+        [SIGN_FILE] = "file",     [SIGN_LEFT] = "left",       [SIGN_PROCESS] = "process",
+        [SIGN_SILENT] = "silent", [SIGN_UNIT] = "unit",       [SIGN_METRIC] = "metric",
+        [SIGN_ANSWER] = "answer",
 };
 DEFINE_ENUM_NAMES(sign_place, place_table, SIGN_PLACE_COUNT);
 

@@ -32,12 +32,14 @@ typedef enum SignPlace {
         SIGN_JOURNAL, /* a line of the journal, of the unit `place` */
         SIGN_LOG,     /* a line of the log file `place` */
         SIGN_FILE,    /* there is a file or folder `place` */
+        SIGN_LEFT,    /* the activation has put something of no package aside, in `place`.old */
         SIGN_PROCESS, /* while the script runs, a process whose command line holds `place` and
                        * `text`
                        */
+        SIGN_SILENT,  /* the step's script runs, and has printed nothing */
         SIGN_UNIT,    /* the unit `place` has the property `text`: "Result=start-limit-hit" */
         SIGN_METRIC,  /* the check `place` has said a number: "recovered=0", "recovery_errors>0" */
-        SIGN_ANSWER,  /* the answer to the check `place` holds `text` */
+        SIGN_ANSWER, /* the answer to the check `place` holds `text`, or says so: "version=2.0.3" */
 } SignPlace;
 #define SIGN_PLACE_COUNT (SIGN_ANSWER + 1)
 extern const EnumNames sign_place_names; /* "output", "journal", ... */
@@ -45,8 +47,8 @@ extern const EnumNames sign_place_names; /* "output", "journal", ... */
 typedef struct Sign {
         uint32_t roles; /* set of IN(role); 0: the list ends here */
         SignPlace where;
-        const char *place; /* "" for SIGN_OUTPUT */
-        const char *text;  /* part of the line, case-sensitive; "" for SIGN_FILE */
+        const char *place; /* "" for SIGN_OUTPUT and SIGN_SILENT */
+        const char *text;  /* part of the line, case-sensitive; "" for SIGN_FILE, _LEFT, _SILENT */
         const char *also;  /* another part, or NULL */
 } Sign;
 
@@ -59,7 +61,8 @@ typedef struct Failure {
         usec_t patience; /* lines that come for no longer are normal, and no finding; 0: never */
         const char *cause;
         const char *advice;
-        Sign signs[SIGNS_MAX + 1]; /* none: nothing on a node shows it, see the advice */
+        Sign signs[SIGNS_MAX + 1];
+        const char *unseen; /* without signs: why nothing on a node shows it */
 } Failure;
 
 extern const Failure failures[];

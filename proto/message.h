@@ -315,6 +315,8 @@ typedef enum FailureClass {
 #define FAILURE_CLASS_COUNT (FAILURE_FATAL + 1)
 extern const EnumNames failure_class_names; /* "note", "waits", "fatal" */
 
+#define DIAGNOSE_LIMIT_MAX USEC_PER_MINUTE
+
 /* coordinator -> node: look for everything of the catalogue (failures.h). Changes nothing. */
 typedef struct Diagnose {
         uint64_t request;       /* repeated in the answer */

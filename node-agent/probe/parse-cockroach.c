@@ -15,6 +15,7 @@
 #define FRESH_FOR (60 * USEC_PER_SEC)
 
 typedef struct CockroachNode {
+        uint64_t id;               /* 0: it does not say */
         char address[ADDRESS_MAX]; /* without the port */
         bool known;                /* the numbers below */
         uint64_t unavailable;
@@ -100,6 +101,8 @@ static int read_address(const Json *object, CockroachNode *node, Error *error) {
         int r;
 
         r = json_get_object(object, "desc", &desc, error);
+        if (r == 0 && json_get_u64(desc, "nodeId", 1, UINT32_MAX, &node->id, NULL) < 0)
+                node->id = 0;
         if (r == 0)
                 r = json_get_object(desc, "address", &address, error);
         if (r == 0)
@@ -244,11 +247,15 @@ static int add_row(const StatusRow *row, void *userdata, Error *error) {
         CockroachStatus *status = userdata;
         const char *address = status_row_get(row, "address");
         const char *updated = status_row_get(row, "updated_at");
+        const char *id = status_row_get(row, "id");
         CockroachNode node = { .known = true };
         int r;
 
         if (!address || !updated)
                 return error_setf(error, ERROR_INVALID, "no column 'address' or 'updated_at'");
+
+        if (!id || parse_u64(id, 1, UINT32_MAX, &node.id) < 0)
+                node.id = 0;
 
         r = set_address(&node, address, error);
         if (r == 0)
@@ -284,19 +291,43 @@ static bool is_fresh(const CockroachNode *node, usec_t now) {
                             now <= span_add(node->updated, FRESH_FOR));
 }
 
-static void judge_node(const CockroachNode *node, const CockroachWanted *wanted, Sample *sample) {
-        char span[SPAN_TEXT_MAX];
+/* Where no file has the addresses of the masters, the row of one that was replaced looks like that
+ * of one that is down; only that there are too many rows tells. */
+#define ADVICE_MAX 160
+
+static const char *advise(
+                const CockroachNode *node, bool too_many, char advice[static ADVICE_MAX]) {
+        char id[24] = "ID";
+
+        if (node->id > 0)
+                (void) text_format(id, sizeof(id), "%llu", (unsigned long long) node->id);
+
+        (void) text_format(
+                        advice, ADVICE_MAX,
+                        "; was this master replaced? Then decommission it: " COCKROACH_PROGRAM
+                        " node decommission %s",
+                        id);
+        return too_many ? advice : "";
+}
+
+static void judge_node(
+                const CockroachNode *node,
+                const CockroachWanted *wanted,
+                bool too_many,
+                Sample *sample) {
+        char span[SPAN_TEXT_MAX], advice[ADVICE_MAX];
 
         sample_add_evidence(
                         sample, "%s: unavailable %llu, underreplicated %llu", node->address,
                         (unsigned long long) node->unavailable,
                         (unsigned long long) node->underreplicated);
         if (!node->known) {
-                sample_doubt(sample, "%s: the numbers of its ranges are absent", node->address);
+                sample_doubt(sample, "%s: the numbers of its ranges are absent%s", node->address,
+                             advise(node, too_many, advice));
         } else if (!is_fresh(node, wanted->now)) {
-                sample_doubt(sample, "%s: its numbers are from %s ago, or from the future",
-                             node->address,
-                             span_format(span_sub(wanted->now, node->updated), span));
+                sample_doubt(sample, "%s: its numbers are from %s ago, or from the future%s",
+                             node->address, span_format(span_sub(wanted->now, node->updated), span),
+                             advise(node, too_many, advice));
         } else if (node->unavailable > 0) {
                 sample_fail(sample, "%s: %llu ranges are unavailable, want 0", node->address,
                             (unsigned long long) node->unavailable);
@@ -315,9 +346,19 @@ static bool stands_before(const CockroachStatus *status, size_t index) {
         return false;
 }
 
+static uint64_t count_masters(const CockroachStatus *status, const CockroachWanted *wanted) {
+        uint64_t masters = 0;
+
+        for (size_t i = 0; i < status->count; i++)
+                masters += counts(&status->nodes[i], wanted->names) && !stands_before(status, i);
+
+        return masters;
+}
+
 static void judge_status(
                 const CockroachStatus *status, const CockroachWanted *wanted, Sample *sample) {
-        uint64_t masters = 0, unavailable = 0, underreplicated = 0;
+        uint64_t masters = count_masters(status, wanted), unavailable = 0, underreplicated = 0;
+        bool too_many = wanted->masters > 0 && masters > wanted->masters;
 
         for (size_t i = 0; i < status->count; i++) {
                 const CockroachNode *node = &status->nodes[i];
@@ -325,10 +366,9 @@ static void judge_status(
                 if (!counts(node, wanted->names))
                         continue;
 
-                masters += !stands_before(status, i);
                 unavailable += node->unavailable;
                 underreplicated += node->underreplicated;
-                judge_node(node, wanted, sample);
+                judge_node(node, wanted, too_many, sample);
         }
 
         sample_add_number(sample, "nodes", masters);

@@ -8,6 +8,8 @@
  * be fresh; is_live is not looked at: nodes of another version seem dead to each other during a
  * patch. Pure. */
 
+#define COCKROACH_PROGRAM "/opt/mesosphere/bin/cockroach"
+
 typedef struct CockroachWanted {
         uint64_t masters;  /* 0: not known */
         const Json *names; /* their addresses, when they are known: whoever is not one of them is a

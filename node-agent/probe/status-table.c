@@ -211,7 +211,34 @@ static int read_row(Table *table, char *line, Error *error) {
         return table->on_row(&table->row, table->userdata, error);
 }
 
+/* What it prints in these is no table: `--format=tsv` was not heeded. */
+static const char *find_foreign_format(const char *line) {
+        static const struct {
+                const char *begins, *format;
+        } formats[] = {
+                { "<table", "html" },
+                { "CREATE TABLE ", "sql" },
+                { "INSERT INTO ", "sql" },
+        };
+        const char *digits = text_starts_with(line, "# ") ? line + 2 : "";
+
+        for (size_t i = 0; i < ELEMENTSOF(formats); i++) {
+                if (text_starts_with(line, formats[i].begins))
+                        return formats[i].format;
+        }
+
+        return text_starts_with(digits + strspn(digits, "0123456789"), " column") ? "raw" : NULL;
+}
+
 static int read_header(Table *table, char *line, Error *error) {
+        const char *foreign = find_foreign_format(line);
+
+        if (foreign) {
+                return error_setf(
+                                error, ERROR_INVALID,
+                                "is in the format %s, want tsv, csv, table or records", foreign);
+        }
+
         table->separator = find_separator(line);
         if (table->separator == '\0')
                 return refuse(error, "no header of a table", line);

@@ -6,8 +6,9 @@
 #include "common/error.h"
 
 /* The tables that `cockroach node status` prints: tsv, csv, table (framed or not) and records, by
- * every version since 1.0. Cells are found by the name of their column, because columns come and go
- * and change places; times contain a blank, so white space never separates. Pure. */
+ * every version since 1.0; html, sql and raw are refused by name. Cells are found by the name of
+ * their column, because columns come and go and change places; times contain a blank, so white
+ * space never separates. Pure. */
 
 #define STATUS_CELL_MAX    128
 #define STATUS_COLUMNS_MAX 64

@@ -17,7 +17,6 @@
  * HTTP gave no answer that can be judged, and never to overrule one that can. */
 
 #define COCKROACH_PORT 8090
-#define PROGRAM        "/opt/mesosphere/bin/cockroach"
 #define CA_FILE        "/run/dcos/pki/CA/ca-bundle.crt"
 
 typedef struct CockroachOrder {
@@ -102,7 +101,7 @@ static void ask_command(CockroachOrder *order, const CockroachWanted *wanted, Sa
         int r;
 
         if (!order->has_program) {
-                sample_doubt(sample, "cockroach node status: there is no " PROGRAM);
+                sample_doubt(sample, "cockroach node status: there is no " COCKROACH_PROGRAM);
                 return;
         }
         if (!find_certificates(order, certificates) ||
@@ -151,7 +150,7 @@ static void ask(CockroachOrder *order, Sample *sample) {
         }
 
         wanted.names = names;
-        order->has_program = is_there(order, PROGRAM, order->program);
+        order->has_program = is_there(order, COCKROACH_PROGRAM, order->program);
         if (is_there(order, CA_FILE, ca_file) && ask_http(order, ca_file, &wanted, &tls)) {
                 *sample = tls;
         } else if (ask_http(order, NULL, &wanted, &http)) {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base64.h"
 #include "common/text.h"
 #include "node-agent/probe/parse-checks.h"
 #include "node-agent/probe/parse-cockroach.h"
@@ -12,8 +13,10 @@
 #include "node-agent/probe/parse-metrics.h"
 #include "node-agent/probe/parse-overlay.h"
 #include "node-agent/probe/parse-release.h"
+#include "node-agent/probe/parse-security.h"
 #include "node-agent/probe/parse-slaves.h"
 #include "node-agent/probe/parse-tasks.h"
+#include "node-agent/probe/parse-token.h"
 #include "tests/fuzz/target.h"
 
 static Reply reply_of(const char *text, size_t size) {
@@ -107,6 +110,79 @@ static void read_login(const char *text, size_t size) {
                 (void) login_account_check_key(account, &error);
         free(account);
         if (login_token_read(&reply, token, &error) == 0 && !strchr(token, '.'))
+                abort();
+}
+
+/* Only a token says when it is over. */
+static void check_token(const char *token) {
+        const char *dot = strchr(token, '.');
+        uint64_t expiry = 0;
+
+        if (token_is_valid(token) && (!dot || dot == token || !strchr(dot + 1, '.')))
+                abort();
+        if (token_get_expiry(token, &expiry) && !token_is_valid(token))
+                abort();
+}
+
+/* Whatever there is, as the claims of a token. */
+static void read_claims(const char *text, size_t size) {
+        char token[BASE64_TEXT_MAX(LOGIN_TOKEN_MAX) + sizeof("e30..e30")] = "e30.";
+        char *claims = token + strlen(token), *end;
+
+        base64_encode(text, MIN(size, (size_t) LOGIN_TOKEN_MAX), claims);
+        end = claims + strcspn(claims, "=");
+        for (char *letter = claims; letter < end; letter++)
+                *letter = *letter == '+' ? '-' : *letter == '/' ? '_' : *letter;
+
+        memcpy(end, ".e30", sizeof(".e30"));
+        check_token(token);
+        if (size > 0 && !token_is_valid(token))
+                abort();
+}
+
+/* The half of a text as a secret, and all of it as what a server says: no more of it is left than
+ * may be. */
+static void hide(const char *secret, const char *text, size_t size) {
+        auto_free char *answer = malloc(size + 1);
+        char begin[SECRET_SHOWN_MAX + 2];
+
+        if (!answer)
+                abort();
+
+        memcpy(answer, text, size);
+        answer[size] = '\0';
+        secret_hide(answer, size, secret);
+        if (strlen(secret) <= SECRET_SHOWN_MAX || strchr(secret, '*'))
+                return;
+
+        memcpy(begin, secret, SECRET_SHOWN_MAX + 1);
+        begin[SECRET_SHOWN_MAX + 1] = '\0';
+        if (memmem(answer, size, begin, strlen(begin)))
+                abort();
+}
+
+static void read_token(const char *text, size_t size) {
+        auto_free char *whole = text_duplicate(text, size);
+        auto_free char *half = text_duplicate(text, MIN(size / 2, (size_t) LOGIN_TOKEN_MAX));
+        char token[LOGIN_TOKEN_MAX] = "";
+        Reply reply = reply_of(text, size);
+
+        if (!whole || !half)
+                abort();
+
+        check_token(whole);
+        read_claims(text, size);
+        hide(half, text, size);
+        if (login_token_read(&reply, token, NULL) == 0)
+                check_token(token);
+}
+
+static void read_security(const char *text, size_t size) {
+        Security security = SECURITY_OPEN;
+        Error error = {};
+        int r = security_read(text, size, &security, &error);
+
+        if ((r < 0) != (error.text[0] != '\0') || security > SECURITY_STRICT)
                 abort();
 }
 
@@ -227,6 +303,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 { "cockroach-http", read_cockroach_http },
                 { "exhibitor", read_exhibitor },
                 { "iam-login", read_login },
+                { "iam-token", read_token },
                 { "marathon-apps", read_apps },
                 { "marathon-deployments", read_deployments },
                 { "marathon-info", read_info },
@@ -238,6 +315,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 { "mesos-tasks", read_tasks },
                 { "mesos-version", read_build },
                 { "overlay", read_overlay },
+                { "security", read_security },
                 { "system-health", read_health },
         };
 

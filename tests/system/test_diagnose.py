@@ -87,6 +87,14 @@ def well_again(host, name):
     host.run(["systemctl", "restart", name])
 
 
+def activate(host, folder, name):
+    """The way of an activation with a file that somebody has put there: into FOLDER.old with all of it, and
+    FOLDER is made anew without."""
+    host.write(f"{folder}/{name}", "")
+    host.run(["sh", "-c", f"cp -a {folder} {folder}.new && rm {folder}.new/{name} && mv {folder} {folder}.old && "
+              f"mv {folder}.new {folder}"])
+
+
 def metric(lab, name, key, value):
     """Have the Mesos of this node say another number."""
     host = lab.nodes[name].host
@@ -126,11 +134,14 @@ def expect(lab, node, wanted, failure_class, where, evidence, **members):
 
 
 def test_a_node_that_is_given_up_is_diagnosed_and_the_halt_names_the_cause(rig, tmp_path):
-    """The script ends well, and what it has installed does not start. First of all, because its hosts have
-    the names and addresses of the others."""
+    """The script ends well, and what it has installed does not start; a check hangs for as long as
+    dcos-check-runner lets it, and is found too, while who asks meanwhile has an answer at once. First of
+    all, because its hosts have the names and addresses of the others."""
     from lab import Lab  # pylint: disable=import-outside-toplevel
     lab = Lab(rig, str(tmp_path / "given-up"), script_more=(
-        "printf '#!/bin/sh\\necho no address\\n' > /opt/mesosphere/bin/detect_ip\nsystemctl restart dcos-net.service"))
+        "printf '#!/bin/sh\\necho no address\\n' > /opt/mesosphere/bin/detect_ip\nsystemctl restart dcos-net.service\n"
+        f"printf '#!/bin/sh\\nexec {PROGRAM} check_runner 30 sleep 60\\n' > /opt/mesosphere/bin/dcos-check-runner\n"
+        "chmod +x /opt/mesosphere/bin/dcos-check-runner"))
     try:
         host = lab.add_node("m1", "10.77.0.11").host
         with open(f"{HERE}/misbehave.py", encoding="utf-8") as file:
@@ -144,10 +155,18 @@ def test_a_node_that_is_given_up_is_diagnosed_and_the_halt_names_the_cause(rig, 
         begun = lab.cli("run", file.name, "--yes", "--cluster", "lab", "--accept-downtime")
         assert begun.returncode == 0, begun.stderr
         lab.wait_run("halted")
+        shown = diagnosed(lab, "m1")
+        assert shown["findings"][0]["id"] == "dcos-net-ip"
+        assert "check-runner: no answer within" in shown["missing"]
+        assert "cause: " not in lab.status()["run"]["why"]
         why = wait_for(lambda: "cause: " in lab.status()["run"]["why"] and lab.status()["run"]["why"],
-                       30, "the cause of the halt")
+                       60, "the cause of the halt")
         assert "not proven good within 3s" in why
         assert "cause: dcos-net-ip (dcos-net.service): Bad detect_ip" in why
+        found = {event["finding"]["id"]: event["finding"] for event in lab.ask("report")["events"]
+                 if event["type"] == "found"}
+        assert found["checks-hang"]["where"] == "answer"
+        assert "exceeded timeout 30s" in found["checks-hang"]["evidence"]
     finally:
         lab.close()
 
@@ -227,8 +246,12 @@ def test_on_a_master_what_is_broken_last_is_named_first(small):
     host = small.nodes["m1"].host
 
     # notes
-    start(host, "dcos-checks-poststart.service", "check_runner", restart="no")
+    start(host, "dcos-checks-poststart.service", "check_runner 5 /bin/false", restart="no")
     expect(small, "m1", "poststart-unit-failed", "note", "unit", "ActiveState=failed")
+    version = host.read("/opt/mesosphere/etc/dcos-version.json")
+    host.write("/opt/mesosphere/etc/dcos-version.json", '{"version": "2.0.3"}')
+    expect(small, "m1", "metronome-jobs-lost", "note", "answer", "version=2.0.3", place="version")
+    host.write("/opt/mesosphere/etc/dcos-version.json", version)
     start(host, "dcos-mesos-dns.service", "mesos_dns zk-5.zk")
     expect(small, "m1", "mesos-dns", "note", "journal", "lookup zk-5.zk")
     metric(small, "m1", "master/slaves_unreachable", "1.0")
@@ -237,6 +260,8 @@ def test_on_a_master_what_is_broken_last_is_named_first(small):
     # waits
     start(host, "dcos-cosmos.service", "/bin/false", more="RestartSec=60")
     expect(small, "m1", "unit-loops", "waits", "unit", "SubState=auto-restart", place="dcos-cosmos.service")
+    start(host, "dcos-checks-poststart.service", "check_runner 0.3 sleep 60", restart="no")
+    expect(small, "m1", "checks-hang", "waits", "journal", "exceeded timeout", place="dcos-checks-poststart.service")
     start(host, "dcos-etcd.service", "/bin/false", more="RestartSec=60")
     expect(small, "m1", "etcd", "waits", "unit", "auto-restart", place="dcos-etcd.service")
     start(host, "dcos-cockroach.service", "serve", more="Type=notify\nTimeoutStartSec=1")
@@ -302,6 +327,12 @@ def test_on_an_agent_what_is_broken_last_is_named_first(small):
     host, slave = small.nodes["a1"].host, "dcos-mesos-slave.service"
 
     # notes
+    activate(host, "/opt/mesosphere/etc", "mesos-slave-common")
+    expect(small, "a1", "lost-edits", "note", "left", "mesos-slave-common was in /opt/mesosphere/etc",
+           place="/opt/mesosphere/etc.old/mesos-slave-common")
+    activate(host, "/etc/systemd/system/dcos.target.wants", "portworx.service")
+    expect(small, "a1", "missing-thirdparty", "note", "left", "portworx.service was in",
+           place="/etc/systemd/system/dcos.target.wants.old/portworx.service")
     host.write("/opt/mesosphere/lib/libltdl.so.7", "")
     expect(small, "a1", "libltdl", "note", "file", "it is there", place="/opt/mesosphere/lib/libltdl.so.7")
     start(host, "docker.service", "serve")
@@ -309,7 +340,7 @@ def test_on_an_agent_what_is_broken_last_is_named_first(small):
     expect(small, "a1", "docker-restarted", "note", "journal", "Unable to reload daemon")
 
     # waits
-    host.write("/opt/mesosphere/bin/dcos-check-runner", f"#!/bin/sh\nexec {PROGRAM} check_runner\n", 0o755)
+    host.write("/opt/mesosphere/bin/dcos-check-runner", f"#!/bin/sh\nexec {PROGRAM} check_runner 0.3 sleep 60\n", 0o755)
     expect(small, "a1", "checks-hang", "waits", "answer", "exceeded timeout", place="check-runner")
     metric(small, "a1", "slave/registered", "0.0")
     expect(small, "a1", "not-reregistering", "waits", "metric", "registered is 0", place="mesos-agent")

@@ -62,6 +62,14 @@ void fake_examine_line(const char *text) {
         current->handlers.on_line(&line, current->userdata);
 }
 
+void fake_examine_end_in_step(usec_t started_at) {
+        const StepRecord record = { .facts.started_fence = 1, .started_at = started_at };
+        const Examined examined = { .record = &record, .missing = "" };
+
+        assert_non_null(current);
+        current->handlers.on_done(&examined, current->userdata);
+}
+
 void fake_examine_end(void) {
         const Examined examined = { .missing = "" };
 

@@ -12,3 +12,6 @@ unsigned fake_examine_count(void); /* how many were started */
 void fake_examine_line(const char *text);
 
 void fake_examine_end(void);
+
+/* The same, and the step is known: its script runs since then (wall clock). */
+void fake_examine_end_in_step(usec_t started_at);

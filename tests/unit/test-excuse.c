@@ -45,15 +45,16 @@ static bool is_named(Lab *lab, size_t index, const Sample *odd) {
 
 /* --- Docker --- */
 
-/* m1 leads; a1 was patched. */
-static Lab *lab_verifying(void) {
-        static const char *const names[] = { "a1" };
-        static const Sample master = { .check = "mesos-master",
+static const Sample leading_master = { .check = "mesos-master",
                                        .verdict = VERDICT_PASS,
                                        .numbers = { { "elected", 1 } },
                                        .number_count = 1,
                                        .texts = { { "leader", "10.0.0.1:5050" } },
                                        .text_count = 1 };
+
+/* m1 leads; a1 was patched. */
+static Lab *lab_verifying(void) {
+        static const char *const names[] = { "a1" };
         Lab *lab = lab_new();
 
         lab_join_masters(lab, 1);
@@ -63,46 +64,88 @@ static Lab *lab_verifying(void) {
         lab_run(lab, names, 1, true);
         lab_lead(lab, "a1", STEP_VERIFYING);
         lab_pass(lab, 10 * USEC_PER_SEC);
-        lab_sample(lab, "m1", &master);
+        lab_sample(lab, "m1", &leading_master);
         return lab;
 }
 
-static Sample docker_started(usec_t ago, bool restarted) {
+/* Since when it runs, ms of the node's boot. */
+static Sample docker_started(uint64_t start, bool restarted) {
         return (Sample) { .check = "docker",
                           .verdict = VERDICT_FAIL,
-                          .numbers = { { "age_ms", ago / USEC_PER_MSEC },
-                                       { "restarted", restarted } },
+                          .numbers = { { "start_ms", start }, { "restarted", restarted } },
                           .number_count = 2 };
 }
 
+/* A person's retry, which accepts what the newest answer says. */
 static void judge_again(Lab *lab) {
+        Event event;
+
         lab_step(lab, "a1", STEP_EVENT_GAVE_UP);
-        lab_step(lab, "a1", STEP_EVENT_RECHECKED);
+        event = lab_step_event(lab, "a1", STEP_EVENT_RECHECKED);
+        event.step.docker_start = excuse_docker_start(lab->state, &lab->facts, 1, lab->now);
+        lab_commit(lab, &event);
         lab_pass(lab, 5 * USEC_PER_SEC);
 }
 
 static void test_a_restart_of_docker_fails_the_gate_until_a_person_accepts_it(void **state) {
         AUTO(Lab) *lab = lab_verifying();
-        Sample docker = docker_started(8 * USEC_PER_SEC, true);
+        const Sample docker = docker_started(930000, true);
 
         assert_true(is_named(lab, 1, &docker));
         judge_again(lab);
-        docker = docker_started(13 * USEC_PER_SEC, true);
         assert_false(is_named(lab, 1, &docker));
 }
 
-static void test_a_restart_of_docker_after_the_retry_fails_the_gate_again(void **state) {
+static void test_what_was_accepted_is_known_after_a_restart_of_rollpatchd(void **state) {
         AUTO(Lab) *lab = lab_verifying();
-        const Sample docker = docker_started(2 * USEC_PER_SEC, true);
+        const Sample docker = docker_started(930000, true);
+
+        assert_true(is_named(lab, 1, &docker));
+        judge_again(lab);
+        lab_restart(lab);
+        lab_join(lab, "m1", ROLE_MASTER, 1);
+        lab_join(lab, "a1", ROLE_AGENT, 0);
+        lab_sample(lab, "m1", &leading_master);
+        assert_int_equal(lab->state->nodes[1].step.docker_accepted, 930000);
+        assert_false(is_named(lab, 1, &docker));
+}
+
+static void test_another_restart_of_docker_fails_the_gate_again(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+        const Sample docker = docker_started(930000, true), again = docker_started(930001, true);
+
+        assert_true(is_named(lab, 1, &docker));
+        judge_again(lab);
+        assert_true(is_named(lab, 1, &again));
+        judge_again(lab);
+        assert_false(is_named(lab, 1, &again));
+}
+
+/* Nobody can accept what nobody was shown. */
+static void test_a_retry_that_knows_of_no_restart_accepts_none(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+        const Sample docker = docker_started(930000, true);
 
         judge_again(lab);
         assert_true(is_named(lab, 1, &docker));
+}
+
+static void test_what_was_accepted_is_of_one_attempt(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+        const Sample docker = docker_started(930000, true);
+
+        assert_true(is_named(lab, 1, &docker));
+        judge_again(lab);
+        lab_step(lab, "a1", STEP_EVENT_GAVE_UP);
+        lab_retry(lab, "a1");
+        assert_int_equal(lab->state->nodes[1].step.docker_accepted, 0);
 }
 
 static void test_nobody_accepts_a_docker_that_does_not_run(void **state) {
         AUTO(Lab) *lab = lab_verifying();
-        const Sample docker = docker_started(USEC_PER_MINUTE, false);
+        const Sample docker = docker_started(930000, false);
 
+        assert_true(is_named(lab, 1, &docker));
         judge_again(lab);
         assert_true(is_named(lab, 1, &docker));
 }
@@ -194,7 +237,10 @@ static void test_masters_of_two_versions_are_not_level_whatever_the_run_has_done
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_restart_of_docker_fails_the_gate_until_a_person_accepts_it),
-                cmocka_unit_test(test_a_restart_of_docker_after_the_retry_fails_the_gate_again),
+                cmocka_unit_test(test_what_was_accepted_is_known_after_a_restart_of_rollpatchd),
+                cmocka_unit_test(test_another_restart_of_docker_fails_the_gate_again),
+                cmocka_unit_test(test_a_retry_that_knows_of_no_restart_accepts_none),
+                cmocka_unit_test(test_what_was_accepted_is_of_one_attempt),
                 cmocka_unit_test(test_nobody_accepts_a_docker_that_does_not_run),
                 cmocka_unit_test(test_components_count_before_the_first_master_and_after_the_last),
                 cmocka_unit_test(

@@ -112,6 +112,29 @@ static void test_the_same_of_a_unit_that_is_not_well_or_not_known_is_one(void **
         }
 }
 
+static void test_a_check_that_hangs_is_seen_in_what_the_poststart_unit_has_logged(void **state) {
+        static const char line[] =
+                        "      \"output\": \"command [/opt/mesosphere/bin/dcos-checks executable docker] "
+                        "exceeded timeout 30s and was killed\",";
+        UnitStatus unit = running("dcos-checks-poststart.service");
+        UnitsInput input = { .units = &unit, .count = 1 };
+
+        (void) text_copy(unit.active, sizeof(unit.active), "inactive");
+        (void) text_copy(unit.sub, sizeof(unit.sub), "dead");
+        (void) text_copy(unit.type, sizeof(unit.type), "oneshot");
+        unit.main_pid = 0;
+        for (int ago = 1; ago <= 10; ago += 9) {
+                Findings findings;
+                Diagnosis seen;
+
+                findings_init(&findings, ROLE_AGENT);
+                findings_note_units(&findings, &input);
+                note(&findings, unit.name, line, NOW - (usec_t) ago * USEC_PER_MINUTE);
+                seen = closed(&findings);
+                assert_int_equal(find(&seen, "checks-hang") != NULL, ago == 1);
+        }
+}
+
 static void test_the_first_bad_component_in_the_documented_order_is_named_first(void **state) {
         UnitStatus units[] = { failed("dcos-adminrouter.service"),
                                failed("dcos-marathon.service") };
@@ -245,6 +268,44 @@ static void test_a_fetch_is_normal_for_ten_minutes(void **state) {
         }
 }
 
+static void test_a_release_that_loses_jobs_is_named_and_its_neighbours_are_not(void **state) {
+        static const char *const versions[] = { "2.0.3", "2.0.30", "12.0.3", "2.0.4" };
+
+        for (size_t i = 0; i < ELEMENTSOF(versions); i++) {
+                Sample version = { .check = "version", .text_count = 1 };
+                Findings findings;
+                Diagnosis seen;
+
+                (void) text_copy(version.texts[0].name, CHECK_NAME_MAX, "version");
+                (void) text_copy(version.texts[0].text, sizeof(version.texts[0].text), versions[i]);
+                findings_init(&findings, ROLE_MASTER);
+                findings_note_sample(&findings, &version, NOW);
+                seen = closed(&findings);
+                assert_int_equal(find(&seen, "metronome-jobs-lost") != NULL, i == 0);
+        }
+}
+
+static void test_a_script_is_silent_once_it_has_been_for_a_minute(void **state) {
+        static const usec_t lasted[] = { 59 * USEC_PER_SEC, 60 * USEC_PER_SEC };
+
+        for (size_t i = 0; i < ELEMENTSOF(lasted); i++) {
+                SeenLine line = { .where = SIGN_SILENT,
+                                  .place = "",
+                                  .shown = "/steps/1/output",
+                                  .text = "it has printed nothing" };
+                Findings findings;
+                Diagnosis seen;
+
+                findings_init(&findings, ROLE_AGENT);
+                line.at = NOW - lasted[i];
+                findings_note_line(&findings, &line);
+                line.at = NOW;
+                findings_note_line(&findings, &line);
+                seen = closed(&findings);
+                assert_int_equal(find(&seen, "script-loops") != NULL, i == 1);
+        }
+}
+
 static void test_numbers_and_texts_of_answers_are_read(void **state) {
         Sample agent = { .check = "mesos-agent",
                          .numbers = { { "registered", 1 }, { "recovery_errors", 2 } },
@@ -288,6 +349,14 @@ static void test_more_findings_than_fit_are_counted(void **state) {
 
 /* --- the table --- */
 
+static bool needs_text(SignPlace where) {
+        return where != SIGN_FILE && where != SIGN_LEFT && where != SIGN_SILENT;
+}
+
+static bool needs_place(SignPlace where) {
+        return where != SIGN_OUTPUT && where != SIGN_SILENT;
+}
+
 static void test_the_catalogue_is_well_formed(void **state) {
         for (size_t i = 0; i < failure_count; i++) {
                 const Failure *failure = &failures[i];
@@ -298,9 +367,10 @@ static void test_the_catalogue_is_well_formed(void **state) {
                 assert_int_equal(failure->signs[SIGNS_MAX].roles, 0);
                 for (const Sign *sign = failure->signs; sign->roles; sign++) {
                         assert_true(strlen(sign->place) < PLACE_MAX);
-                        assert_true(sign->where == SIGN_FILE || sign->text[0]);
-                        assert_int_equal(sign->where == SIGN_OUTPUT, sign->place[0] == '\0');
+                        assert_int_equal(needs_text(sign->where), sign->text[0] != '\0');
+                        assert_int_equal(needs_place(sign->where), sign->place[0] != '\0');
                 }
+                assert_int_equal(failure->signs[0].roles == 0, failure->unseen != NULL);
         }
 
         assert_null(failure_find("no such failure"));
@@ -338,8 +408,9 @@ static void print_failure(FILE *file, const Failure *failure) {
         (void) fprintf(file, " | %s | %s |", failure->cause, failure->advice);
         for (const Sign *sign = failure->signs; sign->roles; sign++)
                 print_sign(file, sign);
-        (void) fprintf(file, "%s |\n",
-                       failure->signs[0].roles ? "" : " nothing on the node shows it");
+        if (failure->unseen)
+                (void) fprintf(file, " none: %s", failure->unseen);
+        (void) fputs(" |\n", file);
 }
 
 static const char words[] =
@@ -356,8 +427,9 @@ static const char words[] =
                 "  unit runs well again and it was not said for two minutes.\n"
                 "- What is fatal comes before what waits, and of each class the first in the documented order of\n"
                 "  components comes first: later ones may be its consequences.\n"
-                "- A process is looked for while the script runs, a file while it does not; what a script has printed that\n"
-                "  ended well counts for nothing.\n"
+                "- A process is looked for while the script runs, and whether it is *silent*, a file while it does not; what\n"
+                "  a script has printed that ended well counts for nothing. *left* is what was in that folder, of no\n"
+                "  package, and what the newest activation has put aside with it, in FOLDER.old.\n"
                 "- `dcos-*` is every unit in `dcos.target.wants`; `health=bad` is a unit that is failed, or should run\n"
                 "  and does not; `start=old` one whose process is older than the step.\n"
                 "\n"
@@ -393,6 +465,8 @@ int main(int argc, char *argv[]) {
                 cmocka_unit_test(test_an_error_from_before_of_a_unit_that_runs_well_is_no_verdict),
                 cmocka_unit_test(test_the_same_of_a_unit_that_is_not_well_or_not_known_is_one),
                 cmocka_unit_test(
+                                test_a_check_that_hangs_is_seen_in_what_the_poststart_unit_has_logged),
+                cmocka_unit_test(
                                 test_the_first_bad_component_in_the_documented_order_is_named_first),
                 cmocka_unit_test(test_a_unit_that_a_row_names_is_not_named_again),
                 cmocka_unit_test(
@@ -402,6 +476,9 @@ int main(int argc, char *argv[]) {
                                 test_evidence_is_the_newest_line_with_its_place_and_without_secrets),
                 cmocka_unit_test(test_of_a_long_line_the_part_that_was_looked_for_is_shown),
                 cmocka_unit_test(test_a_fetch_is_normal_for_ten_minutes),
+                cmocka_unit_test(
+                                test_a_release_that_loses_jobs_is_named_and_its_neighbours_are_not),
+                cmocka_unit_test(test_a_script_is_silent_once_it_has_been_for_a_minute),
                 cmocka_unit_test(test_numbers_and_texts_of_answers_are_read),
                 cmocka_unit_test(test_more_findings_than_fit_are_counted),
                 cmocka_unit_test(test_the_catalogue_is_well_formed),
