@@ -19,6 +19,11 @@ static bool is_of_cluster(const CheckRow *row) {
         return row->asker == ASKER_LEADER;
 }
 
+/* How many samples are to fit into a dwell. A program costs far more than a look. */
+static unsigned samples_in(usec_t dwell, CheckReader reader) {
+        return dwell < SHORT_DWELL && !reader_needs_program(reader) ? 8 : 4;
+}
+
 usec_t check_period(const CheckRow *row, Role role, usec_t dwell) {
         usec_t period = role == ROLE_MASTER ? FAST_MASTER : FAST_AGENT;
 
@@ -32,7 +37,7 @@ usec_t check_period(const CheckRow *row, Role role, usec_t dwell) {
                 period = FAST_MASTER;
 
         dwell = check_dwell(row, dwell);
-        period = MIN(period, dwell / (dwell < SHORT_DWELL ? 8 : 4));
+        period = MIN(period, dwell / samples_in(dwell, row->reader));
         return MAX(period, FASTEST);
 }
 

@@ -8,7 +8,7 @@
  * how old an answer may be. Pure. */
 
 /* How often, and how old the newest may be, when `dwell` is to be spanned: at least four samples
- * fit into a dwell, eight into a short one of tests and demos, which are sampled faster (design 8
+ * fit into a dwell, eight into a short one of tests and demos where that costs no program (design 8
  * has the standard). */
 usec_t check_period(const CheckRow *row, Role role, usec_t dwell);
 usec_t check_newest_max(const CheckRow *row, Role role, bool at_work);

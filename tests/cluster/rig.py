@@ -65,10 +65,12 @@ class CommandFailed(RigError):
 def wait_for(condition, timeout, what):
     """Poll `condition()` until it is true and return its value; an exception counts as false.
 
-    Raises RigTimeout after `timeout` seconds, naming `what` and the last value or exception.
+    Raises RigTimeout after `timeout` seconds, naming `what` and the last value or exception. What takes long
+    to look at is looked at less often: asking must not take the time of those who are waited for.
     """
     deadline = time.monotonic() + timeout
     while True:
+        begin = time.monotonic()
         try:
             value = condition()
             if value:
@@ -78,7 +80,7 @@ def wait_for(condition, timeout, what):
             last = f"{type(error).__name__}: {error}"
         if time.monotonic() >= deadline:
             raise RigTimeout(f"not within {timeout} s: {what} (last: {last})")
-        time.sleep(0.02)
+        time.sleep(min(max(0.02, 4 * (time.monotonic() - begin)), 0.2))
 
 
 def _tool(*argv, text=None):
