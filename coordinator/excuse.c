@@ -61,6 +61,24 @@ static bool is_between_masters(
                !masters_are_level(state, facts, now);
 }
 
+/* --- Marathon --- */
+
+static bool is_begun(const State *state) {
+        for (size_t i = 0; i < state->master_count; i++) {
+                const Step *step = &state->nodes[state->masters[i]].step;
+
+                if (step->id[0] && (step->state == STEP_VERIFYING || step->state == STEP_DONE))
+                        return true;
+        }
+
+        return false;
+}
+
+/* Before the run a deployment is waited for; what the site deploys after it is its own affair. */
+static bool only_deploys(const State *state, const Kept *sample) {
+        return kept_says(sample, "only_deployments", 1) && is_begun(state);
+}
+
 /* --- Docker --- */
 
 /* Docker was restarted, which nothing undoes: its process stays younger than the step. Whoever has
@@ -85,6 +103,8 @@ bool failure_is_excused(
 
         if (check == CHECK_RUNNER)
                 return is_between_masters(state, facts, node, sample, now);
+        if (check == CHECK_MARATHON)
+                return only_deploys(state, sample);
 
         return check == CHECK_DOCKER && is_accepted(&facts->nodes[node], sample, window->newest);
 }
