@@ -42,9 +42,10 @@ static void expect(
         sample_init(&sample, "marathon", "");
         marathon_judge(replies, &sample);
         (void) sample_get_number(&sample, "only_deployments", &only);
-        if (sample.verdict != verdict || !strstr(sample.why.text, why) || only != alone)
+        if (sample.verdict != verdict || !strstr(sample.why.text, why) || only != alone) {
                 fail_msg("%d '%s', only deployments: %d", sample.verdict, sample.why.text,
                          (int) only);
+        }
 }
 
 static void test_marathon_passes_when_all_that_it_says_is_good(void **state) {

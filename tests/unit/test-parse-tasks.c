@@ -91,9 +91,10 @@ static void expect(
                 const Answered *first, const Answered *second, Verdict verdict, const char *why) {
         Sample sample = judge(first, second);
 
-        if (sample.verdict != verdict || !strstr(sample.why.text, why))
+        if (sample.verdict != verdict || !strstr(sample.why.text, why)) {
                 fail_msg("'%s' (%d), want '%s' (%d)", sample.why.text, sample.verdict, why,
                          verdict);
+        }
 }
 
 static void test_a_task_that_one_side_never_hears_of_is_named(void **state) {
