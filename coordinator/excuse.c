@@ -63,11 +63,13 @@ static bool is_between_masters(
 
 /* --- Marathon --- */
 
+/* Somebody in the newest run has had its script. */
 static bool is_begun(const State *state) {
-        for (size_t i = 0; i < state->master_count; i++) {
-                const Step *step = &state->nodes[state->masters[i]].step;
+        for (unsigned i = 0; i < STEP_STATE_COUNT; i++) {
+                bool begun = i == STEP_STARTED || i == STEP_VERIFYING || i == STEP_DONE ||
+                             step_state_is_bad(i);
 
-                if (step->id[0] && (step->state == STEP_VERIFYING || step->state == STEP_DONE))
+                if (begun && state->steps[i] > 0)
                         return true;
         }
 

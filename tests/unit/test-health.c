@@ -369,6 +369,7 @@ static bool is_well_at(size_t level, const Sample *sample) {
 
                 (void) text_copy(step->id, sizeof(step->id), "r1-1a2b3c4d-m1-1");
                 step->state = levels[level].steps[i];
+                lab->state->steps[step->state]++;
                 step->slot = step->state == STEP_SLOTTED || step->state == STEP_STARTED ||
                              step->state == STEP_VERIFYING;
                 for (size_t j = 0; j < ELEMENTSOF(front); j++) {
@@ -401,7 +402,7 @@ static void test_marathon_counts_before_the_first_master_and_after_the_last(void
 }
 
 /* What the site deploys while its cluster is patched is its own affair. */
-static void test_deployments_are_waited_for_before_the_first_master_alone(void **state) {
+static void test_deployments_are_waited_for_before_the_first_step_alone(void **state) {
         const Sample deploys = { .check = "marathon",
                                  .verdict = VERDICT_FAIL,
                                  .numbers = { { "only_deployments", 1 } },
@@ -616,7 +617,7 @@ int main(void) {
                 cmocka_unit_test(test_a_registry_in_memory_is_enough_for_one_master_alone),
                 cmocka_unit_test(test_whoever_leads_by_its_own_word_has_read_its_registry),
                 cmocka_unit_test(test_marathon_counts_before_the_first_master_and_after_the_last),
-                cmocka_unit_test(test_deployments_are_waited_for_before_the_first_master_alone),
+                cmocka_unit_test(test_deployments_are_waited_for_before_the_first_step_alone),
                 cmocka_unit_test(test_an_agent_is_not_proven_by_a_leader_without_quorum),
                 cmocka_unit_test(test_the_tasks_of_the_first_that_are_being_proven_are_compared),
                 cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),
