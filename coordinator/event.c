@@ -162,6 +162,8 @@ static const Field step_fields[] = {
         F_U64(EventStep, registered_before, 0, JSON_NUMBER_MAX, OPTIONAL),
         F_U64(EventStep, tasks_before, 0, JSON_NUMBER_MAX, OPTIONAL),
         F_U64(EventStep, agents_before, 0, JSON_NUMBER_MAX, OPTIONAL),
+        F_U64(EventStep, frameworks_before, 0, JSON_NUMBER_MAX, OPTIONAL),
+        F_U64(EventStep, frameworks_away_before, 0, JSON_NUMBER_MAX, OPTIONAL),
         F_TEXT(EventStep, agent_id, OPTIONAL),
         F_TEXT(EventStep, losses_before, OPTIONAL),
         F_U64(EventStep, docker_start, 0, JSON_NUMBER_MAX, OPTIONAL),

@@ -136,6 +136,8 @@ typedef struct EventStep {
         uint64_t registered_before; /* SLOTTED: what was true then, see Step */
         uint64_t tasks_before;
         uint64_t agents_before;
+        uint64_t frameworks_before;
+        uint64_t frameworks_away_before;
         char agent_id[AGENT_ID_MAX];
         char losses_before[LOSSES_TEXT_MAX];
         uint64_t docker_start; /* RECHECKED by a person: see Step; 0: no restart to accept */

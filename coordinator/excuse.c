@@ -61,6 +61,26 @@ static bool is_between_masters(
                !masters_are_level(state, facts, now);
 }
 
+/* --- Marathon --- */
+
+/* Somebody in the newest run has had its script. */
+static bool is_begun(const State *state) {
+        for (unsigned i = 0; i < STEP_STATE_COUNT; i++) {
+                bool begun = i == STEP_STARTED || i == STEP_VERIFYING || i == STEP_DONE ||
+                             step_state_is_bad(i);
+
+                if (begun && state->steps[i] > 0)
+                        return true;
+        }
+
+        return false;
+}
+
+/* Before the run a deployment is waited for; what the site deploys after it is its own affair. */
+static bool only_deploys(const State *state, const Kept *sample) {
+        return kept_says(sample, "only_deployments", 1) && is_begun(state);
+}
+
 /* --- Docker --- */
 
 /* Docker was restarted, which nothing undoes: its process stays younger than the step. Whoever has
@@ -96,6 +116,8 @@ bool failure_is_excused(
 
         if (check == CHECK_RUNNER)
                 return is_between_masters(state, facts, node, sample, now);
+        if (check == CHECK_MARATHON)
+                return only_deploys(state, sample);
 
         return check == CHECK_DOCKER && is_accepted(&state->nodes[node].step, sample);
 }

@@ -7,6 +7,7 @@
 
 #include "common/text.h"
 #include "coordinator/excuse.h"
+#include "coordinator/frameworks.h"
 #include "coordinator/member.h"
 #include "coordinator/retry.h"
 
@@ -527,7 +528,8 @@ static bool cluster_holds(
         /* An agent too: registered with a leader that cannot write it down is not registered. */
         return cluster_is_well(state, facts, SIZE_MAX, now, ret_why) &&
                agents_are_back(state, facts, index, now, ret_why) &&
-               (node->role != ROLE_MASTER || front_is_well(state, facts, now, ret_why));
+               (node->role != ROLE_MASTER || (front_is_well(state, facts, now, ret_why) &&
+                                              frameworks_are_back(state, facts, now, ret_why)));
 }
 
 /* What is bad is named, whoever says so; that nothing has been good for long enough, when there is

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/frameworks.h"
 #include "coordinator/losses.h"
 
 static const Kept *answer_of(
@@ -266,6 +267,7 @@ void member_note_before(
         if (state->nodes[node].role == ROLE_MASTER) {
                 uint64_t count;
 
+                frameworks_note_before(state, facts, now, step);
                 if (count_agents(state, facts, now, &count))
                         step->agents_before = count;
                 return;

@@ -499,6 +499,8 @@ static void note_result(Step *step, const EventStep *said, usec_t at) {
                 step->registered_before = said->registered_before;
                 step->tasks_before = said->tasks_before;
                 step->agents_before = said->agents_before;
+                step->frameworks_before = said->frameworks_before;
+                step->frameworks_away_before = said->frameworks_away_before;
                 (void) text_copy(step->agent_id, sizeof(step->agent_id), said->agent_id);
                 (void) text_copy(
                                 step->losses_before, sizeof(step->losses_before),

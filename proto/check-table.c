@@ -82,6 +82,14 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 .evidence = "the first bad unit with its states",
                 .advice   = "systemctl status dcos-marathon dcos-adminrouter",
         },
+        [CHECK_MARATHON] = {
+                CHECK_MARATHON, "marathon", MASTERS, SELF, .pace = PACE_COSTLY, .reader = READER_PROBE,
+                .words = IN(WORD_ADDRESS) | STRICT,
+                .level = true,
+                .judge    = "Marathon answers and knows who leads; where that one runs: it takes each constraint of its apps and pods, and no deployment is under way, which one that is cut short may never end (a note after the run's first step) (where there is no marathon.sh: not-applicable)",
+                .evidence = "who leads, the constraints that it does not take, and the deployments",
+                .advice   = "journalctl -u dcos-marathon",
+        },
         [CHECK_SUBSCRIBERS] = {
                 CHECK_SUBSCRIBERS, "subscribers", MASTERS, SELF, .pace = PACE_COSTLY, .reader = READER_PROBE,
                 .words = IN(WORD_ROOT),
@@ -143,20 +151,20 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 .evidence = "how many agents there are, active, and not registered again",
                 .advice   = "journalctl -u dcos-mesos-master",
         },
-        [CHECK_TASKS] = {
-                CHECK_TASKS, "mesos-tasks", AGENTS, LEADER, .pace = PACE_COSTLY, .reader = READER_PROBE_JOINED,
-                .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS) | STRICT,
-                .after_step = true,
-                .judge    = "this agent and the leading master know the same running tasks by their ids; on a busy agent lists of two moments differ, so what fails is a task that is twice in a row on the same side only",
-                .evidence = "how many each side knows, and some that only one side does",
-                .advice   = "journalctl -u 'dcos-mesos-slave*'",
-        },
         [CHECK_MEMBER] = {
                 CHECK_MEMBER, "mesos-leader", AGENTS, LEADER, .pace = PACE_FAST, .reader = READER_PROBE_JOINED,
                 .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS) | STRICT,
                 .after_step = true,
                 .judge    = "the leading master lists this agent once, active, not being drained; registered anew since its step, under the id it had; where the ids of its tasks cannot be compared, with as many as it says itself",
                 .evidence = "its id, its process, and both states",
+                .advice   = "journalctl -u 'dcos-mesos-slave*'",
+        },
+        [CHECK_TASKS] = {
+                CHECK_TASKS, "mesos-tasks", AGENTS, LEADER, .pace = PACE_COSTLY, .reader = READER_PROBE_JOINED,
+                .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS) | STRICT,
+                .after_step = true,
+                .judge    = "this agent and the leading master know the same running tasks by their ids; on a busy agent lists of two moments differ, so what fails is a task that is twice in a row on the same side only",
+                .evidence = "how many each side knows, and some that only one side does",
                 .advice   = "journalctl -u 'dcos-mesos-slave*'",
         },
 };

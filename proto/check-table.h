@@ -23,6 +23,7 @@ typedef enum CheckId {
         CHECK_MESOS_VERSION,
         CHECK_UNITS,
         CHECK_FRONT,
+        CHECK_MARATHON,
         CHECK_SUBSCRIBERS,
         CHECK_DOCKER,
         CHECK_JOURNAL,
@@ -31,10 +32,10 @@ typedef enum CheckId {
         CHECK_OVERLAY,
         CHECK_SITE,         /* the site's own checks of the cluster */
         CHECK_MESOS_LEADER, /* the cluster */
-        CHECK_TASKS,        /* one Mesos agent's tasks, by both sides */
         CHECK_MEMBER,       /* one Mesos agent as the leading master sees it */
+        CHECK_TASKS,        /* its tasks, by both sides */
 } CheckId;
-#define CHECK_COUNT (CHECK_MEMBER + 1)
+#define CHECK_COUNT (CHECK_TASKS + 1)
 
 /* Those that a master is asked, of itself and of the cluster: all but those of Mesos agents. */
 #define CHECK_COUNT_MASTER (CHECK_COUNT - 5)

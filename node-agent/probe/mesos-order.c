@@ -70,6 +70,7 @@ static int parse_words(char *const arguments[], MesosVerb verb, MesosWords *word
                                   token,
                                   { "agents", &words->agents, true } },
                 [VERB_TASKS] = { address, timeout, root, token, { "agents", &words->agents } },
+                [VERB_ADDRESS] = { address, timeout, root, token },
         };
 
         return probe_options_parse(options[verb], arguments, error);

@@ -33,6 +33,7 @@ typedef enum MesosVerb {
         VERB_AGENT,
         VERB_LEADER,
         VERB_TASKS,
+        VERB_ADDRESS, /* no more than whom, and how */
 } MesosVerb;
 
 /* `order` is to be empty; it ends with mesos_order_done() also after an error. */

@@ -232,6 +232,98 @@ void marathon_pods_judge(const Reply *reply, Sample *sample) {
         conclude(reply, &tally, pods ? json_size(pods) : 0, r, &error);
 }
 
+/* --- all of it --- */
+
+bool marathon_leads_at(const Reply *reply, const char *address) {
+        size_t length = strlen(address);
+        const char *leader;
+        Sample sample;
+
+        sample_init(&sample, "", "");
+        marathon_leader_judge(reply, &sample);
+        leader = sample_get_text(&sample, "leader");
+        if (!leader)
+                return false;
+        if (leader[0] == '[')
+                leader++; /* IPv6 */
+
+        return leader[strspn(leader, "0123456789abcdefABCDEF.:]")] != '\0' ||
+               (strncmp(leader, address, length) == 0 && strchr(":]", leader[length]));
+}
+
+/* Each judge closes what it judges; what they say together is said here. Returns the part, for
+ * what else is in it. */
+static Sample take_part(
+                void (*judge)(const Reply *reply, Sample *sample),
+                const Reply *reply,
+                Sample *sample) {
+        Sample part;
+
+        sample_init(&part, sample->check, sample->subject);
+        judge(reply, &part);
+        if (part.verdict == VERDICT_FAIL) {
+                sample_fail(sample, "%s", part.why.text);
+        } else if (part.verdict != VERDICT_PASS) {
+                sample_doubt_error(sample, &part.why);
+        }
+        if (part.verdict != VERDICT_PASS && part.evidence[0])
+                sample_add_evidence(sample, "%s", part.evidence);
+
+        return part;
+}
+
+static void take_deployments(const Reply *reply, Sample *sample) {
+        bool good = sample->why.code == ERROR_NONE;
+        Sample part = take_part(marathon_deployments_judge, reply, sample);
+        uint64_t count;
+
+        if (!sample_get_number(&part, "deployments", &count))
+                return;
+
+        sample_add_number(sample, "deployments", count);
+        sample_add_number(sample, "only_deployments", good && count > 0);
+}
+
+static void take_constraints(const MarathonReplies *replies, Sample *sample) {
+        Sample parts[2];
+        uint64_t all = 0;
+
+        parts[0] = take_part(marathon_apps_judge, &replies->apps, sample);
+        parts[1] = take_part(marathon_pods_judge, &replies->pods, sample);
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
+                uint64_t count = 0;
+
+                (void) sample_get_number(&parts[i], "constraints", &count);
+                all += count;
+        }
+        sample_add_number(sample, "constraints", all);
+}
+
+void marathon_judge(const MarathonReplies *replies, Sample *sample) {
+        Sample info = take_part(marathon_info_judge, &replies->info, sample);
+        Sample leader = take_part(marathon_leader_judge, &replies->leader, sample);
+        const char *version = sample_get_text(&info, "version");
+        const char *first = sample_get_text(&info, "leader");
+        const char *second = sample_get_text(&leader, "leader");
+
+        if (version)
+                sample_add_text(sample, "version", version);
+        if (second) {
+                sample_add_text(sample, "leader", second);
+                sample_add_evidence(sample, "%s leads", second);
+        }
+        if (first && second && strcmp(first, second) != 0) {
+                sample_doubt(sample, "%s names %.64s as leader, %s %.64s", replies->info.question,
+                             first, replies->leader.question, second);
+        }
+        if (replies->leads_here) {
+                take_constraints(replies, sample);
+                take_deployments(&replies->deployments, sample);
+        }
+
+        sample_close(sample);
+}
+
 /* --- event subscribers --- */
 
 static bool subscribes(const char *line) {

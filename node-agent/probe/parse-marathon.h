@@ -19,6 +19,23 @@ void marathon_deployments_judge(const Reply *reply, Sample *sample);
 void marathon_apps_judge(const Reply *reply, Sample *sample);
 void marathon_pods_judge(const Reply *reply, Sample *sample);
 
+typedef struct MarathonReplies {
+        Reply info;
+        Reply leader;
+        bool leads_here;   /* the rest was asked, too: of the one that leads, where it runs */
+        Reply apps;        /* /v2/apps */
+        Reply pods;        /* /v2/pods */
+        Reply deployments; /* /v2/deployments */
+} MarathonReplies;
+
+/* Whether Marathon at `address` is the one that leads; so it is if the leader's name is none that
+ * could be compared. */
+bool marathon_leads_at(const Reply *leader, const char *address);
+
+/* All of it together. Passes if both questions name the same leader, and it takes each constraint,
+ * and no deployment is under way. "only_deployments" 1: there is nothing else. */
+void marathon_judge(const MarathonReplies *replies, Sample *sample);
+
 /* The text of marathon.sh, or of a file that it reads: fails if events are sent to subscribers, by
  * an option that Marathon no longer knows and does not start with. Not necessarily terminated. */
 void marathon_script_judge(const char *text, size_t size, Sample *sample);

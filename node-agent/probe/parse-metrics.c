@@ -37,6 +37,8 @@ static const Metric master_metrics[] = {
         { "master/slaves_inactive",        "slaves_inactive",     METRIC_COUNT   },
         { "master/slaves_unreachable",     "slaves_unreachable",  METRIC_COUNT   },
         { "master/tasks_running",          "tasks_running",       METRIC_COUNT   },
+        { "master/frameworks_connected",   "frameworks",          METRIC_COUNT   },
+        { "master/frameworks_disconnected","frameworks_away",     METRIC_COUNT   },
 };
 
 static const Metric agent_metrics[] = {

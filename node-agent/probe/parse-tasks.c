@@ -90,7 +90,7 @@ void task_look_done(TaskLook *look) {
 
 /* One that is being started, or has ended, is the other side's a moment later too. */
 static int add_running(const Json *task, const char *framework, TaskSet *set, Error *error) {
-        const char *id = NULL, *state = NULL;
+        const char *id = "", *state = "";
         int r;
 
         r = json_borrow_string(task, "id", &id, error);
@@ -104,7 +104,7 @@ static int add_running(const Json *task, const char *framework, TaskSet *set, Er
 
 static int read_framework(const Json *framework, TaskSet *set, Error *error) {
         const Json *executors = NULL;
-        const char *id = NULL;
+        const char *id = "";
         int r;
 
         r = json_borrow_string(framework, "id", &id, error);
@@ -188,7 +188,7 @@ void task_looks_count(const Reply *summary, TaskLook looks[], size_t count) {
 }
 
 static int read_task(const Json *task, TaskLook looks[], size_t count, Error *error) {
-        const char *agent = NULL, *framework = NULL;
+        const char *agent = "", *framework = "";
         TaskLook *look;
         int r;
 

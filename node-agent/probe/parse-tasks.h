@@ -45,7 +45,7 @@ void task_looks_count(const Reply *summary, TaskLook looks[], size_t count);
 /* A page of its /tasks, which are those of the whole cluster: adds those that run on one of the
  * agents. `ret_rows`: how many there are on the page. After an error the lists are of no use. */
 int task_looks_read_page(
-                const Reply *tasks, TaskLook looks[], size_t count, size_t *ret_rows, Error *error);
+                const Reply *reply, TaskLook looks[], size_t count, size_t *ret_rows, Error *error);
 
 /* Once all pages are read: whether there is a difference, which takes a second look to judge. */
 bool task_look_differs(TaskLook *look);

@@ -30,6 +30,7 @@ ProbeExit probe_mesos_tasks(char *const arguments[], Json *answer, Error *error)
 ProbeExit probe_mesos_version(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_cluster_checks(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_cockroach(char *const arguments[], Json *answer, Error *error);
+ProbeExit probe_marathon(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_subscribers(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_overlay(char *const arguments[], Json *answer, Error *error);
 ProbeExit probe_login(char *const arguments[], Json *answer, Error *error);

@@ -125,21 +125,21 @@ static bool look(const Looking *looking, TaskLook looks[], const bool wanted[], 
 }
 
 static void look_twice(Looking *looking) {
-        bool all[AGENTS_MAX], differ[AGENTS_MAX], still[AGENTS_MAX];
+        bool wanted[AGENTS_MAX], again[AGENTS_MAX], differ[AGENTS_MAX];
         usec_t since = clock_boottime();
 
         for (size_t i = 0; i < AGENTS_MAX; i++)
-                all[i] = true;
+                wanted[i] = true;
 
-        if (look(looking, looking->looks[0], all, differ)) {
+        if (look(looking, looking->looks[0], wanted, again)) {
                 (void) poll(NULL, 0, LOOK_AGAIN_AFTER / USEC_PER_MSEC);
-                (void) look(looking, looking->looks[1], differ, still);
+                (void) look(looking, looking->looks[1], again, differ);
         }
 
         for (size_t i = 0; i < looking->order->agent_count; i++) {
                 looking->samples[i].took = span_sub(clock_boottime(), since);
                 task_looks_judge(
-                                &looking->looks[0][i], differ[i] ? &looking->looks[1][i] : NULL,
+                                &looking->looks[0][i], again[i] ? &looking->looks[1][i] : NULL,
                                 &looking->samples[i]);
         }
 }

@@ -269,7 +269,14 @@ static void read_build(const char *text, size_t size) {
 }
 
 static void read_info(const char *text, size_t size) {
+        const Reply reply = reply_of(text, size);
+        const MarathonReplies replies = { reply, reply, true, none, none, reply };
+        Sample sample = sample_new();
+
         judge_reply(marathon_info_judge, text, size);
+        (void) marathon_leads_at(&reply, "10.0.0.12");
+        marathon_judge(&replies, &sample);
+        check_sample(&sample);
 }
 
 static void read_marathon_leader(const char *text, size_t size) {

@@ -389,6 +389,50 @@ def test_an_agent_that_hangs_is_unknown_and_keeps_no_other_waiting(start, addres
     assert "/state: not finished within" in asked.reason
 
 
+# ---------------------------------------------------------------- Marathon
+
+@pytest.fixture
+def marathon_root(tmp_path):
+    """Where Marathon is installed."""
+    script = tmp_path / "opt/mesosphere/bin/marathon.sh"
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/bin/bash\n")
+    return str(tmp_path)
+
+
+def marathon_routes(leader, deployments=()):
+    return {"/v2/leader": answer({"leader": leader}), "/v2/apps": answer({"apps": []}), "/v2/pods": answer([]),
+            "/v2/info": answer({"version": "1.10.17", "elected": True, "leader": leader}),
+            "/v2/deployments": answer(list(deployments))}
+
+
+def test_marathon_is_asked_for_all_of_it_only_where_it_leads(start, address, marathon_root):
+    options = ["--address", address, "--root", marathon_root]
+    server = start(8080, marathon_routes("10.0.0.12:8080"))
+    asked = Asked("marathon", *options)
+    assert asked.verdict == "pass" and asked.texts == {"version": "1.10.17", "leader": "10.0.0.12:8080"}
+    assert server.paths() == ["GET /v2/leader", "GET /v2/info"]
+    server.requests.clear()
+    server.routes = marathon_routes(f"{address}:8080", [{"id": "7a1e6e47"}])
+    asked = Asked("marathon", *options)
+    assert asked.verdict == "fail" and "deployments are not finished, the first is 7a1e6e47" in asked.reason
+    assert asked.numbers == {"constraints": 0, "deployments": 1, "only_deployments": 1}
+    assert server.paths()[2:] == ["GET /v2/apps", "GET /v2/pods", "GET /v2/deployments"]
+
+
+def test_marathon_is_not_asked_where_it_is_not_installed(address, tmp_path):
+    assert Asked("marathon", "--address", address, "--root", str(tmp_path)).verdict == "not-applicable"
+
+
+def test_a_marathon_that_does_not_answer_is_unknown(start, address, marathon_root):
+    options = ["--address", address, "--root", marathon_root]
+    Asked("marathon", *options).is_unknown("connection refused")
+    server = start(8080, {"*": answer(b"<html>502</html>", "502 Bad Gateway", "text/html")})
+    Asked("marathon", *options).is_unknown("got 502")
+    server.routes = {"*": lambda connection, over: over.wait()}
+    Asked("marathon", *options, timeout=1).is_unknown("not finished within")
+
+
 # ---------------------------------------------------------------- no answers
 
 @each_verb

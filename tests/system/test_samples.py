@@ -11,6 +11,7 @@ import pytest
 from lab import BUILD
 from rig import wait_for
 
+SAMPLES = os.path.join(os.path.dirname(__file__), "..", "samples", "dcos")
 TOOL = "/usr/local/bin/sample-node"
 WANTS = "/etc/systemd/system/dcos.target.wants"
 STATE = "/var/lib/sample-node"
@@ -295,6 +296,42 @@ def test_where_nobody_answers_the_question_is_understood_and_the_answer_unknown(
     assert sample["verdict"] == "unknown", sample
     assert "usage" not in sample["reason"] and "ended with status" not in sample["reason"], sample
     assert "samples[" not in sample["reason"], sample
+
+
+MARATHON = "/opt/standin/marathon"
+
+
+def put_marathon(node, **answers):
+    """Samples that Marathon answers with from now on; its leader runs here."""
+    for name, sample in answers.items():
+        with open(f"{SAMPLES}/marathon-{sample}.json", encoding="utf-8") as file:
+            node.host.write(f"{MARATHON}/{name}", file.read().replace("10.0.0.12", "127.0.0.1"))
+
+
+def test_marathon_is_waited_for_where_it_is_installed(node):
+    assert node.ask("marathon", seconds=1)["verdict"] == "not-applicable"
+    node.host.write("/opt/mesosphere/bin/marathon.sh", "#!/bin/bash\n")
+    assert "connection refused" in node.ask("marathon", seconds=1)["reason"]
+    with open(os.path.join(os.path.dirname(__file__), "marathon_single.py"), "rb") as file:
+        node.host.write("/usr/local/bin/marathon-single", b"#!/usr/bin/python3\n" + file.read(), 0o755)
+    put_marathon(node, nobody="leader-none-404", info="info", apps="apps-valid", pods="deployments-empty",
+                 deployments="deployments-unfinished")
+    node.add_unit("dcos-marathon.service", f"ExecStart=/usr/local/bin/marathon-single 127.0.0.1 {MARATHON}")
+    node.start("dcos-marathon.service")
+    wait_for(lambda: "there is no leader" in node.ask("marathon", seconds=1)["reason"], 20, "Marathon to answer")
+
+    put_marathon(node, leader="leader")
+    sample = node.ask("marathon", seconds=1)
+    assert sample["verdict"] == "fail" and "1 deployments are not finished" in sample["reason"], sample
+    assert sample["numbers"]["only_deployments"] == 1
+    put_marathon(node, apps="apps-bad-constraints")
+    sample = node.ask("marathon", seconds=1)
+    assert sample["verdict"] == "fail" and sample["numbers"]["only_deployments"] == 0, sample
+    put_marathon(node, apps="apps-valid", deployments="deployments-empty")
+    sample = node.ask("marathon", seconds=1)
+    assert sample["verdict"] == "pass" and sample["texts"]["leader"] == "127.0.0.1:8080", sample
+    node.remove_unit("dcos-marathon.service")
+    node.host.run(["rm", "/opt/mesosphere/bin/marathon.sh"])
 
 
 def test_after_a_reboot_every_process_is_a_new_one(node):

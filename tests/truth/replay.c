@@ -159,6 +159,7 @@ static void hear_master(World *world, const Process *process) {
         Sample units = make_sample("units", VERDICT_PASS);
         Sample exhibitor = make_sample("exhibitor", VERDICT_PASS);
         Sample front = make_sample("front", VERDICT_NOT_APPLICABLE);
+        Sample marathon = make_sample("marathon", VERDICT_NOT_APPLICABLE);
         Sample subscribers = make_sample("subscribers", VERDICT_NOT_APPLICABLE);
         Sample site = make_sample("cluster-checks", VERDICT_NOT_APPLICABLE);
         Sample cockroach = make_sample("cockroachdb", VERDICT_NOT_APPLICABLE);
@@ -169,6 +170,7 @@ static void hear_master(World *world, const Process *process) {
         lab_sample(world->lab, process->name, &units);
         lab_sample(world->lab, process->name, &exhibitor);
         lab_sample(world->lab, process->name, &front);
+        lab_sample(world->lab, process->name, &marathon);
         lab_sample(world->lab, process->name, &subscribers);
         lab_sample(world->lab, process->name, &site);
         lab_sample(world->lab, process->name, &cockroach);

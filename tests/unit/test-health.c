@@ -18,7 +18,7 @@
 
 /* The gate of m1, the only master of its cluster, after its step. */
 
-#define WELL_CHECKS 14
+#define WELL_CHECKS 15
 
 static const Sample well[WELL_CHECKS] = {
         { .check = "version", .verdict = VERDICT_PASS },
@@ -43,6 +43,7 @@ static const Sample well[WELL_CHECKS] = {
         { .check = "check-runner", .verdict = VERDICT_PASS },
         { .check = "mesos-version", .verdict = VERDICT_PASS },
         { .check = "front", .verdict = VERDICT_PASS },
+        { .check = "marathon", .verdict = VERDICT_PASS },
         { .check = "subscribers", .verdict = VERDICT_PASS },
         { .check = "cockroachdb", .verdict = VERDICT_PASS },
         { .check = "cluster-checks", .verdict = VERDICT_NOT_APPLICABLE },
@@ -354,7 +355,7 @@ static const struct {
         { { STEP_DONE, STEP_DONE, STEP_DONE }, true },
 };
 
-static const char *const front[] = { "front", "subscribers", "cluster-checks" };
+static const char *const front[] = { "front", "marathon", "subscribers", "cluster-checks" };
 
 /* One check has this verdict on all masters, the others pass. */
 static bool is_well_at(size_t level, const Sample *sample) {
@@ -368,6 +369,7 @@ static bool is_well_at(size_t level, const Sample *sample) {
 
                 (void) text_copy(step->id, sizeof(step->id), "r1-1a2b3c4d-m1-1");
                 step->state = levels[level].steps[i];
+                lab->state->steps[step->state]++;
                 step->slot = step->state == STEP_SLOTTED || step->state == STEP_STARTED ||
                              step->state == STEP_VERIFYING;
                 for (size_t j = 0; j < ELEMENTSOF(front); j++) {
@@ -397,6 +399,18 @@ static void test_marathon_counts_before_the_first_master_and_after_the_last(void
                         }
                 }
         }
+}
+
+/* What the site deploys while its cluster is patched is its own affair. */
+static void test_deployments_are_waited_for_before_the_first_step_alone(void **state) {
+        const Sample deploys = { .check = "marathon",
+                                 .verdict = VERDICT_FAIL,
+                                 .numbers = { { "only_deployments", 1 } },
+                                 .number_count = 1 };
+
+        assert_int_equal(levels[0].steps[0], STEP_STAGED);
+        for (size_t i = 0; i < ELEMENTSOF(levels); i++)
+                assert_int_equal(is_well_at(i, &deploys), i > 0);
 }
 
 /* Active on a leader that cannot write it down is not registered. */
@@ -603,6 +617,7 @@ int main(void) {
                 cmocka_unit_test(test_a_registry_in_memory_is_enough_for_one_master_alone),
                 cmocka_unit_test(test_whoever_leads_by_its_own_word_has_read_its_registry),
                 cmocka_unit_test(test_marathon_counts_before_the_first_master_and_after_the_last),
+                cmocka_unit_test(test_deployments_are_waited_for_before_the_first_step_alone),
                 cmocka_unit_test(test_an_agent_is_not_proven_by_a_leader_without_quorum),
                 cmocka_unit_test(test_the_tasks_of_the_first_that_are_being_proven_are_compared),
                 cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),

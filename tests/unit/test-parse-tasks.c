@@ -42,7 +42,7 @@ static Answered answered(const char *state, const char *tasks, const char *summa
 }
 
 /* As the verb does: whether another look is needed. */
-static bool look(const Answered *replies, TaskLook *look) {
+static bool look_at(const Answered *replies, TaskLook *look) {
         Error error = {};
         size_t rows;
 
@@ -60,9 +60,9 @@ static Sample judge(const Answered *first, const Answered *second) {
         bool again;
 
         sample_init(&sample, "mesos-tasks", "10.0.0.21");
-        again = look(first, &looks[0]);
+        again = look_at(first, &looks[0]);
         if (again)
-                (void) look(second, &looks[1]);
+                (void) look_at(second, &looks[1]);
         task_looks_judge(&looks[0], again ? &looks[1] : NULL, &sample);
         task_look_done(&looks[0]);
         task_look_done(&looks[1]);
@@ -91,9 +91,10 @@ static void expect(
                 const Answered *first, const Answered *second, Verdict verdict, const char *why) {
         Sample sample = judge(first, second);
 
-        if (sample.verdict != verdict || !strstr(sample.why.text, why))
+        if (sample.verdict != verdict || !strstr(sample.why.text, why)) {
                 fail_msg("'%s' (%d), want '%s' (%d)", sample.why.text, sample.verdict, why,
                          verdict);
+        }
 }
 
 static void test_a_task_that_one_side_never_hears_of_is_named(void **state) {
