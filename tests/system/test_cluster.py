@@ -149,14 +149,39 @@ def test_a_coordinator_restored_from_before_the_slot_and_the_old_one_back_cannot
     assert not verdict.overlaps, verdict.describe()
 
 
+def database(cluster, name):
+    """The check of CockroachDB on that master, asked anew."""
+    shown = cluster.ask("status", name, "--refresh")["nodes"][0]
+    return next(check for check in shown["checks"] if check["id"] == "cockroachdb")
+
+
+def waits_for(cluster, name, what):
+    """Whether the run goes on, and waits for this of that node."""
+    run = cluster.status()["run"]
+    return run["state"] == "running" and name in run["why"] and what in run["why"]
+
+
 def test_a_master_whose_database_lacks_copies_stops_the_run_there_by_name(cluster):
+    """Over HTTP alone it says so: the command, and all that asks by it, is content. Where HTTP does not
+    answer, the command is asked."""
     for name in MASTERS:
-        cluster.node(name).scenario({"after_patch": {"cockroach": "underreplicated"}})
+        cluster.node(name).scenario({"after_patch": {"cockroach_http": "underreplicated"}})
     start(cluster, timeouts_master="20s")
+    first = cluster.node(under_way(cluster))
+    wait_for(lambda: waits_for(cluster, first.name, "7 ranges are underreplicated"), 20, "the gate to say so")
     run = wait_state(cluster, "halted")
     done = [m for m in MASTERS if cluster.executions(m)]
-    assert len(done) == 1, done
+    assert done == [first.name]
     assert "cockroachdb" in run["why"] and "underreplicated" in run["why"] and done[0] in run["why"], run
+
+    first.scenario({"cockroach_http": "unreachable"})
+    told = wait_for(lambda: database(cluster, first.name)["verdict"] == "pass" and database(cluster, first.name),
+                    30, "the command to be asked")
+    assert "by HTTP: " in told["evidence"], told
+    first.scenario({"cockroach_http": "unreachable", "cockroach": "unavailable"})
+    told = wait_for(lambda: database(cluster, first.name)["verdict"] == "fail" and database(cluster, first.name),
+                    30, "the command to say that copies are missing")
+    assert "10.77.0.11: 3 ranges are unavailable, want 0" in told["reason"], told
 
 
 def test_an_agent_without_its_overlay_network_fails_by_name(cluster):
