@@ -35,6 +35,7 @@ class Iam:
         self.status = 200
         self.tells = True
         self.nodes = nodes
+        self.telling = threading.Lock()
         iam = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -63,12 +64,13 @@ class Iam:
         return self.tokens[-1]
 
     def tell(self, tokens):
-        """Which ones the servers take from now on."""
-        for node in self.nodes.values():
-            path = f"{node.crash_dir}/tokens"
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
-                file.write("\n".join(tokens))
-            os.rename(f"{path}.new", path)
+        """Which ones the servers take from now on. A login may be under way meanwhile."""
+        with self.telling:
+            for node in self.nodes.values():
+                path = f"{node.crash_dir}/tokens"
+                with open(f"{path}.new", "w", encoding="utf-8") as file:
+                    file.write("\n".join(tokens))
+                os.rename(f"{path}.new", path)
 
     def close(self):
         self.server.shutdown()
