@@ -70,8 +70,11 @@ def test_a_master_whose_exhibitor_stays_red_stops_the_run_there_and_so_does_the_
 
 
 def test_an_agent_that_is_never_registered_fails_by_name_and_counts_against_the_budget(cluster):
+    """And how long it may be away before its tasks are lost is what the leading master's own flags say."""
     for name in ("a1", "a2"):
         cluster.node(name).scenario({"after_patch": {"mesos_refused": True}})
+    for name in MASTERS:
+        cluster.node(name).scenario({"mesos_flags": {"max_slave_ping_timeouts": "2"}})
     start(cluster, timeouts_agent="10s", budget=0)
     run = wait_state(cluster, "halted")
     failed = [n for n in cluster.status()["nodes"] if n.get("state") == "failed"]
@@ -81,6 +84,12 @@ def test_an_agent_that_is_never_registered_fails_by_name_and_counts_against_the_
     assert own["mesos-agent"] == "pass", "the page's own check is fooled, the leader's word is not"
     assert "1 agent" in run["why"]
     assert cluster.executions("a2") == 0
+    problem = wait_for(
+        lambda: next((one for one in cluster.status()["problems"] if one["message"].startswith("a1 is not active on")), None),
+        40, "somebody to be told that time runs out")
+    away = re.fullmatch(r"a1 is not active on the leading master, for (\d+)s; after 30s its tasks are lost",
+                        problem["message"])
+    assert away and 18 <= int(away[1]) <= 40, problem
 
 
 def test_a_master_that_runs_another_mesos_than_was_installed_stops_the_run_there(cluster):
