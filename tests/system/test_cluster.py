@@ -158,10 +158,13 @@ def test_a_coordinator_restored_from_before_the_slot_and_the_old_one_back_cannot
     assert not verdict.overlaps, verdict.describe()
 
 
-def database(cluster, name):
-    """The check of CockroachDB on that master, asked anew."""
-    shown = cluster.ask("status", name, "--refresh")["nodes"][0]
-    return next(check for check in shown["checks"] if check["id"] == "cockroachdb")
+def wait_check(cluster, name, check, verdict):
+    """A check of that node, asked anew until it is that."""
+    def asked():
+        shown = cluster.ask("status", name, "--refresh")["nodes"][0]
+        found = next(one for one in shown["checks"] if one["id"] == check)
+        return found if found["verdict"] == verdict else None
+    return wait_for(asked, 40, f"{check} of {name} to be {verdict}")
 
 
 def waits_for(cluster, name, what):
@@ -184,12 +187,10 @@ def test_a_master_whose_database_lacks_copies_stops_the_run_there_by_name(cluste
     assert "cockroachdb" in run["why"] and "underreplicated" in run["why"] and done[0] in run["why"], run
 
     first.scenario({"cockroach_http": "unreachable"})
-    told = wait_for(lambda: database(cluster, first.name)["verdict"] == "pass" and database(cluster, first.name),
-                    30, "the command to be asked")
+    told = wait_check(cluster, first.name, "cockroachdb", "pass")
     assert "by HTTP: " in told["evidence"], told
     first.scenario({"cockroach_http": "unreachable", "cockroach": "unavailable"})
-    told = wait_for(lambda: database(cluster, first.name)["verdict"] == "fail" and database(cluster, first.name),
-                    30, "the command to say that copies are missing")
+    told = wait_check(cluster, first.name, "cockroachdb", "fail")
     assert "10.77.0.11: 3 ranges are unavailable, want 0" in told["reason"], told
 
 
@@ -213,9 +214,18 @@ def test_a_gate_that_flaps_does_not_open(cluster):
 
 
 def test_exit_0_with_failing_checks_does_not_pass(cluster):
+    """Nor does a check of the cluster that the site has added: with that no first master goes down."""
+    broken = {"after_patch": {"checks": {"xz": {"status": 2, "output": "xz: broken"}}}}
     for name in MASTERS:
-        cluster.node(name).scenario({"after_patch": {"checks": {"xz": {"status": 2, "output": "xz: broken"}}}})
+        cluster.node(name).scenario(broken)
+    cluster.node("m2").scenario({
+        **broken, "cluster_checks": {"site_dns": {"status": 2, "output": "leader.mesos is not found"}}})
+    check = wait_check(cluster, "m2", "cluster-checks", "fail")
+    assert "leader.mesos is not found" in check["reason"], check
     start(cluster, timeouts_master="20s")
+    wait_for(lambda: waits_for(cluster, "m2", "cluster-checks: site_dns"), 30, "the run to wait for the site's check")
+    assert sum(map(cluster.executions, EVERYBODY)) == 0
+    cluster.node("m2").scenario(broken)
     run = wait_state(cluster, "halted")
     assert "check-runner" in run["why"], run
     report = cluster.ask("report")
