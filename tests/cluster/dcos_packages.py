@@ -171,6 +171,7 @@ def _contents(version, masters, bootstrap_url, resolver):
         "cockroach": ["cockroach"],
     }
     made = {name: {f"bin/{each}": _read(each) for each in each_of} for name, each_of in programs.items()}
+    made["cockroach"] |= _units("dcos-cockroach.service", wants="dcos.target.wants_master")
     made["dcos-check-runner"] = {"bin/dcos-check-runner": _read("dcos-check-runner")} | _units(
         "dcos-checks-poststart.service", "dcos-checks-poststart.timer")
     made["exhibitor"] = {"bin/exhibitor.py": _read("exhibitor.py")} | _units(

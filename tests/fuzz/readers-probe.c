@@ -131,8 +131,12 @@ static void read_claims(const char *text, size_t size) {
 
         base64_encode(text, MIN(size, (size_t) LOGIN_TOKEN_MAX), claims);
         end = claims + strcspn(claims, "=");
-        for (char *letter = claims; letter < end; letter++)
-                *letter = *letter == '+' ? '-' : *letter == '/' ? '_' : *letter;
+        for (char *letter = claims; letter < end; letter++) {
+                if (*letter == '+')
+                        *letter = '-';
+                if (*letter == '/')
+                        *letter = '_';
+        }
 
         memcpy(end, ".e30", sizeof(".e30"));
         check_token(token);

@@ -107,7 +107,7 @@ class Node(product.Counted):
         """Before the boot: its services speak TLS, and Mesos answers who shows a token that is in
         /crash/tokens."""
         artifacts = "/var/lib/dcos/exhibitor-tls-artifacts"
-        mesos = authority.issue(self.name, f"IP:{self.host.address}")
+        mesos = authority.issue(self.name, f"IP:{self.host.address},IP:127.0.0.1")
         exhibitor = authority.issue(f"{self.name}-exhibitor", "DNS:localhost")
         client = authority.issue(f"{self.name}-client", "DNS:client")
         for path, file in [
@@ -121,6 +121,11 @@ class Node(product.Counted):
         for store in ("truststore", "clientstore", "serverstore"):
             self.host.write(f"{artifacts}/{store}.jks", "")
         self.host.write("/opt/mesosphere/etc/bootstrap-config.json", '{"security": "strict"}\n')
+
+    def make_permissive(self):
+        """The same of a cluster on its way to strict: Mesos answers in plain, and wants no token."""
+        self.host.write("/opt/standin/strict/permissive", "")
+        self.host.write("/opt/mesosphere/etc/bootstrap-config.json", '{"security": "permissive"}\n')
 
     def crash_at(self, point):
         """Before the boot: node agent and rollpatch-step stop at `point`, once."""

@@ -6,7 +6,8 @@ else than health, and for benches; clusters of real services are in tests/cluste
     standin_single.py ADDRESS [MASTERS]     addresses, separated by commas; the last one leads everything
 
 With certificates in STRICT it is a node of a strict cluster: Mesos speaks TLS alone and wants a token that is
-in TOKENS, Exhibitor on localhost a client certificate. What Exhibitor is shown of tokens is noted.
+in TOKENS, CockroachDB speaks TLS, Exhibitor on localhost a client certificate. With the file PERMISSIVE too it is of a permissive one:
+Mesos speaks no TLS and wants no token. Who shows a token to somebody who wants none is noted.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ HEALTH = {"type": "GET_HEALTH", "get_health": {"healthy": True}}
 STARTED = time.monotonic()
 REGISTER_EVERY = 0.02  # seconds
 STRICT = "/opt/standin/strict"
+PERMISSIVE = f"{STRICT}/permissive"
 TOKENS = "/crash/tokens"
 CA_BUNDLE = "/run/dcos/pki/CA/ca-bundle.crt"
 agents = {}  # on the leader: address -> (start of its process as it says, when it registered)
@@ -110,6 +112,9 @@ def refusal(head):
     """Of somebody who shows no token that is known, or whose account may do nothing."""
     if not os.path.isdir(STRICT) or head.split(" ")[1].startswith(("/standin/", "/_status/")):
         return None
+    if os.path.exists(PERMISSIVE):
+        note_token(head, "mesos")
+        return None
     with open(TOKENS, encoding="utf-8") as file:
         known = [f"token={line.strip()}" for line in file]
     if header(head, "Authorization") not in known:
@@ -119,9 +124,9 @@ def refusal(head):
     return None
 
 
-def note_exhibitor(head):
+def note_token(head, who):
     if header(head, "Authorization"):
-        open("/crash/exhibitor-saw-a-token", "w", encoding="utf-8").close()
+        open(f"/crash/{who}-saw-a-token", "w", encoding="utf-8").close()
 
 
 async def http(reader, writer):
@@ -132,7 +137,7 @@ async def http(reader, writer):
         return
     path = head.split(" ")[1]
     if path.startswith("/exhibitor/"):
-        note_exhibitor(head)
+        note_token(head, "exhibitor")
         status, more, body = answer(path)
     else:
         status, more, body = refusal(head) or answer(path)
@@ -153,7 +158,7 @@ async def zookeeper(reader, writer):
 
 
 def context_of_server(name, wants_client=False):
-    if not os.path.isdir(STRICT):
+    if not os.path.isdir(STRICT) or name == "mesos" and os.path.exists(PERMISSIVE):
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{STRICT}/{name}.crt", f"{STRICT}/{name}.key")
@@ -194,7 +199,7 @@ async def main():
         await keep_registered()
     await asyncio.start_server(zookeeper, "0.0.0.0", 2181)
     await asyncio.start_server(http, "0.0.0.0", 8181, ssl=context_of_server("exhibitor", True))
-    await asyncio.start_server(http, "127.0.0.1", 8090)
+    await asyncio.start_server(http, "127.0.0.1", 8090, ssl=context_of_server("mesos"))
     await asyncio.start_server(http, ADDRESS, 5050, ssl=context_of_server("mesos"))
     await asyncio.Event().wait()
 

@@ -70,8 +70,11 @@ def test_a_master_whose_exhibitor_stays_red_stops_the_run_there_and_so_does_the_
 
 
 def test_an_agent_that_is_never_registered_fails_by_name_and_counts_against_the_budget(cluster):
+    """And how long it may be away before its tasks are lost is what the leading master's own flags say."""
     for name in ("a1", "a2"):
         cluster.node(name).scenario({"after_patch": {"mesos_refused": True}})
+    for name in MASTERS:
+        cluster.node(name).scenario({"mesos_flags": {"max_slave_ping_timeouts": "2"}})
     start(cluster, timeouts_agent="10s", budget=0)
     run = wait_state(cluster, "halted")
     failed = [n for n in cluster.status()["nodes"] if n.get("state") == "failed"]
@@ -81,6 +84,12 @@ def test_an_agent_that_is_never_registered_fails_by_name_and_counts_against_the_
     assert own["mesos-agent"] == "pass", "the page's own check is fooled, the leader's word is not"
     assert "1 agent" in run["why"]
     assert cluster.executions("a2") == 0
+    problem = wait_for(
+        lambda: next((one for one in cluster.status()["problems"] if one["message"].startswith("a1 is not active on")), None),
+        40, "somebody to be told that time runs out")
+    away = re.fullmatch(r"a1 is not active on the leading master, for (\d+)s; after 30s its tasks are lost",
+                        problem["message"])
+    assert away and 18 <= int(away[1]) <= 40, problem
 
 
 def test_a_master_that_runs_another_mesos_than_was_installed_stops_the_run_there(cluster):
@@ -149,14 +158,40 @@ def test_a_coordinator_restored_from_before_the_slot_and_the_old_one_back_cannot
     assert not verdict.overlaps, verdict.describe()
 
 
+def wait_check(cluster, name, check, verdict):
+    """A check of that node, asked anew until it is that."""
+    def asked():
+        shown = cluster.ask("status", name, "--refresh")["nodes"][0]
+        found = next(one for one in shown["checks"] if one["id"] == check)
+        return found if found["verdict"] == verdict else None
+    return wait_for(asked, 40, f"{check} of {name} to be {verdict}")
+
+
+def waits_for(cluster, name, what):
+    """Whether the run goes on, and waits for this of that node."""
+    run = cluster.status()["run"]
+    return run["state"] == "running" and name in run["why"] and what in run["why"]
+
+
 def test_a_master_whose_database_lacks_copies_stops_the_run_there_by_name(cluster):
+    """Over HTTP alone it says so: the command, and all that asks by it, is content. Where HTTP does not
+    answer, the command is asked."""
     for name in MASTERS:
-        cluster.node(name).scenario({"after_patch": {"cockroach": "underreplicated"}})
+        cluster.node(name).scenario({"after_patch": {"cockroach_http": "underreplicated"}})
     start(cluster, timeouts_master="20s")
+    first = cluster.node(under_way(cluster))
+    wait_for(lambda: waits_for(cluster, first.name, "7 ranges are underreplicated"), 20, "the gate to say so")
     run = wait_state(cluster, "halted")
     done = [m for m in MASTERS if cluster.executions(m)]
-    assert len(done) == 1, done
+    assert done == [first.name]
     assert "cockroachdb" in run["why"] and "underreplicated" in run["why"] and done[0] in run["why"], run
+
+    first.scenario({"cockroach_http": "unreachable"})
+    told = wait_check(cluster, first.name, "cockroachdb", "pass")
+    assert "by HTTP: " in told["evidence"], told
+    first.scenario({"cockroach_http": "unreachable", "cockroach": "unavailable"})
+    told = wait_check(cluster, first.name, "cockroachdb", "fail")
+    assert "10.77.0.11: 3 ranges are unavailable, want 0" in told["reason"], told
 
 
 def test_an_agent_without_its_overlay_network_fails_by_name(cluster):
@@ -179,9 +214,18 @@ def test_a_gate_that_flaps_does_not_open(cluster):
 
 
 def test_exit_0_with_failing_checks_does_not_pass(cluster):
+    """Nor does a check of the cluster that the site has added: with that no first master goes down."""
+    broken = {"after_patch": {"checks": {"xz": {"status": 2, "output": "xz: broken"}}}}
     for name in MASTERS:
-        cluster.node(name).scenario({"after_patch": {"checks": {"xz": {"status": 2, "output": "xz: broken"}}}})
+        cluster.node(name).scenario(broken)
+    cluster.node("m2").scenario({
+        **broken, "cluster_checks": {"site_dns": {"status": 2, "output": "leader.mesos is not found"}}})
+    check = wait_check(cluster, "m2", "cluster-checks", "fail")
+    assert "leader.mesos is not found" in check["reason"], check
     start(cluster, timeouts_master="20s")
+    wait_for(lambda: waits_for(cluster, "m2", "cluster-checks: site_dns"), 30, "the run to wait for the site's check")
+    assert sum(map(cluster.executions, EVERYBODY)) == 0
+    cluster.node("m2").scenario(broken)
     run = wait_state(cluster, "halted")
     assert "check-runner" in run["why"], run
     report = cluster.ask("report")

@@ -86,6 +86,13 @@ def change_leader(cluster):
     old = cluster.leader()
     cluster.node(old).host.run(["systemctl", "kill", "--signal=KILL", "dcos-mesos-master.service"])
     wait_for(lambda: cluster.leader() != old, 60, "another leader")
+    wait_for(lambda: is_good(cluster, old, "mesos-master"), 60, f"{old} to be back")
+
+
+def is_good(cluster, name, check):
+    """As that node says now."""
+    shown = cluster.ask("status", name, "--refresh")["nodes"][0]
+    return [one["verdict"] for one in shown["checks"] if one["id"] == check] == ["pass"]
 
 
 def test_what_was_wrong_before_the_run_is_no_failure_of_it(cluster):

@@ -77,7 +77,8 @@ class Master:
         self._routes = {
             "/health": lambda _: ok(),
             "/version": lambda _: ok(self._templates["version"]),
-            "/flags": lambda _: ok({"flags": self._templates["flags"]}),
+            "/flags": lambda _: ok({"flags": {
+                **self._templates["flags"], **self._scenario.get("mesos_flags")}}),
             "/redirect": self._on_redirect,
             "/registrar(1)/registry": self._on_registry,
             "/standin/replica": self._on_replica,

@@ -34,6 +34,7 @@ KEYS = {
     "mesos_tasks_churn": None,
     "mesos_leaving": 1.5,
     "mesos_overlay": "STATUS_OK",
+    "mesos_flags": {},
     "mesos_no_quorum": False,
     "mesos_no_registrar_keys": False,
     "mesos_unreachable_after": None,

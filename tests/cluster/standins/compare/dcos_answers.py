@@ -194,7 +194,24 @@ def check_cockroach(check, master):
         master.scenario({"cockroach": wrong})
         done = status()
         check.compare(f"{COCKROACH}-{name}.txt", ended(done, done.stderr))
+    check_cockroach_http(check, master)
     master.scenario()
+
+
+def check_cockroach_http(check, master):
+    """The same over HTTP, which only this host may ask."""
+    def nodes():
+        shown = run(master, "curl", "-sS", "-H", "Accept: application/json", "-w",
+                    "\n%{http_code} %{content_type}", "http://127.0.0.1:8090/_status/nodes").stdout
+        text, _, last = shown.rpartition("\n")
+        status, _, media = last.partition(" ")
+        if status == "000":
+            return {"error": "the port is closed"}
+        return {"text": text, "status": int(status), "type": media}
+
+    for name, wrong in (("ok", None), ("underreplicated", "underreplicated"), ("empty", "no-rows")):
+        master.scenario({"cockroach_http": wrong})
+        check.compare_within(PATIENCE, f"cockroach-http-status-nodes-{name}.json", nodes)
 
 
 # ---------------------------------------------------------------- Exhibitor, ZooKeeper

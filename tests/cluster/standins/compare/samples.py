@@ -86,6 +86,7 @@ FORMS = [
     (Form(lambda text: shapes.table(text, "|")), "cockroach-node-status-table-v2.1.8*.txt"),
     (Form(shapes.records), "cockroach-node-status-records-v2.1.8.txt"),
     (LINES, "cockroach-node-status-error*.txt"),
+    (Form(lambda text: shapes.kinds(json.loads(text)), http="200"), "cockroach-http-status-nodes-*.json"),
     (UNIT_NAMES, "dcos-target-wants-*.txt"),
     (Form(shapes.units, members="fewer"), "systemctl-list-dcos-units-*.txt"),
     (Form(lambda text: shapes.json_shape(text, ("dcos-variant",))), "dcos-version-*-open.json"),
