@@ -38,6 +38,7 @@
 #define TIMER_ACCURACY (10 * USEC_PER_MSEC)
 #define LOOKS_A_CHECK  10
 #define CALM_WAIT_MAX  USEC_PER_HOUR
+#define ZOMBIES_SHARE  4 /* of the nodes expected; each costs a third of one with a session */
 
 /* A JOIN or HS1 with the right mac1. */
 typedef struct FirstWords {
@@ -443,12 +444,13 @@ static bool is_time_to_count(const Endpoint *endpoint, usec_t now) {
                (counted > known && counted - known > more);
 }
 
+static uint64_t expected(const Endpoint *endpoint) {
+        return endpoint->handlers.expected ? endpoint->handlers.expected(endpoint->userdata) : 0;
+}
+
 /* So many files as the connections need that stand or may come at once, and some. */
 static void make_room(const Endpoint *endpoint) {
-        size_t expected = endpoint->handlers.expected
-                                          ? endpoint->handlers.expected(endpoint->userdata)
-                                          : 0;
-        uint64_t connections = MAX(endpoint->counters.connections, (uint64_t) expected);
+        uint64_t connections = MAX(endpoint->counters.connections, expected(endpoint));
 
         if (endpoint->limits.spare != 0)
                 limits_allow_files(connections + endpoint->limits.spare + LIMITS_FILES_OWN);
@@ -462,14 +464,17 @@ static bool has_zombies_at_a_calm_moment(const Endpoint *endpoint, usec_t now) {
                endpoint->handlers.is_calm(endpoint->userdata);
 }
 
-/* All nodes have to connect again: not often, as long as memory does not grow without a bound. */
+/* All nodes have to connect again: not often, as long as memory does not grow without a bound. When
+ * all nodes of a large cluster come at once, a tenth of their connections may end like that, and to
+ * make them all come once more would be no cure. */
 static bool has_too_many_zombies(const Endpoint *endpoint, usec_t now) {
         const EndpointLimits *limits = &endpoint->limits;
+        uint64_t most = MAX(limits->zombies_max, expected(endpoint) / ZOMBIES_SHARE);
 
         if (now - endpoint->rebound_at >= limits->zombie_check / 2)
-                return endpoint->counters.zombies > limits->zombies_max;
+                return endpoint->counters.zombies > most;
 
-        return endpoint->counters.zombies / 2 > limits->zombies_max;
+        return endpoint->counters.zombies / 2 > most;
 }
 
 static bool wants_rebind(Endpoint *endpoint, usec_t now) {

@@ -70,7 +70,8 @@ typedef struct EndpointHandlers {
 typedef struct EndpointLimits {
         uint32_t hellos_per_second; /* handshakes answered; the rest is dropped, nodes try again */
         uint32_t hints_per_second;  /* frames answered that could be anybody's: NOS and HINT */
-        uint64_t zombies_max;       /* connections that only the library sees, before a rebind */
+        uint64_t zombies_max;       /* connections that only the library sees, before a rebind; or
+                                       a quarter of the nodes that are expected, if that is more */
         usec_t zombie_check; /* how often they are counted; in half of that only twice as many make
                                 us bind anew again */
         uint64_t spare;      /* connections more than there are or are expected, until they are

@@ -219,6 +219,12 @@ static bool is_calm(void *userdata) {
         return !coordinator->busy;
 }
 
+static size_t expected(void *userdata) {
+        const Coordinator *coordinator = userdata;
+
+        return coordinator->expected;
+}
+
 void coordinator_start(
                 Coordinator *coordinator,
                 sd_event *event,
@@ -226,7 +232,7 @@ void coordinator_start(
                 const EndpointLimits *limits) {
         static const EndpointHandlers handlers = {
                 find_psk,        on_false_token, identify, on_hello,
-                on_node_message, fill_welcome,   is_calm,
+                on_node_message, fill_welcome,   is_calm,  expected,
         };
         const EndpointOptions options = {
                 .listen = address,

@@ -63,6 +63,7 @@ typedef struct Coordinator {
         bool forgetful;           /* forgets a node when it says hello */
         bool wants_rekey;         /* says so in every welcome */
         bool busy;                /* connections had better stay */
+        size_t expected;          /* nodes */
         unsigned false_tokens[2]; /* unknown ones, and those whose secret was wrong */
         char node[NAME_TEXT_MAX]; /* who said the last message */
         Message message;          /* but for heartbeats */
