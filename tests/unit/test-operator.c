@@ -333,6 +333,19 @@ static void test_release_frees_the_slot_with_a_name_and_a_reason(void **state) {
         expect(c, "release", "{\"node\":\"m1\",\"reason\":\"again\"}", EXIT_OK, "holds nothing");
 }
 
+/* Its failure is in the log, and the turn that would halt the run for it has not been yet. */
+static void test_what_has_just_failed_halts_the_run_before_a_person_settles_it(void **state) {
+        AUTO(Coordinator) *c = coordinator_with_m1(STEP_STARTED);
+        Event failed = lab_step_event(c->lab, "m1", STEP_EVENT_SCRIPT_FAILED);
+
+        failed.step.exit_status = 3;
+        lab_commit(c->lab, &failed);
+        expect(c, "release", "{\"node\":\"m1\",\"reason\":\"host is gone\"}", EXIT_OK,
+               "then: rollpatch resume");
+        assert_true(step_of(c, "m1")->released);
+        assert_int_equal(c->lab->state->run.state, RUN_HALTED);
+}
+
 /* Otherwise two masters could be down, with a name and a reason. */
 static void test_no_slot_is_taken_from_a_node_that_is_heard_and_at_it(void **state) {
         AUTO(Coordinator) *c = coordinator_with_m1(STEP_STARTED);
@@ -433,6 +446,8 @@ int main(void) {
                 cmocka_unit_test(test_retry_leaves_alone_what_it_cannot_tell_or_does_not_know),
                 cmocka_unit_test(test_retry_of_a_node_that_is_not_heard_is_refused),
                 cmocka_unit_test(test_release_frees_the_slot_with_a_name_and_a_reason),
+                cmocka_unit_test(
+                                test_what_has_just_failed_halts_the_run_before_a_person_settles_it),
                 cmocka_unit_test(test_no_slot_is_taken_from_a_node_that_is_heard_and_at_it),
                 cmocka_unit_test(test_release_of_a_lost_journal_comes_first_and_is_its_own_answer),
                 cmocka_unit_test(
