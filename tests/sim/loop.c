@@ -64,9 +64,12 @@ void world_at(usec_t when, WorldAct act, void *what, uint64_t detail) {
         size_t place = heap_count++;
 
         if (heap_count > heap_space) {
+                WorldEvent *larger;
+
                 heap_space = heap_space ? 2 * heap_space : 256;
-                heap = realloc(heap, heap_space * sizeof(*heap));
-                assert(heap);
+                larger = realloc(heap, heap_space * sizeof(*heap));
+                assert(larger);
+                heap = larger;
         }
 
         heap[place] = (WorldEvent) { when, ++heap_number, act, what, detail };
