@@ -209,6 +209,35 @@ static Event step_event(const Node *node, StepEvent kind) {
         return event;
 }
 
+/* The log is older than the node: that stands under a higher fence than the slot which it has here,
+ * so it will never start under this one. Only what answers our claim says so for certain. */
+static bool is_overtaken(const Step *step, const StepBrief *brief) {
+        return step->state == STEP_SLOTTED && brief->fence > step->fence &&
+               (IN(brief->state) & (IN(NODE_STEP_STAGED) | IN(NODE_STEP_READY)));
+}
+
+static bool judge_claimed(const Node *node, const StepBrief *brief, Event *ret) {
+        StepEvent kind = STEP_EVENT_DECLINED;
+        bool overtaken = is_overtaken(&node->step, brief);
+
+        if (!overtaken && !judge_brief(node, brief, &kind))
+                return false;
+
+        *ret = step_event(node, kind);
+        ret->step.fence = brief->fence;
+        ret->step.exit_status = brief->exit_status;
+        ret->step.exit_signal = brief->exit_signal;
+        if (overtaken) {
+                (void) text_format(
+                                ret->step.reason, sizeof(ret->step.reason),
+                                "it has been asked under fence %" PRIu64
+                                " since, of which this log knows nothing",
+                                brief->fence);
+        }
+
+        return true;
+}
+
 static const StepBrief *find_foreign(const Node *node, const char *step) {
         for (size_t i = 0; i < node->foreign_count; i++) {
                 if (strcmp(node->foreign[i].step, step) == 0)
@@ -270,16 +299,11 @@ size_t intake_claimed(const State *state, const char *name, const Claimed *claim
 
         for (size_t i = 0; i < claimed->step_count; i++) {
                 const StepBrief *brief = &claimed->steps[i];
-                StepEvent event;
 
                 if (strcmp(brief->step, node->step.id) != 0) {
                         count += judge_foreign(state, node, brief, &ret[count]);
-                } else if (judge_brief(node, brief, &event)) {
-                        ret[count] = step_event(node, event);
-                        ret[count].step.fence = brief->fence;
-                        ret[count].step.exit_status = brief->exit_status;
-                        ret[count].step.exit_signal = brief->exit_signal;
-                        count++;
+                } else {
+                        count += judge_claimed(node, brief, &ret[count]);
                 }
         }
 

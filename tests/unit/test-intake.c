@@ -484,6 +484,24 @@ static void test_an_intent_that_a_restored_log_has_no_slot_for_can_still_be_decl
         assert_int_equal(step_of(lab)->state, STEP_STAGED);
 }
 
+/* The backup is of a moment after the first slot; then the node declined it, and was asked again.
+ * It refuses the fence of the backup for ever. */
+static void test_a_slot_of_a_restored_log_that_the_node_has_left_behind_is_given_anew(
+                void **state) {
+        AUTO(Lab) *lab = lab_with_m1(STEP_SLOTTED);
+        StepBrief brief = { STEP_ONE, NODE_STEP_STAGED, step_of(lab)->fence, 0, 0 };
+
+        lab_restart(lab);
+        lab_claim(lab, "m1", &brief, 1);
+        assert_int_equal(step_of(lab)->state, STEP_SLOTTED); /* under its own fence: it is asked */
+        lab_restart(lab);
+        brief.fence += 4;
+        lab_claim(lab, "m1", &brief, 1);
+        assert_int_equal(step_of(lab)->state, STEP_STAGED);
+        assert_false(step_of(lab)->slot);
+        assert_true(lab->state->fence >= brief.fence);
+}
+
 static void test_a_step_that_the_journal_does_not_know_is_staged_again(void **state) {
         AUTO(Lab) *lab = lab_with_m1(STEP_STAGED);
 
@@ -757,6 +775,8 @@ int main(void) {
                 cmocka_unit_test(test_a_restored_log_learns_from_the_node_how_far_it_is),
                 cmocka_unit_test(
                                 test_an_intent_that_a_restored_log_has_no_slot_for_can_still_be_declined),
+                cmocka_unit_test(
+                                test_a_slot_of_a_restored_log_that_the_node_has_left_behind_is_given_anew),
                 cmocka_unit_test(test_a_step_that_the_journal_does_not_know_is_staged_again),
                 cmocka_unit_test(
                                 test_a_step_with_the_slot_that_the_journal_does_not_know_is_unknown),
