@@ -49,8 +49,6 @@ void oracle_settled(const char *node) {
 }
 
 void oracle_decided(Host *host, const char *kind, const char *body) {
-        if (stopped && (strstr(body, "script-failed") || strstr(body, "interrupted")))
-                stopped_since = sim.now; /* only now it is known */
         if (strcmp(kind, "ordered") != 0)
                 return;
 
