@@ -20,7 +20,6 @@ static usec_t leader_since;
 static bool settled[HOSTS_MAX]; /* by a person: released, or put back, which may go first (order.c)
                                  */
 static usec_t ordered[HOSTS_MAX];
-static usec_t stopped_since;
 static const Host *
                 stopped; /* the master whose script failed last, with nobody having resumed since */
 
@@ -42,10 +41,6 @@ void oracle_settled(const char *node) {
 
         if (index != SIZE_MAX)
                 settled[index] = true;
-
-        /* Before the coordinator has made a turn about it: then nothing is left to halt for. */
-        if (stopped && index == stopped->index && sim.now < stopped_since + USEC_PER_SEC)
-                stopped = NULL;
 }
 
 void oracle_decided(Host *host, const char *kind, const char *body) {
@@ -62,11 +57,8 @@ void oracle_decided(Host *host, const char *kind, const char *body) {
 }
 
 void oracle_script_failed(const Host *host) {
-        if (!is_master(host))
-                return;
-
-        stopped = host;
-        stopped_since = sim.now;
+        if (is_master(host))
+                stopped = host;
 }
 
 void oracle_resumed(void) {
