@@ -188,8 +188,32 @@ static void say_member(const Host *agent, Answer *answer) {
         say(answer, "mesos-leader", agent->address, well ? "pass" : "fail", numbers, texts);
 }
 
+static void say_tasks(const Host *agent, Answer *answer) {
+        bool well = is_serving(agent);
+
+        say(answer, "mesos-tasks", agent->address, well ? "pass" : "unknown",
+            "\"tasks\":2,\"listed\":2", "");
+}
+
+/* Of each of these agents. */
+static void say_each(
+                Answer *answer,
+                const char *agents,
+                void (*say_of)(const Host *agent, Answer *answer)) {
+        char list[2048];
+
+        (void) text_copy(list, sizeof(list), agents);
+        for (char *save = NULL, *item = strtok_r(list, ",", &save); item;
+             item = strtok_r(NULL, ",", &save)) {
+                const Host *host = cluster_by_address(item);
+
+                if (host)
+                        say_of(host, answer);
+        }
+}
+
 static void say_leader(Answer *answer, const char *agents) {
-        char numbers[128], list[512];
+        char numbers[128];
         unsigned count = 0, active = 0;
 
         for (size_t i = 0; i < sim.host_count; i++) {
@@ -205,15 +229,7 @@ static void say_leader(Answer *answer, const char *agents) {
                         "\"ping_limit_ms\":75000,\"reregister_limit_ms\":600000",
                         count, active);
         say(answer, "mesos-leader", "", "pass", numbers, "");
-
-        (void) text_copy(list, sizeof(list), agents);
-        for (char *save = NULL, *item = strtok_r(list, ",", &save); item;
-             item = strtok_r(NULL, ",", &save)) {
-                const Host *host = cluster_by_address(item);
-
-                if (host)
-                        say_member(host, answer);
-        }
+        say_each(answer, agents, say_member);
 }
 
 /* Those that follow from the rest, or have nothing to say here. */
@@ -255,6 +271,10 @@ char *cluster_probe(const Host *host, const char *check, const char *agents) {
                 say_cockroach(host, &answer);
         } else if (strcmp(check, "mesos-leader") == 0) {
                 say_leader(&answer, agents);
+        } else if (strcmp(check, "mesos-tasks") == 0) {
+                say_each(&answer, agents, say_tasks);
+        } else if (strcmp(check, "marathon") == 0) {
+                say(&answer, check, "", "not-applicable", "", "");
         }
 
         return finish(&answer);
