@@ -316,6 +316,7 @@ void marathon_judge(const MarathonReplies *replies, Sample *sample) {
                 sample_doubt(sample, "%s names %.64s as leader, %s %.64s", replies->info.question,
                              first, replies->leader.question, second);
         }
+        sample_add_number(sample, "leads_here", replies->leads_here);
         if (replies->leads_here) {
                 take_constraints(replies, sample);
                 take_deployments(&replies->deployments, sample);

@@ -33,7 +33,8 @@ typedef struct MarathonReplies {
 bool marathon_leads_at(const Reply *leader, const char *address);
 
 /* All of it together. Passes if both questions name the same leader, and it takes each constraint,
- * and no deployment is under way. "only_deployments" 1: there is nothing else. */
+ * and no deployment is under way. "only_deployments" 1: there is nothing else. "leads_here" 1: that
+ * all of it was asked; a pass of others says nothing of what was not asked there. */
 void marathon_judge(const MarathonReplies *replies, Sample *sample);
 
 /* The text of marathon.sh, or of a file that it reads: fails if events are sent to subscribers, by

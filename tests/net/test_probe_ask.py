@@ -411,12 +411,13 @@ def test_marathon_is_asked_for_all_of_it_only_where_it_leads(start, address, mar
     server = start(8080, marathon_routes("10.0.0.12:8080"))
     asked = Asked("marathon", *options)
     assert asked.verdict == "pass" and asked.texts == {"version": "1.10.17", "leader": "10.0.0.12:8080"}
+    assert asked.numbers == {"leads_here": 0}
     assert server.paths() == ["GET /v2/leader", "GET /v2/info"]
     server.requests.clear()
     server.routes = marathon_routes(f"{address}:8080", [{"id": "7a1e6e47"}])
     asked = Asked("marathon", *options)
     assert asked.verdict == "fail" and "deployments are not finished, the first is 7a1e6e47" in asked.reason
-    assert asked.numbers == {"constraints": 0, "deployments": 1, "only_deployments": 1}
+    assert asked.numbers == {"leads_here": 1, "constraints": 0, "deployments": 1, "only_deployments": 1}
     assert server.paths()[2:] == ["GET /v2/apps", "GET /v2/pods", "GET /v2/deployments"]
 
 

@@ -43,7 +43,10 @@ static const Sample well[WELL_CHECKS] = {
         { .check = "check-runner", .verdict = VERDICT_PASS },
         { .check = "mesos-version", .verdict = VERDICT_PASS },
         { .check = "front", .verdict = VERDICT_PASS },
-        { .check = "marathon", .verdict = VERDICT_PASS },
+        { .check = "marathon",
+          .verdict = VERDICT_PASS,
+          .numbers = { { "leads_here", 1 } },
+          .number_count = 1 },
         { .check = "subscribers", .verdict = VERDICT_PASS },
         { .check = "cockroachdb", .verdict = VERDICT_PASS },
         { .check = "cluster-checks", .verdict = VERDICT_NOT_APPLICABLE },
@@ -373,7 +376,9 @@ static bool is_well_at(size_t level, const Sample *sample) {
                 step->slot = step->state == STEP_SLOTTED || step->state == STEP_STARTED ||
                              step->state == STEP_VERIFYING;
                 for (size_t j = 0; j < ELEMENTSOF(front); j++) {
-                        Sample passes = { .verdict = VERDICT_PASS };
+                        Sample passes = { .verdict = VERDICT_PASS,
+                                          .numbers = { { "leads_here", i == 0 } },
+                                          .number_count = 1 };
 
                         (void) text_copy(passes.check, sizeof(passes.check), front[j]);
                         lab_sample(lab, name, &passes);
@@ -391,7 +396,9 @@ static void test_marathon_counts_before_the_first_master_and_after_the_last(void
                         bool bad = verdict == VERDICT_UNKNOWN || verdict == VERDICT_FAIL;
 
                         for (size_t j = 0; j < ELEMENTSOF(front); j++) {
-                                Sample sample = { .verdict = verdict };
+                                Sample sample = { .verdict = verdict,
+                                                  .numbers = { { "leads_here", 1 } },
+                                                  .number_count = 1 };
 
                                 (void) text_copy(sample.check, sizeof(sample.check), front[j]);
                                 if (is_well_at(i, &sample) == (bad && levels[i].counts))
@@ -405,12 +412,23 @@ static void test_marathon_counts_before_the_first_master_and_after_the_last(void
 static void test_deployments_are_waited_for_before_the_first_step_alone(void **state) {
         const Sample deploys = { .check = "marathon",
                                  .verdict = VERDICT_FAIL,
-                                 .numbers = { { "only_deployments", 1 } },
-                                 .number_count = 1 };
+                                 .numbers = { { "only_deployments", 1 }, { "leads_here", 1 } },
+                                 .number_count = 2 };
 
         assert_int_equal(levels[0].steps[0], STEP_STAGED);
         for (size_t i = 0; i < ELEMENTSOF(levels); i++)
                 assert_int_equal(is_well_at(i, &deploys), i > 0);
+}
+
+/* Each says that it is elsewhere, under an address that is no master's: each passes. */
+static void test_a_marathon_leader_that_no_master_finds_at_home_is_no_pass(void **state) {
+        const Sample elsewhere = { .check = "marathon",
+                                   .verdict = VERDICT_PASS,
+                                   .numbers = { { "leads_here", 0 } },
+                                   .number_count = 1 };
+
+        for (size_t i = 0; i < ELEMENTSOF(levels); i++)
+                assert_int_equal(is_well_at(i, &elsewhere), !levels[i].counts);
 }
 
 /* Active on a leader that cannot write it down is not registered. */
@@ -618,6 +636,7 @@ int main(void) {
                 cmocka_unit_test(test_whoever_leads_by_its_own_word_has_read_its_registry),
                 cmocka_unit_test(test_marathon_counts_before_the_first_master_and_after_the_last),
                 cmocka_unit_test(test_deployments_are_waited_for_before_the_first_step_alone),
+                cmocka_unit_test(test_a_marathon_leader_that_no_master_finds_at_home_is_no_pass),
                 cmocka_unit_test(test_an_agent_is_not_proven_by_a_leader_without_quorum),
                 cmocka_unit_test(test_the_tasks_of_the_first_that_are_being_proven_are_compared),
                 cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),
