@@ -143,7 +143,8 @@ static const char *gates(const CheckRow *row) {
         if (row->after_step)
                 return "after its own step";
         if (row->level)
-                return "before the first master's step and after the last one's";
+                return "before the first master's step, after the last one's, and before an "
+                       "agent's first attempt";
 
         return "for the masters together";
 }

@@ -100,6 +100,31 @@ static void test_deployments_are_told_apart_from_whatever_else_is_bad(void **sta
         expect(&replies, VERDICT_FAIL, "", 0);
 }
 
+static Reply said(const char *question, const char *body) {
+        return (Reply) { .question = question, .status = 200, .body = body, .size = strlen(body) };
+}
+
+/* Marathon has taken them: a version that is newer than what we know must not stop every run. */
+static void test_a_constraint_that_a_newer_version_may_take_is_a_note(void **state) {
+        static const char *const constraints[] = {
+                "[\"rack\", \"IS\", \"[1-3]\"]",
+                "[\"rack\", \"IS\", \"{a, b}\"]",
+                "[\"rack\", \"NEAR\", \"rack-1\"]",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(constraints); i++) {
+                MarathonReplies replies = good();
+                char body[128];
+
+                (void) text_format(
+                                body, sizeof(body),
+                                "{\"apps\":[{\"id\":\"/a\",\"constraints\":[%s]}]}",
+                                constraints[i]);
+                replies.apps = said("/v2/apps", body);
+                expect(&replies, VERDICT_PASS, "", 0);
+        }
+}
+
 static void test_who_leads_is_asked_for_the_rest_and_nobody_else(void **state) {
         static const struct {
                 const char *leader, *address;
@@ -131,6 +156,7 @@ int main(void) {
                 cmocka_unit_test(test_whatever_is_bad_or_unknown_is_no_pass),
                 cmocka_unit_test(test_two_answers_that_name_two_leaders_are_no_answer),
                 cmocka_unit_test(test_deployments_are_told_apart_from_whatever_else_is_bad),
+                cmocka_unit_test(test_a_constraint_that_a_newer_version_may_take_is_a_note),
                 cmocka_unit_test(test_who_leads_is_asked_for_the_rest_and_nobody_else),
         };
 
