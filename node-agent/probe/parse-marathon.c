@@ -35,8 +35,7 @@ void marathon_info_judge(const Reply *reply, Sample *sample) {
         if (reply_object(reply, REPLY_BYTES_MAX, &object, &error) < 0 ||
             json_get_string(object, "version", version, sizeof(version), &error) < 0 ||
             json_get_bool(object, "elected", &elected, &error) < 0) {
-                sample_doubt_error(sample, &error);
-                reply_quote(reply, sample);
+                sample_doubt_error(sample, &error); /* not quoted: it may have passwords in it */
                 return;
         }
 

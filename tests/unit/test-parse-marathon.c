@@ -125,6 +125,28 @@ static void test_a_constraint_that_a_newer_version_may_take_is_a_note(void **sta
         }
 }
 
+/* zookeeper_config and http_config may have them, and evidence goes into the log as it is. */
+static void test_nothing_of_marathons_configuration_becomes_evidence(void **state) {
+        static const char *const bodies[] = {
+                "{\"zookeeper_config\":{\"zk\":\"zk://user:secret@zk-1:2181/marathon\"}}",
+                "{\"zookeeper_config\":{\"zk\":\"zk://user:secret@zk-1:2181/marathon\"},"
+                "\"version\":\"1.10.17\",\"elected\":\"yes\"}",
+                "{\"zk\":\"zk://user:secret@zk-1:2181",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
+                MarathonReplies replies = good();
+                Sample sample;
+
+                replies.info = said("/v2/info", bodies[i]);
+                sample_init(&sample, "marathon", "");
+                marathon_judge(&replies, &sample);
+                assert_int_equal(sample.verdict, VERDICT_UNKNOWN);
+                assert_null(strstr(sample.evidence, "secret"));
+                assert_null(strstr(sample.why.text, "secret"));
+        }
+}
+
 static void test_who_leads_is_asked_for_the_rest_and_nobody_else(void **state) {
         static const struct {
                 const char *leader, *address;
@@ -157,6 +179,7 @@ int main(void) {
                 cmocka_unit_test(test_two_answers_that_name_two_leaders_are_no_answer),
                 cmocka_unit_test(test_deployments_are_told_apart_from_whatever_else_is_bad),
                 cmocka_unit_test(test_a_constraint_that_a_newer_version_may_take_is_a_note),
+                cmocka_unit_test(test_nothing_of_marathons_configuration_becomes_evidence),
                 cmocka_unit_test(test_who_leads_is_asked_for_the_rest_and_nobody_else),
         };
 
