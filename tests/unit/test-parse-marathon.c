@@ -16,6 +16,25 @@
 
 /* All that Marathon is asked, together; each answer by itself is in the manifest of samples. */
 
+typedef struct MarathonReplies {
+        Reply info, leader;
+        bool leads_here;
+        Reply apps, pods, deployments;
+} MarathonReplies;
+
+/* As the verb does. */
+static void judge(const MarathonReplies *replies, Sample *sample) {
+        const char *address = replies->leads_here ? "10.0.0.12" : "10.0.0.1";
+
+        sample_init(sample, "marathon", "");
+        if (marathon_take_leader(&replies->info, &replies->leader, address, sample)) {
+                marathon_take_apps(&replies->apps, sample);
+                marathon_take_pods(&replies->pods, sample);
+                marathon_take_deployments(&replies->deployments, sample);
+        }
+        sample_close(sample);
+}
+
 static Reply reply_of(const char *question, const char *file) {
         Reply reply = { .question = question, .status = 200 };
 
@@ -39,8 +58,7 @@ static void expect(
         uint64_t only = 0;
         Sample sample;
 
-        sample_init(&sample, "marathon", "");
-        marathon_judge(replies, &sample);
+        judge(replies, &sample);
         (void) sample_get_number(&sample, "only_deployments", &only);
         if (sample.verdict != verdict || !strstr(sample.why.text, why) || only != alone) {
                 fail_msg("%d '%s', only deployments: %d", sample.verdict, sample.why.text,
@@ -139,8 +157,7 @@ static void test_nothing_of_marathons_configuration_becomes_evidence(void **stat
                 Sample sample;
 
                 replies.info = said("/v2/info", bodies[i]);
-                sample_init(&sample, "marathon", "");
-                marathon_judge(&replies, &sample);
+                judge(&replies, &sample);
                 assert_int_equal(sample.verdict, VERDICT_UNKNOWN);
                 assert_null(strstr(sample.evidence, "secret"));
                 assert_null(strstr(sample.why.text, "secret"));
