@@ -88,7 +88,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 .level = true,
                 .judge    = "Marathon answers and knows who leads, and that one runs on a master; there it takes each constraint of its apps and pods (one that a newer version may take is a note), and no deployment is under way: if a step cuts one short, it may never end. Once the run's first step has begun, deployments are a note. (where there is no marathon.sh: not-applicable)",
                 .evidence = "who leads, the constraints that it does not take, and the deployments",
-                .advice   = "journalctl -u dcos-marathon",
+                .advice   = "journalctl -u dcos-marathon; of deployments: dcos marathon deployment list; dcos marathon deployment stop ID",
         },
         [CHECK_SUBSCRIBERS] = {
                 CHECK_SUBSCRIBERS, "subscribers", MASTERS, SELF, .pace = PACE_COSTLY, .reader = READER_PROBE,

@@ -128,6 +128,16 @@ static void test_what_is_bad_is_named_before_what_has_not_been_good_for_long(voi
         expect(lab, false, "the leading master m1 has not said that its registry is recovered");
 }
 
+/* At night nobody is to look up how a deployment is ended that keeps a run from beginning. */
+static void test_whoever_waits_for_marathon_is_told_how_to_end_a_deployment(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+        Why why = {};
+
+        answer(lab, 65 * USEC_PER_SEC, "marathon", VERDICT_FAIL);
+        assert_false(gate_holds(lab->state, &lab->facts, 0, lab->now, &why));
+        assert_non_null(strstr(why.advice, "dcos marathon deployment stop ID"));
+}
+
 /* Packages that are not those of the script: named, whatever the version says. */
 static void test_the_right_version_with_other_packages_is_not_proven(void **state) {
         AUTO(Lab) *lab = lab_verifying();
@@ -622,6 +632,7 @@ int main(void) {
                                 test_a_patched_master_is_proven_when_all_has_been_well_for_the_dwell),
                 cmocka_unit_test(test_no_check_may_fail_be_unknown_or_silent),
                 cmocka_unit_test(test_what_is_bad_is_named_before_what_has_not_been_good_for_long),
+                cmocka_unit_test(test_whoever_waits_for_marathon_is_told_how_to_end_a_deployment),
                 cmocka_unit_test(test_the_right_version_with_other_packages_is_not_proven),
                 cmocka_unit_test(test_what_has_nothing_to_be_compared_with_keeps_nobody_waiting),
                 cmocka_unit_test(
