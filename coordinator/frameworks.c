@@ -39,9 +39,12 @@ bool frameworks_are_back(const State *state, const Facts *facts, usec_t now, Why
                 return false;
         }
         if (away > run->frameworks_away_before) {
-                why_setf(ret_why, "dcos service --inactive",
+                why_setf(ret_why,
+                         "dcos service --inactive; of those that are given up: dcos service "
+                         "shutdown ID; if the step has failed by then: rollpatch retry MASTER",
                          "%" PRIu64 " frameworks are not connected to the leading master, before "
-                         "the first master's step it was %" PRIu64,
+                         "the first master's step it was %" PRIu64
+                         "; one that its owner has stopped since counts until it is shut down",
                          away, run->frameworks_away_before);
                 return false;
         }

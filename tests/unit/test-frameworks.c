@@ -67,6 +67,18 @@ static void test_no_more_frameworks_are_away_than_before_the_first_master(void *
                "master's step it was 1");
 }
 
+/* For hours, or for a week by default: an owner may have stopped one in the meantime. */
+static void test_whoever_waits_for_a_framework_is_told_how_to_go_on_without_it(void **state) {
+        AUTO(Lab) *lab = lab_after_the_last(STEP_VERIFYING);
+        Why why = {};
+
+        hear(lab, "m2", 2, 2);
+        assert_false(frameworks_are_back(lab->state, &lab->facts, lab->now, &why));
+        assert_non_null(strstr(why.text, "one that its owner has stopped since counts"));
+        assert_non_null(strstr(why.advice, "dcos service shutdown ID"));
+        assert_non_null(strstr(why.advice, "rollpatch retry"));
+}
+
 static void test_between_masters_frameworks_may_be_away(void **state) {
         AUTO(Lab) *lab = lab_after_the_last(STEP_STAGED);
 
@@ -126,6 +138,8 @@ static void test_a_retry_does_not_forget_what_was_before_the_run(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_no_more_frameworks_are_away_than_before_the_first_master),
+                cmocka_unit_test(
+                                test_whoever_waits_for_a_framework_is_told_how_to_go_on_without_it),
                 cmocka_unit_test(test_between_masters_frameworks_may_be_away),
                 cmocka_unit_test(test_a_leader_that_does_not_say_proves_nothing),
                 cmocka_unit_test(test_what_was_not_known_before_is_not_compared),
