@@ -88,8 +88,9 @@ void marathon_deployments_judge(const Reply *reply, Sample *sample) {
                 const char *id = json_string_value(json_find(json_first(list), "id"));
 
                 reply_quote(reply, sample);
-                sample_fail(sample, "%zu deployments are not finished, the first is %.64s",
-                            json_size(list), id ? id : "without an id");
+                sample_fail(sample, "%zu %s not finished, the first is %.64s", json_size(list),
+                            json_size(list) == 1 ? "deployment is" : "deployments are",
+                            id ? id : "without an id");
         }
         sample_close(sample);
 }

@@ -421,7 +421,7 @@ def test_marathon_is_asked_for_all_of_it_only_where_it_leads(start, address, mar
     server.requests.clear()
     server.routes = marathon_routes(f"{address}:8080", [{"id": "7a1e6e47"}])
     asked = Asked("marathon", *options)
-    assert asked.verdict == "fail" and "deployments are not finished, the first is 7a1e6e47" in asked.reason
+    assert asked.verdict == "fail" and "1 deployment is not finished, the first is 7a1e6e47" in asked.reason
     assert asked.numbers == {"leads_here": 1, "constraints": 0, "pod_constraints": 0, "deployments": 1, "only_deployments": 1}
     assert server.paths()[2:] == ["GET /v2/apps", "GET /v2/pods", "GET /v2/deployments"]
 

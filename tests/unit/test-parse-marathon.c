@@ -108,7 +108,7 @@ static void test_deployments_are_told_apart_from_whatever_else_is_bad(void **sta
 
         replies.deployments =
                         reply_of("/v2/deployments", "dcos/marathon-deployments-unfinished.json");
-        expect(&replies, VERDICT_FAIL, "1 deployments are not finished", 1);
+        expect(&replies, VERDICT_FAIL, "1 deployment is not finished", 1);
         replies.apps = reply_of("/v2/apps", "dcos/marathon-apps-bad-constraints.json");
         expect(&replies, VERDICT_FAIL, "", 0);
         replies = good();
