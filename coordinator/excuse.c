@@ -63,22 +63,10 @@ static bool is_between_masters(
 
 /* --- Marathon --- */
 
-/* Somebody in the newest run has had its script. */
-static bool is_begun(const State *state) {
-        for (unsigned i = 0; i < STEP_STATE_COUNT; i++) {
-                bool begun = i == STEP_STARTED || i == STEP_VERIFYING || i == STEP_DONE ||
-                             step_state_is_bad(i);
-
-                if (begun && state->steps[i] > 0)
-                        return true;
-        }
-
-        return false;
-}
-
-/* Before the run a deployment is waited for; what the site deploys after it is its own affair. */
+/* Before the run a deployment is waited for; what the site deploys after it is its own affair, also
+ * when the first step is to be tried once more. */
 static bool only_deploys(const State *state, const Kept *sample) {
-        return kept_says(sample, "only_deployments", 1) && is_begun(state);
+        return kept_says(sample, "only_deployments", 1) && state->run.begun;
 }
 
 /* --- Docker --- */

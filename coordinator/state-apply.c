@@ -568,6 +568,7 @@ static int apply_step(State *state, const Event *event) {
         if (said->event == STEP_EVENT_RECHECKED)
                 note_recheck(step, said);
 
+        state->run.begun = state->run.begun || step_state_is_begun(row->to);
         state->steps[had_state]--;
         state->steps[row->to]++;
         step->state = row->to;

@@ -75,6 +75,12 @@ static inline bool step_state_is_bad(StepState state) {
         return state == STEP_FAILED || state == STEP_INTERRUPTED || state == STEP_UNKNOWN;
 }
 
+/* It has had its script. */
+static inline bool step_state_is_begun(StepState state) {
+        return state == STEP_STARTED || state == STEP_VERIFYING || state == STEP_DONE ||
+               step_state_is_bad(state);
+}
+
 /* The newest attempt of a node in the newest run. */
 typedef struct Step {
         char id[STEP_ID_MAX]; /* empty: the node is in no run */

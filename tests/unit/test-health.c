@@ -13,6 +13,7 @@
 
 #include "common/text.h"
 #include "coordinator/checks.h"
+#include "coordinator/excuse.h"
 #include "coordinator/order.h"
 #include "tests/unit/core-lab.h"
 
@@ -382,7 +383,7 @@ static bool is_well_at(size_t level, const Sample *sample) {
 
                 (void) text_copy(step->id, sizeof(step->id), "r1-1a2b3c4d-m1-1");
                 step->state = levels[level].steps[i];
-                lab->state->steps[step->state]++;
+                lab->state->run.begun = level > 0;
                 step->slot = step->state == STEP_SLOTTED || step->state == STEP_STARTED ||
                              step->state == STEP_VERIFYING;
                 for (size_t j = 0; j < ELEMENTSOF(front); j++) {
@@ -428,6 +429,42 @@ static void test_deployments_are_waited_for_before_the_first_step_alone(void **s
         assert_int_equal(levels[0].steps[0], STEP_STAGED);
         for (size_t i = 0; i < ELEMENTSOF(levels); i++)
                 assert_int_equal(is_well_at(i, &deploys), i > 0);
+}
+
+static void expect_deployments_count(Lab *lab, bool count) {
+        Sample deploys = { .check = "marathon",
+                           .verdict = VERDICT_FAIL,
+                           .numbers = { { "only_deployments", 1 }, { "leads_here", 1 } },
+                           .number_count = 2 };
+
+        answer(lab, 65 * USEC_PER_SEC, "", VERDICT_PASS);
+        lab_sample(lab, "m1", &deploys);
+        health_judge(lab->state, &lab->facts, lab->now);
+        if (lab->facts.cluster_well == count) {
+                fail_msg("%s: '%s'", enum_name(&step_state_names, lab_node(lab, "m1")->step.state),
+                         lab->facts.cluster_unwell.text);
+        }
+}
+
+/* Of the steps alone it cannot be told: none is patched in either case. */
+static void test_a_declined_step_begins_no_run_and_a_retry_does_not_undo_it(void **state) {
+        AUTO(Lab) *lab = lab_new();
+        const char *name = "m1";
+
+        lab_join_masters(lab, 1);
+        lab_healthy(lab, true);
+        lab_run(lab, &name, 1, true);
+        lab_lead(lab, name, STEP_SLOTTED);
+        lab->blind = true;
+        lab_step(lab, name, STEP_EVENT_DECLINED);
+        expect_deployments_count(lab, true);
+
+        lab_step(lab, name, STEP_EVENT_SLOTTED);
+        lab_step(lab, name, STEP_EVENT_STARTED);
+        lab_step(lab, name, STEP_EVENT_SCRIPT_FAILED);
+        lab_step(lab, name, STEP_EVENT_RETRIED);
+        assert_true(masters_are_level(lab->state, &lab->facts, lab->now));
+        expect_deployments_count(lab, false);
 }
 
 /* Each says that it is elsewhere, under an address that is no master's: each passes. */
@@ -648,6 +685,7 @@ int main(void) {
                 cmocka_unit_test(test_marathon_counts_before_the_first_master_and_after_the_last),
                 cmocka_unit_test(test_deployments_are_waited_for_before_the_first_step_alone),
                 cmocka_unit_test(test_a_marathon_leader_that_no_master_finds_at_home_is_no_pass),
+                cmocka_unit_test(test_a_declined_step_begins_no_run_and_a_retry_does_not_undo_it),
                 cmocka_unit_test(test_an_agent_is_not_proven_by_a_leader_without_quorum),
                 cmocka_unit_test(test_the_tasks_of_the_first_that_are_being_proven_are_compared),
                 cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),
