@@ -32,7 +32,7 @@ static bool versions_differ(const State *state, const Facts *facts, usec_t now) 
         return false;
 }
 
-bool masters_are_level(const State *state, const Facts *facts, usec_t now) {
+bool master_steps_are_level(const State *state) {
         size_t patched = 0, in_run = 0;
 
         for (size_t i = 0; i < state->master_count; i++) {
@@ -46,7 +46,11 @@ bool masters_are_level(const State *state, const Facts *facts, usec_t now) {
                 patched += step->id[0] && is_patched;
         }
 
-        return (patched == 0 || patched == in_run) && !versions_differ(state, facts, now);
+        return patched == 0 || patched == in_run;
+}
+
+bool masters_are_level(const State *state, const Facts *facts, usec_t now) {
+        return master_steps_are_level(state) && !versions_differ(state, facts, now);
 }
 
 /* The units that dcos-check-runner has DC/OS count there are those of `units` and of `front`: what

@@ -656,6 +656,39 @@ static void test_the_tasks_of_the_first_that_are_being_proven_are_compared(void 
         assert_int_equal(count, TASKS_COMPARED_MAX);
 }
 
+static usec_t marathon_period(Lab *lab, const char *lead, StepState to) {
+        Watch watch;
+
+        if (lead)
+                lab_lead(lab, lead, to);
+        checks_watch(lab->state, &lab->facts, 0, lab->now, &watch);
+        for (size_t i = 0; i < watch.item_count; i++) {
+                if (strcmp(watch.items[i].check, "marathon") == 0)
+                        return watch.items[i].period;
+        }
+
+        return 0;
+}
+
+/* All apps of a large site, every 10 s for the hours of all masters, are no small thing to ask for.
+ */
+static void test_marathon_is_left_alone_while_its_answers_open_no_gate(void **state) {
+        AUTO(Lab) *lab = lab_new();
+        const char *name = "m1";
+
+        lab_join_masters(lab, 1);
+        lab_healthy(lab, true);
+        assert_int_equal(marathon_period(lab, NULL, STEP_STAGED), 5 * USEC_PER_MINUTE);
+        lab_run(lab, &name, 1, true);
+        assert_int_equal(lab_node(lab, name)->step.state, STEP_STAGING);
+        assert_int_equal(marathon_period(lab, NULL, STEP_STAGED), 10 * USEC_PER_SEC);
+        assert_int_equal(marathon_period(lab, name, STEP_STARTED), 5 * USEC_PER_MINUTE);
+        assert_int_equal(
+                        lab_report(lab, name, NODE_STEP_ENDED, lab_node(lab, name)->step.fence, 0),
+                        1);
+        assert_int_equal(marathon_period(lab, NULL, STEP_VERIFYING), 10 * USEC_PER_SEC);
+}
+
 static void test_no_batch_is_larger_than_the_leader_can_be_asked_about(void **state) {
         RunNumbers numbers = { .batch_percent = 100, .batch_max = 10000 };
 
@@ -688,6 +721,7 @@ int main(void) {
                 cmocka_unit_test(test_a_declined_step_begins_no_run_and_a_retry_does_not_undo_it),
                 cmocka_unit_test(test_an_agent_is_not_proven_by_a_leader_without_quorum),
                 cmocka_unit_test(test_the_tasks_of_the_first_that_are_being_proven_are_compared),
+                cmocka_unit_test(test_marathon_is_left_alone_while_its_answers_open_no_gate),
                 cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),
         };
 
