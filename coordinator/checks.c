@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/excuse.h"
 #include "coordinator/health.h"
 
 /* Standard periods (design 8). */
@@ -14,6 +15,7 @@
 #define FASTEST        (100 * USEC_PER_MSEC)
 #define SHORT_DWELL    (10 * USEC_PER_SEC)
 #define OUTSIDE_RUN    (30 * USEC_PER_SEC) /* masters, when no run is open */
+#define QUIET          (5 * USEC_PER_MINUTE)
 
 static bool is_of_cluster(const CheckRow *row) {
         return row->asker == ASKER_LEADER;
@@ -43,7 +45,7 @@ usec_t check_period(const CheckRow *row, Role role, usec_t dwell) {
 
 usec_t check_newest_max(const CheckRow *row, Role role, bool at_work) {
         if (!at_work)
-                return 3 * OUTSIDE_RUN;
+                return 3 * (row->id == CHECK_MARATHON ? QUIET : OUTSIDE_RUN);
         if (row->pace != PACE_FAST)
                 return 15 * USEC_PER_SEC;
         if (is_of_cluster(row) || role == ROLE_MASTER)
@@ -78,17 +80,24 @@ static void add_item(Watch *watch, const CheckRow *row, const char *subject, use
         (void) text_copy(item->subject, sizeof(item->subject), subject);
 }
 
-static void watch_node(const State *state, const Node *node, Watch *watch) {
+/* Its answers grow with the site, so Marathon is left alone while they open no gate. */
+static usec_t own_period(const State *state, const Node *node, const CheckRow *row) {
         const RunNumbers *numbers = &state->run.made.numbers;
         usec_t dwell = node->role == ROLE_MASTER ? numbers->dwell_master : numbers->dwell_agent;
+        bool at_work = state_is_at_work(state);
 
+        if (row->id == CHECK_MARATHON && !(at_work && master_steps_are_level(state)))
+                return QUIET;
+
+        return at_work ? check_period(row, node->role, dwell) : OUTSIDE_RUN;
+}
+
+static void watch_node(const State *state, const Node *node, Watch *watch) {
         for (size_t i = 0; i < CHECK_COUNT; i++) {
                 const CheckRow *row = &check_rows[i];
 
                 if (row->asker == ASKER_SELF && (row->roles & IN(node->role))) {
-                        add_item(watch, row, "",
-                                 state_is_at_work(state) ? check_period(row, node->role, dwell)
-                                                         : OUTSIDE_RUN);
+                        add_item(watch, row, "", own_period(state, node, row));
                 }
         }
 }

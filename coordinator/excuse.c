@@ -32,7 +32,7 @@ static bool versions_differ(const State *state, const Facts *facts, usec_t now) 
         return false;
 }
 
-bool masters_are_level(const State *state, const Facts *facts, usec_t now) {
+bool master_steps_are_level(const State *state) {
         size_t patched = 0, in_run = 0;
 
         for (size_t i = 0; i < state->master_count; i++) {
@@ -46,7 +46,11 @@ bool masters_are_level(const State *state, const Facts *facts, usec_t now) {
                 patched += step->id[0] && is_patched;
         }
 
-        return (patched == 0 || patched == in_run) && !versions_differ(state, facts, now);
+        return patched == 0 || patched == in_run;
+}
+
+bool masters_are_level(const State *state, const Facts *facts, usec_t now) {
+        return master_steps_are_level(state) && !versions_differ(state, facts, now);
 }
 
 /* The units that dcos-check-runner has DC/OS count there are those of `units` and of `front`: what
@@ -63,22 +67,10 @@ static bool is_between_masters(
 
 /* --- Marathon --- */
 
-/* Somebody in the newest run has had its script. */
-static bool is_begun(const State *state) {
-        for (unsigned i = 0; i < STEP_STATE_COUNT; i++) {
-                bool begun = i == STEP_STARTED || i == STEP_VERIFYING || i == STEP_DONE ||
-                             step_state_is_bad(i);
-
-                if (begun && state->steps[i] > 0)
-                        return true;
-        }
-
-        return false;
-}
-
-/* Before the run a deployment is waited for; what the site deploys after it is its own affair. */
+/* Before the run a deployment is waited for; what the site deploys after it is its own affair, also
+ * when the first step is to be tried once more. */
 static bool only_deploys(const State *state, const Kept *sample) {
-        return kept_says(sample, "only_deployments", 1) && is_begun(state);
+        return kept_says(sample, "only_deployments", 1) && state->run.begun;
 }
 
 /* --- Docker --- */

@@ -11,6 +11,9 @@
  * after the last. */
 bool masters_are_level(const State *state, const Facts *facts, usec_t now);
 
+/* By the steps of the newest run alone, which change with an event only. */
+bool master_steps_are_level(const State *state);
+
 /* When the Docker was started whose restart since the step is what the node is bad for now, in ms
  * of its boot; 0: none was. Whoever wants the node judged again accepts that. */
 uint64_t excuse_docker_start(const State *state, const Facts *facts, size_t node, usec_t now);

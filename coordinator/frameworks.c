@@ -26,38 +26,26 @@ void frameworks_note_before(const State *state, const Facts *facts, usec_t now, 
                         state, facts, now, &step->frameworks_before, &step->frameworks_away_before);
 }
 
-/* Of the masters that are patched, the one that was the first to get its slot. */
-static const Step *find_first(const State *state) {
-        const Step *first = NULL;
-
-        for (size_t i = 0; i < state->master_count; i++) {
-                const Step *step = &state->nodes[state->masters[i]].step;
-
-                if ((step->state == STEP_VERIFYING || step->state == STEP_DONE) &&
-                    step->slotted_at > 0 && (!first || step->slotted_at < first->slotted_at))
-                        first = step;
-        }
-
-        return first;
-}
-
 bool frameworks_are_back(const State *state, const Facts *facts, usec_t now, Why *ret_why) {
-        const Step *first = find_first(state);
+        const Run *run = &state->run;
         uint64_t connected, away;
 
         /* A cluster without a single framework has none to wait for. */
-        if (!first || first->frameworks_before == 0 || !masters_are_level(state, facts, now))
+        if (run->frameworks_before == 0 || !masters_are_level(state, facts, now))
                 return true;
         if (!read_counts(state, facts, now, &connected, &away)) {
                 why_setf(ret_why, "rollpatch status MASTER",
                          "the leading master has not said how many frameworks are connected");
                 return false;
         }
-        if (away > first->frameworks_away_before) {
-                why_setf(ret_why, "dcos service --inactive",
+        if (away > run->frameworks_away_before) {
+                why_setf(ret_why,
+                         "dcos service --inactive; of those that are given up: dcos service "
+                         "shutdown ID; if the step has failed by then: rollpatch retry MASTER",
                          "%" PRIu64 " frameworks are not connected to the leading master, before "
-                         "the first master's step it was %" PRIu64,
-                         away, first->frameworks_away_before);
+                         "the first master's step it was %" PRIu64
+                         "; one that its owner has stopped since counts until it is shut down",
+                         away, run->frameworks_away_before);
                 return false;
         }
 

@@ -8,6 +8,7 @@
 #include "common/text.h"
 #include "coordinator/excuse.h"
 #include "coordinator/frameworks.h"
+#include "coordinator/marathon.h"
 #include "coordinator/member.h"
 #include "coordinator/retry.h"
 
@@ -496,7 +497,10 @@ bool master_is_healthy(
 }
 
 static bool front_is_well(const State *state, const Facts *facts, usec_t now, Why *why) {
-        for (size_t i = 0; i < CHECK_COUNT && masters_are_level(state, facts, now); i++) {
+        if (!masters_are_level(state, facts, now))
+                return true;
+
+        for (size_t i = 0; i < CHECK_COUNT; i++) {
                 if (!check_rows[i].level)
                         continue;
 
@@ -507,7 +511,7 @@ static bool front_is_well(const State *state, const Facts *facts, usec_t now, Wh
                 }
         }
 
-        return true;
+        return marathon_is_asked(state, facts, now, why);
 }
 
 /* What the others say of it, and of each other. */

@@ -493,14 +493,23 @@ static int apply_diagnosed(State *state, const Event *event) {
         return 0;
 }
 
+/* Once in a run: what is said in the middle of the trouble, at a retry or by the next master, is
+ * not what was before. */
+static void note_before_run(Run *run, const EventStep *said) {
+        if (run->master_slotted)
+                return;
+
+        run->master_slotted = true;
+        run->frameworks_before = said->frameworks_before;
+        run->frameworks_away_before = said->frameworks_away_before;
+}
+
 static void note_result(Step *step, const EventStep *said, usec_t at) {
         if (said->event == STEP_EVENT_SLOTTED) {
                 step->slotted_at = at;
                 step->registered_before = said->registered_before;
                 step->tasks_before = said->tasks_before;
-                step->agents_before = said->agents_before;
-                step->frameworks_before = said->frameworks_before;
-                step->frameworks_away_before = said->frameworks_away_before;
+                step->agents_before = MAX(step->agents_before, said->agents_before);
                 (void) text_copy(step->agent_id, sizeof(step->agent_id), said->agent_id);
                 (void) text_copy(
                                 step->losses_before, sizeof(step->losses_before),
@@ -546,6 +555,8 @@ static int apply_step(State *state, const Event *event) {
                         .attempt = step->attempt + 1,
                         .fence = step->fence,
                         .slot = step->slot,
+                        .agents_before = step->agents_before, /* an earlier attempt may have lost
+                                                                 some */
                 };
                 (void) text_copy(step->id, sizeof(step->id), said->step);
         } else if (said->event != STEP_EVENT_STAGE_ORDERED) {
@@ -557,6 +568,7 @@ static int apply_step(State *state, const Event *event) {
         if (said->event == STEP_EVENT_RECHECKED)
                 note_recheck(step, said);
 
+        state->run.begun = state->run.begun || step_state_is_begun(row->to);
         state->steps[had_state]--;
         state->steps[row->to]++;
         step->state = row->to;
@@ -569,6 +581,8 @@ static int apply_step(State *state, const Event *event) {
         state->fence = MAX(state->fence, said->fence);
         (void) text_copy(step->reason, sizeof(step->reason), said->reason);
         note_result(step, said, event->at);
+        if (node->role == ROLE_MASTER && said->event == STEP_EVENT_SLOTTED)
+                note_before_run(&state->run, said);
         return 0;
 }
 

@@ -45,8 +45,12 @@ typedef struct Run {
         usec_t since;   /* of the present state */
         usec_t until;   /* a pause that ends by itself; 0: none */
         char reason[REASON_MAX];
-        char cause[NAME_TEXT_MAX]; /* the node that halted it, or empty */
-        bool diagnosed;            /* that node, or one that went wrong, was looked at since */
+        char cause[NAME_TEXT_MAX];  /* the node that halted it, or empty */
+        bool diagnosed;             /* that node, or one that went wrong, was looked at since */
+        bool begun;                 /* somebody in it has had its script */
+        bool master_slotted;        /* one of them has had its slot */
+        uint64_t frameworks_before; /* connected, before the first of them had it; 0: not known */
+        uint64_t frameworks_away_before;
 } Run;
 
 typedef struct State {

@@ -75,18 +75,22 @@ static inline bool step_state_is_bad(StepState state) {
         return state == STEP_FAILED || state == STEP_INTERRUPTED || state == STEP_UNKNOWN;
 }
 
+/* It has had its script. */
+static inline bool step_state_is_begun(StepState state) {
+        return state == STEP_STARTED || state == STEP_VERIFYING || state == STEP_DONE ||
+               step_state_is_bad(state);
+}
+
 /* The newest attempt of a node in the newest run. */
 typedef struct Step {
         char id[STEP_ID_MAX]; /* empty: the node is in no run */
         StepState state;
         uint64_t order; /* place in the plan, from 1 */
         uint64_t attempt;
-        uint64_t fence;             /* highest given or reported */
-        uint64_t registered_before; /* agents: on the leading master before, ms of its clock */
-        uint64_t tasks_before;      /* agents: running on it before, by the leading master */
-        uint64_t agents_before;     /* masters: active before; 0: not known */
-        uint64_t frameworks_before; /* masters: connected before; 0: not known */
-        uint64_t frameworks_away_before;
+        uint64_t fence;              /* highest given or reported */
+        uint64_t registered_before;  /* agents: on the leading master before, ms of its clock */
+        uint64_t tasks_before;       /* agents: running on it before, by the leading master */
+        uint64_t agents_before;      /* masters: active before; 0: not known */
         char agent_id[AGENT_ID_MAX]; /* agents: what the leading master called it; or empty */
         char losses_before[LOSSES_TEXT_MAX]; /* see losses.h; or empty */
         uint64_t docker_accepted; /* start of the Docker whose restart a person accepts, ms since

@@ -86,9 +86,9 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 CHECK_MARATHON, "marathon", MASTERS, SELF, .pace = PACE_COSTLY, .reader = READER_PROBE,
                 .words = IN(WORD_ADDRESS) | STRICT,
                 .level = true,
-                .judge    = "Marathon answers and knows who leads; where that one runs: it takes each constraint of its apps and pods, and no deployment is under way, which one that is cut short may never end (a note after the run's first step) (where there is no marathon.sh: not-applicable)",
+                .judge    = "Marathon answers and knows who leads, and that one runs on a master; there it takes each constraint of its apps and pods (one that a newer version may take is a note), and no deployment is under way: if a step cuts one short, it may never end. Once the run's first step has begun, deployments are a note. (where there is no marathon.sh: not-applicable)",
                 .evidence = "who leads, the constraints that it does not take, and the deployments",
-                .advice   = "journalctl -u dcos-marathon",
+                .advice   = "journalctl -u dcos-marathon; of deployments: dcos marathon deployment list; dcos marathon deployment stop ID",
         },
         [CHECK_SUBSCRIBERS] = {
                 CHECK_SUBSCRIBERS, "subscribers", MASTERS, SELF, .pace = PACE_COSTLY, .reader = READER_PROBE,

@@ -8,6 +8,9 @@
 #define DIGITS  "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+/* Marathon has taken each of them already. What a newer one than ours may know is doubtful: it must
+ * not keep a run from beginning. */
+
 /* What may stand behind an operator. */
 typedef enum ValueRule {
         VALUE_NONE,
@@ -126,9 +129,13 @@ static ConstraintVerdict judge_value(ValueRule rule, const char *value, const ch
                 return value ? judge_pattern(value, why)
                              : bad(why, "LIKE and UNLIKE want a regular expression");
         case VALUE_WORD:
-                return value && value[strspn(value, LETTERS DIGITS "_/.-")] == '\0'
+                if (!value)
+                        return bad(why, "IS wants a value");
+
+                return value[strspn(value, LETTERS DIGITS "_/.-")] == '\0'
                                        ? CONSTRAINT_GOOD
-                                       : bad(why, "IS wants letters, digits and _ / . - only");
+                                       : doubtful(why, "IS with a range or a set, as only a "
+                                                       "newer Marathon takes it");
         }
 
         return CONSTRAINT_BAD;
@@ -140,7 +147,7 @@ ConstraintVerdict constraint_judge(const Constraint *constraint, const char **re
         if (!constraint->field[0])
                 return bad(ret_why, "a constraint has an empty field");
         if (!find_rule(constraint, &rule))
-                return bad(ret_why, "a constraint has an operator that Marathon does not know");
+                return doubtful(ret_why, "an operator that only a newer Marathon may know");
 
         return judge_value(rule, constraint->value, ret_why);
 }

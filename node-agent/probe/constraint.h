@@ -4,7 +4,8 @@
 #include "common/macro.h"
 
 /* Which placement constraints Marathon takes. check-constraints.py of the documents has rules of
- * its own; where only it objects, the constraint is doubtful, not bad. Pure. */
+ * its own; where only it objects, or a newer Marathon may know better, the constraint is doubtful,
+ * not bad. Pure. */
 
 typedef struct Constraint {
         const char *field;

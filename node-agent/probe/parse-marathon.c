@@ -35,8 +35,7 @@ void marathon_info_judge(const Reply *reply, Sample *sample) {
         if (reply_object(reply, REPLY_BYTES_MAX, &object, &error) < 0 ||
             json_get_string(object, "version", version, sizeof(version), &error) < 0 ||
             json_get_bool(object, "elected", &elected, &error) < 0) {
-                sample_doubt_error(sample, &error);
-                reply_quote(reply, sample);
+                sample_doubt_error(sample, &error); /* not quoted: it may have passwords in it */
                 return;
         }
 
@@ -89,8 +88,9 @@ void marathon_deployments_judge(const Reply *reply, Sample *sample) {
                 const char *id = json_string_value(json_find(json_first(list), "id"));
 
                 reply_quote(reply, sample);
-                sample_fail(sample, "%zu deployments are not finished, the first is %.64s",
-                            json_size(list), id ? id : "without an id");
+                sample_fail(sample, "%zu %s not finished, the first is %.64s", json_size(list),
+                            json_size(list) == 1 ? "deployment is" : "deployments are",
+                            id ? id : "without an id");
         }
         sample_close(sample);
 }
@@ -272,7 +272,27 @@ static Sample take_part(
         return part;
 }
 
-static void take_deployments(const Reply *reply, Sample *sample) {
+static void take_constraints(
+                void (*judge)(const Reply *reply, Sample *sample),
+                const Reply *reply,
+                const char *name,
+                Sample *sample) {
+        Sample part = take_part(judge, reply, sample);
+        uint64_t count;
+
+        if (sample_get_number(&part, "constraints", &count))
+                sample_add_number(sample, name, count);
+}
+
+void marathon_take_apps(const Reply *reply, Sample *sample) {
+        take_constraints(marathon_apps_judge, reply, "constraints", sample);
+}
+
+void marathon_take_pods(const Reply *reply, Sample *sample) {
+        take_constraints(marathon_pods_judge, reply, "pod_constraints", sample);
+}
+
+void marathon_take_deployments(const Reply *reply, Sample *sample) {
         bool good = sample->why.code == ERROR_NONE;
         Sample part = take_part(marathon_deployments_judge, reply, sample);
         uint64_t count;
@@ -284,27 +304,14 @@ static void take_deployments(const Reply *reply, Sample *sample) {
         sample_add_number(sample, "only_deployments", good && count > 0);
 }
 
-static void take_constraints(const MarathonReplies *replies, Sample *sample) {
-        Sample parts[2];
-        uint64_t all = 0;
-
-        parts[0] = take_part(marathon_apps_judge, &replies->apps, sample);
-        parts[1] = take_part(marathon_pods_judge, &replies->pods, sample);
-        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
-                uint64_t count = 0;
-
-                (void) sample_get_number(&parts[i], "constraints", &count);
-                all += count;
-        }
-        sample_add_number(sample, "constraints", all);
-}
-
-void marathon_judge(const MarathonReplies *replies, Sample *sample) {
-        Sample info = take_part(marathon_info_judge, &replies->info, sample);
-        Sample leader = take_part(marathon_leader_judge, &replies->leader, sample);
-        const char *version = sample_get_text(&info, "version");
-        const char *first = sample_get_text(&info, "leader");
-        const char *second = sample_get_text(&leader, "leader");
+bool marathon_take_leader(
+                const Reply *info, const Reply *leader, const char *address, Sample *sample) {
+        Sample first_part = take_part(marathon_info_judge, info, sample);
+        Sample second_part = take_part(marathon_leader_judge, leader, sample);
+        const char *version = sample_get_text(&first_part, "version");
+        const char *first = sample_get_text(&first_part, "leader");
+        const char *second = sample_get_text(&second_part, "leader");
+        bool leads_here = marathon_leads_at(leader, address);
 
         if (version)
                 sample_add_text(sample, "version", version);
@@ -313,15 +320,12 @@ void marathon_judge(const MarathonReplies *replies, Sample *sample) {
                 sample_add_evidence(sample, "%s leads", second);
         }
         if (first && second && strcmp(first, second) != 0) {
-                sample_doubt(sample, "%s names %.64s as leader, %s %.64s", replies->info.question,
-                             first, replies->leader.question, second);
-        }
-        if (replies->leads_here) {
-                take_constraints(replies, sample);
-                take_deployments(&replies->deployments, sample);
+                sample_doubt(sample, "%s names %.64s as leader, %s %.64s", info->question, first,
+                             leader->question, second);
         }
 
-        sample_close(sample);
+        sample_add_number(sample, "leads_here", leads_here);
+        return leads_here;
 }
 
 /* --- event subscribers --- */

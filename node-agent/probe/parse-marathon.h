@@ -19,22 +19,24 @@ void marathon_deployments_judge(const Reply *reply, Sample *sample);
 void marathon_apps_judge(const Reply *reply, Sample *sample);
 void marathon_pods_judge(const Reply *reply, Sample *sample);
 
-typedef struct MarathonReplies {
-        Reply info;
-        Reply leader;
-        bool leads_here;   /* the rest was asked, too: of the one that leads, where it runs */
-        Reply apps;        /* /v2/apps */
-        Reply pods;        /* /v2/pods */
-        Reply deployments; /* /v2/deployments */
-} MarathonReplies;
-
 /* Whether Marathon at `address` is the one that leads; so it is if the leader's name is none that
  * could be compared. */
 bool marathon_leads_at(const Reply *leader, const char *address);
 
-/* All of it together. Passes if both questions name the same leader, and it takes each constraint,
- * and no deployment is under way. "only_deployments" 1: there is nothing else. */
-void marathon_judge(const MarathonReplies *replies, Sample *sample);
+/* Together they are one check, judged reply by reply: each is as large as the site has it, and gone
+ * before the next is asked for. These say what speaks against a pass, and close nothing. */
+
+/* Both questions name the same leader. True, and "leads_here" 1: where it runs, so that it is asked
+ * for the rest; a pass of others says nothing of what was not asked there. */
+bool marathon_take_leader(
+                const Reply *info, const Reply *leader, const char *address, Sample *sample);
+
+/* It takes each constraint. */
+void marathon_take_apps(const Reply *reply, Sample *sample);
+void marathon_take_pods(const Reply *reply, Sample *sample);
+
+/* The last of them. "only_deployments" 1: there is nothing else. */
+void marathon_take_deployments(const Reply *reply, Sample *sample);
 
 /* The text of marathon.sh, or of a file that it reads: fails if events are sent to subscribers, by
  * an option that Marathon no longer knows and does not start with. Not necessarily terminated. */

@@ -19,39 +19,44 @@
 // clang-format off
 static const Question leader = { "/v2/leader", "/v2/leader", NULL, REPLY_BYTES_MAX };
 static const Question info   = { "/v2/info",   "/v2/info",   NULL, REPLY_BYTES_MAX };
-static const Question rest[] = {
-        { "/v2/apps",        "/v2/apps",        NULL, REPLY_LIST_BYTES_MAX },
-        { "/v2/pods",        "/v2/pods",        NULL, REPLY_LIST_BYTES_MAX },
-        { "/v2/deployments", "/v2/deployments", NULL, REPLY_LIST_BYTES_MAX },
+
+static const struct {
+        Question question;
+        void (*take)(const Reply *reply, Sample *sample);
+} rest[] = {
+        { { "/v2/apps",        "/v2/apps",        NULL, REPLY_LIST_BYTES_MAX }, marathon_take_apps        },
+        { { "/v2/pods",        "/v2/pods",        NULL, REPLY_LIST_BYTES_MAX }, marathon_take_pods        },
+        { { "/v2/deployments", "/v2/deployments", NULL, REPLY_LIST_BYTES_MAX }, marathon_take_deployments },
 };
 // clang-format on
+
+/* One at a time: the node agent's memory has room for one answer of a large site, not for all. */
+static void ask_rest(const Server *server, Sample *sample) {
+        for (size_t i = 0; i < ELEMENTSOF(rest); i++) {
+                Asked asked = {};
+
+                ask_in_turn(server, &rest[i].question, &asked, 1);
+                rest[i].take(&asked.reply, sample);
+                asked_done(&asked, 1);
+        }
+}
 
 static void ask_marathon(const MesosOrder *order, Sample *sample) {
         const Question questions[] = { leader, info };
         Asked asked[ELEMENTSOF(questions)] = {};
-        Asked more[ELEMENTSOF(rest)] = {};
-        MarathonReplies replies = {};
         Server server;
 
         access_init_server(
                         order->access, &server, order->address,
                         order->access->strict ? PORT_STRICT : PORT, order->timeout);
         ask_in_turn(&server, questions, asked, ELEMENTSOF(questions));
-        replies.leader = asked[0].reply;
-        replies.info = asked[1].reply;
-        replies.leads_here = marathon_leads_at(&replies.leader, order->address);
-        if (replies.leads_here) {
-                ask_in_turn(&server, rest, more, ELEMENTSOF(rest));
-                replies.apps = more[0].reply;
-                replies.pods = more[1].reply;
-                replies.deployments = more[2].reply;
-        }
+        if (marathon_take_leader(&asked[1].reply, &asked[0].reply, order->address, sample))
+                ask_rest(&server, sample);
 
         sample->took = server_elapsed(&server);
-        marathon_judge(&replies, sample);
+        sample_close(sample);
         asked_note_refusal(asked, ELEMENTSOF(asked), sample);
         asked_done(asked, ELEMENTSOF(asked));
-        asked_done(more, ELEMENTSOF(more));
 }
 
 /* False: it is somewhere else, or nowhere. */

@@ -274,12 +274,15 @@ static void read_build(const char *text, size_t size) {
 
 static void read_info(const char *text, size_t size) {
         const Reply reply = reply_of(text, size);
-        const MarathonReplies replies = { reply, reply, true, none, none, reply };
         Sample sample = sample_new();
 
         judge_reply(marathon_info_judge, text, size);
         (void) marathon_leads_at(&reply, "10.0.0.12");
-        marathon_judge(&replies, &sample);
+        (void) marathon_take_leader(&reply, &reply, "10.0.0.12", &sample);
+        marathon_take_apps(&none, &sample);
+        marathon_take_pods(&none, &sample);
+        marathon_take_deployments(&reply, &sample);
+        sample_close(&sample);
         check_sample(&sample);
 }
 

@@ -4,6 +4,8 @@
 import json
 import os
 import random
+import re
+import resource
 import socket
 import ssl
 import subprocess
@@ -125,12 +127,15 @@ def start(address):
 class Asked:
     """What one question printed."""
 
+    limit = resource.RLIM_INFINITY  # of its memory, bytes
+
     def __init__(self, verb, *options, timeout=None, default=10, count=1):
         more = ["--timeout", str(timeout)] if timeout else []
         begin = time.monotonic()
         done = subprocess.run(
             [PROBE, verb, *options, *more], stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=60, check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (self.limit, self.limit)),
         )
         self.seconds = time.monotonic() - begin
         assert (done.returncode, done.stderr) == (0, "")
@@ -411,13 +416,38 @@ def test_marathon_is_asked_for_all_of_it_only_where_it_leads(start, address, mar
     server = start(8080, marathon_routes("10.0.0.12:8080"))
     asked = Asked("marathon", *options)
     assert asked.verdict == "pass" and asked.texts == {"version": "1.10.17", "leader": "10.0.0.12:8080"}
+    assert asked.numbers == {"leads_here": 0}
     assert server.paths() == ["GET /v2/leader", "GET /v2/info"]
     server.requests.clear()
     server.routes = marathon_routes(f"{address}:8080", [{"id": "7a1e6e47"}])
     asked = Asked("marathon", *options)
-    assert asked.verdict == "fail" and "deployments are not finished, the first is 7a1e6e47" in asked.reason
-    assert asked.numbers == {"constraints": 0, "deployments": 1, "only_deployments": 1}
+    assert asked.verdict == "fail" and "1 deployment is not finished, the first is 7a1e6e47" in asked.reason
+    assert asked.numbers == {"leads_here": 1, "constraints": 0, "pod_constraints": 0, "deployments": 1, "only_deployments": 1}
     assert server.paths()[2:] == ["GET /v2/apps", "GET /v2/pods", "GET /v2/deployments"]
+
+
+def app_of(number):
+    """2 kB in 120 values, as an app of a busy site has them."""
+    return {"id": f"/team/service-{number}", "constraints": [["hostname", "UNIQUE"], ["@zone", "GROUP_BY", "3"]],
+            "env": {f"SETTING_{n}": f"the value of the setting {n}" for n in range(30)},
+            "labels": {f"LABEL_{n}": "a label" for n in range(20)}, "ports": list(range(60))}
+
+
+def test_ten_thousand_apps_fit_into_half_of_the_node_agents_memory(start, address, marathon_root, monkeypatch):
+    """Two programs run at a time. Each answer is gone before the next comes."""
+    unit = os.path.join(os.path.dirname(__file__), "../../data/rollpatch-agent.service")
+    with open(unit, encoding="utf-8") as file:
+        half = int(re.search(r"^MemoryMax=(\d+)M$", file.read(), re.M)[1]) * 2 ** 20 // 2
+    apps = [app_of(number) for number in range(10000)]
+    padding = [{"id": f"/pod-{number}", "note": "x" * 1000} for number in range(20000)]
+    routes = marathon_routes(f"{address}:8080", padding)
+    start(8080, {**routes, "/v2/apps": answer({"apps": apps}), "/v2/pods": answer(padding)})
+    with open(PROBE, "rb") as file:
+        if b"libasan" not in file.read():  # which takes more than any answer
+            monkeypatch.setattr(Asked, "limit", half)
+    asked = Asked("marathon", "--address", address, "--root", marathon_root, default=30)
+    assert asked.verdict == "fail" and "20000 deployments are not finished" in asked.reason, asked.samples
+    assert asked.numbers["constraints"] == 20000 and asked.numbers["only_deployments"] == 1
 
 
 def test_marathon_is_not_asked_where_it_is_not_installed(address, tmp_path):

@@ -322,7 +322,7 @@ def test_marathon_is_waited_for_where_it_is_installed(node):
 
     put_marathon(node, leader="leader")
     sample = node.ask("marathon", seconds=1)
-    assert sample["verdict"] == "fail" and "1 deployments are not finished" in sample["reason"], sample
+    assert sample["verdict"] == "fail" and "1 deployment is not finished" in sample["reason"], sample
     assert sample["numbers"]["only_deployments"] == 1
     put_marathon(node, apps="apps-bad-constraints")
     sample = node.ask("marathon", seconds=1)

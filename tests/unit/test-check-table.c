@@ -101,7 +101,9 @@ static const char words[] =
                 "is asked by the node\n"
                 "agent of the node itself, or, of the cluster, by that of the leading Mesos master "
                 "alone. The periods are\n"
-                "the standard ones, of a run; outside of one masters are asked every 30 s.\n"
+                "the standard ones, of a run; outside of one masters are asked every 30 s, "
+                "Marathon every 5 min, and so\n"
+                "it is between masters.\n"
                 "\n"
                 "| check | of | asked by | every | read by | passes when | counts | kept as "
                 "evidence | what to type there |\n"
@@ -143,7 +145,8 @@ static const char *gates(const CheckRow *row) {
         if (row->after_step)
                 return "after its own step";
         if (row->level)
-                return "before the first master's step and after the last one's";
+                return "before the first master's step, after the last one's, and before an "
+                       "agent's first attempt";
 
         return "for the masters together";
 }

@@ -14,8 +14,6 @@
 #include "common/text.h"
 #include "tests/unit/core-lab.h"
 
-/* Three masters; m1 was the first to be patched. */
-
 static void hear(Lab *lab, const char *who, uint64_t connected, uint64_t away) {
         const Sample sample = { .check = "mesos-master",
                                 .verdict = VERDICT_PASS,
@@ -27,25 +25,24 @@ static void hear(Lab *lab, const char *who, uint64_t connected, uint64_t away) {
         lab_sample(lab, who, &sample);
 }
 
-static void patch(Lab *lab, size_t master, StepState to, usec_t at, uint64_t away) {
+static void patch(Lab *lab, size_t master, StepState to) {
         Step *step = &lab->state->nodes[master].step;
 
         (void) text_copy(step->id, sizeof(step->id), "r1-1a2b3c4d-m1-1");
         step->state = to;
         step->slot = to == STEP_VERIFYING;
-        step->slotted_at = at;
-        step->frameworks_before = 3;
-        step->frameworks_away_before = away;
 }
 
-/* Before m1's step one was away, before m3's all were. */
+/* Of three masters; before the first one's step one was away. */
 static Lab *lab_after_the_last(StepState last) {
         Lab *lab = lab_new();
 
         lab_join_masters(lab, 3);
-        patch(lab, 0, STEP_DONE, 100, 1);
-        patch(lab, 1, STEP_DONE, 200, 2);
-        patch(lab, 2, last, 300, 3);
+        patch(lab, 0, STEP_DONE);
+        patch(lab, 1, STEP_DONE);
+        patch(lab, 2, last);
+        lab->state->run.frameworks_before = 3;
+        lab->state->run.frameworks_away_before = 1;
         return lab;
 }
 
@@ -70,6 +67,18 @@ static void test_no_more_frameworks_are_away_than_before_the_first_master(void *
                "master's step it was 1");
 }
 
+/* For hours, or for a week by default: an owner may have stopped one in the meantime. */
+static void test_whoever_waits_for_a_framework_is_told_how_to_go_on_without_it(void **state) {
+        AUTO(Lab) *lab = lab_after_the_last(STEP_VERIFYING);
+        Why why = {};
+
+        hear(lab, "m2", 2, 2);
+        assert_false(frameworks_are_back(lab->state, &lab->facts, lab->now, &why));
+        assert_non_null(strstr(why.text, "one that its owner has stopped since counts"));
+        assert_non_null(strstr(why.advice, "dcos service shutdown ID"));
+        assert_non_null(strstr(why.advice, "rollpatch retry"));
+}
+
 static void test_between_masters_frameworks_may_be_away(void **state) {
         AUTO(Lab) *lab = lab_after_the_last(STEP_STAGED);
 
@@ -86,7 +95,7 @@ static void test_a_leader_that_does_not_say_proves_nothing(void **state) {
 static void test_what_was_not_known_before_is_not_compared(void **state) {
         AUTO(Lab) *lab = lab_after_the_last(STEP_VERIFYING);
 
-        lab->state->nodes[0].step.frameworks_before = 0;
+        lab->state->run.frameworks_before = 0;
         hear(lab, "m2", 0, 9);
         expect(lab, true, "");
 }
@@ -101,13 +110,41 @@ static void test_what_is_before_a_step_is_noted(void **state) {
         assert_int_equal(step.frameworks_away_before, 2);
 }
 
+/* Whoever was lost by the attempt that failed is not who was away before the run. */
+static void test_a_retry_does_not_forget_what_was_before_the_run(void **state) {
+        AUTO(Lab) *lab = lab_new();
+        const char *name = "m1";
+
+        lab_join_masters(lab, 1);
+        lab_healthy(lab, true);
+        hear(lab, name, 3, 1);
+        lab_run(lab, &name, 1, true);
+        lab_lead(lab, name, STEP_STARTED);
+        (void) lab_report(lab, name, NODE_STEP_ENDED, lab_node(lab, name)->step.fence, 1);
+        assert_int_equal(lab_node(lab, name)->step.state, STEP_FAILED);
+
+        hear(lab, name, 2, 2);
+        lab_step(lab, name, STEP_EVENT_RETRIED);
+        lab_operate(lab, RUN_EVENT_RESUMED);
+        lab_lead(lab, name, STEP_VERIFYING);
+        assert_int_equal(lab_last(lab, EVENT_STEP)->step.event, STEP_EVENT_SUCCEEDED);
+        assert_int_equal(lab->state->run.frameworks_before, 3);
+        hear(lab, name, 2, 2);
+        expect(lab, false, "before the first master's step it was 1");
+        hear(lab, name, 3, 1);
+        expect(lab, true, "");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_no_more_frameworks_are_away_than_before_the_first_master),
+                cmocka_unit_test(
+                                test_whoever_waits_for_a_framework_is_told_how_to_go_on_without_it),
                 cmocka_unit_test(test_between_masters_frameworks_may_be_away),
                 cmocka_unit_test(test_a_leader_that_does_not_say_proves_nothing),
                 cmocka_unit_test(test_what_was_not_known_before_is_not_compared),
                 cmocka_unit_test(test_what_is_before_a_step_is_noted),
+                cmocka_unit_test(test_a_retry_does_not_forget_what_was_before_the_run),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

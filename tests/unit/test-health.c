@@ -13,6 +13,7 @@
 
 #include "common/text.h"
 #include "coordinator/checks.h"
+#include "coordinator/excuse.h"
 #include "coordinator/order.h"
 #include "tests/unit/core-lab.h"
 
@@ -43,7 +44,10 @@ static const Sample well[WELL_CHECKS] = {
         { .check = "check-runner", .verdict = VERDICT_PASS },
         { .check = "mesos-version", .verdict = VERDICT_PASS },
         { .check = "front", .verdict = VERDICT_PASS },
-        { .check = "marathon", .verdict = VERDICT_PASS },
+        { .check = "marathon",
+          .verdict = VERDICT_PASS,
+          .numbers = { { "leads_here", 1 } },
+          .number_count = 1 },
         { .check = "subscribers", .verdict = VERDICT_PASS },
         { .check = "cockroachdb", .verdict = VERDICT_PASS },
         { .check = "cluster-checks", .verdict = VERDICT_NOT_APPLICABLE },
@@ -123,6 +127,16 @@ static void test_what_is_bad_is_named_before_what_has_not_been_good_for_long(voi
         answer(lab, 5 * USEC_PER_SEC, "", VERDICT_PASS);
         lab_sample(lab, "m1", &unread);
         expect(lab, false, "the leading master m1 has not said that its registry is recovered");
+}
+
+/* At night nobody is to look up how a deployment is ended that keeps a run from beginning. */
+static void test_whoever_waits_for_marathon_is_told_how_to_end_a_deployment(void **state) {
+        AUTO(Lab) *lab = lab_verifying();
+        Why why = {};
+
+        answer(lab, 65 * USEC_PER_SEC, "marathon", VERDICT_FAIL);
+        assert_false(gate_holds(lab->state, &lab->facts, 0, lab->now, &why));
+        assert_non_null(strstr(why.advice, "dcos marathon deployment stop ID"));
 }
 
 /* Packages that are not those of the script: named, whatever the version says. */
@@ -369,11 +383,13 @@ static bool is_well_at(size_t level, const Sample *sample) {
 
                 (void) text_copy(step->id, sizeof(step->id), "r1-1a2b3c4d-m1-1");
                 step->state = levels[level].steps[i];
-                lab->state->steps[step->state]++;
+                lab->state->run.begun = level > 0;
                 step->slot = step->state == STEP_SLOTTED || step->state == STEP_STARTED ||
                              step->state == STEP_VERIFYING;
                 for (size_t j = 0; j < ELEMENTSOF(front); j++) {
-                        Sample passes = { .verdict = VERDICT_PASS };
+                        Sample passes = { .verdict = VERDICT_PASS,
+                                          .numbers = { { "leads_here", i == 0 } },
+                                          .number_count = 1 };
 
                         (void) text_copy(passes.check, sizeof(passes.check), front[j]);
                         lab_sample(lab, name, &passes);
@@ -391,7 +407,9 @@ static void test_marathon_counts_before_the_first_master_and_after_the_last(void
                         bool bad = verdict == VERDICT_UNKNOWN || verdict == VERDICT_FAIL;
 
                         for (size_t j = 0; j < ELEMENTSOF(front); j++) {
-                                Sample sample = { .verdict = verdict };
+                                Sample sample = { .verdict = verdict,
+                                                  .numbers = { { "leads_here", 1 } },
+                                                  .number_count = 1 };
 
                                 (void) text_copy(sample.check, sizeof(sample.check), front[j]);
                                 if (is_well_at(i, &sample) == (bad && levels[i].counts))
@@ -405,12 +423,59 @@ static void test_marathon_counts_before_the_first_master_and_after_the_last(void
 static void test_deployments_are_waited_for_before_the_first_step_alone(void **state) {
         const Sample deploys = { .check = "marathon",
                                  .verdict = VERDICT_FAIL,
-                                 .numbers = { { "only_deployments", 1 } },
-                                 .number_count = 1 };
+                                 .numbers = { { "only_deployments", 1 }, { "leads_here", 1 } },
+                                 .number_count = 2 };
 
         assert_int_equal(levels[0].steps[0], STEP_STAGED);
         for (size_t i = 0; i < ELEMENTSOF(levels); i++)
                 assert_int_equal(is_well_at(i, &deploys), i > 0);
+}
+
+static void expect_deployments_count(Lab *lab, bool count) {
+        Sample deploys = { .check = "marathon",
+                           .verdict = VERDICT_FAIL,
+                           .numbers = { { "only_deployments", 1 }, { "leads_here", 1 } },
+                           .number_count = 2 };
+
+        answer(lab, 65 * USEC_PER_SEC, "", VERDICT_PASS);
+        lab_sample(lab, "m1", &deploys);
+        health_judge(lab->state, &lab->facts, lab->now);
+        if (lab->facts.cluster_well == count) {
+                fail_msg("%s: '%s'", enum_name(&step_state_names, lab_node(lab, "m1")->step.state),
+                         lab->facts.cluster_unwell.text);
+        }
+}
+
+/* Of the steps alone it cannot be told: none is patched in either case. */
+static void test_a_declined_step_begins_no_run_and_a_retry_does_not_undo_it(void **state) {
+        AUTO(Lab) *lab = lab_new();
+        const char *name = "m1";
+
+        lab_join_masters(lab, 1);
+        lab_healthy(lab, true);
+        lab_run(lab, &name, 1, true);
+        lab_lead(lab, name, STEP_SLOTTED);
+        lab->blind = true;
+        lab_step(lab, name, STEP_EVENT_DECLINED);
+        expect_deployments_count(lab, true);
+
+        lab_step(lab, name, STEP_EVENT_SLOTTED);
+        lab_step(lab, name, STEP_EVENT_STARTED);
+        lab_step(lab, name, STEP_EVENT_SCRIPT_FAILED);
+        lab_step(lab, name, STEP_EVENT_RETRIED);
+        assert_true(masters_are_level(lab->state, &lab->facts, lab->now));
+        expect_deployments_count(lab, false);
+}
+
+/* Each says that it is elsewhere, under an address that is no master's: each passes. */
+static void test_a_marathon_leader_that_no_master_finds_at_home_is_no_pass(void **state) {
+        const Sample elsewhere = { .check = "marathon",
+                                   .verdict = VERDICT_PASS,
+                                   .numbers = { { "leads_here", 0 } },
+                                   .number_count = 1 };
+
+        for (size_t i = 0; i < ELEMENTSOF(levels); i++)
+                assert_int_equal(is_well_at(i, &elsewhere), !levels[i].counts);
 }
 
 /* Active on a leader that cannot write it down is not registered. */
@@ -591,6 +656,39 @@ static void test_the_tasks_of_the_first_that_are_being_proven_are_compared(void 
         assert_int_equal(count, TASKS_COMPARED_MAX);
 }
 
+static usec_t marathon_period(Lab *lab, const char *lead, StepState to) {
+        Watch watch;
+
+        if (lead)
+                lab_lead(lab, lead, to);
+        checks_watch(lab->state, &lab->facts, 0, lab->now, &watch);
+        for (size_t i = 0; i < watch.item_count; i++) {
+                if (strcmp(watch.items[i].check, "marathon") == 0)
+                        return watch.items[i].period;
+        }
+
+        return 0;
+}
+
+/* All apps of a large site, every 10 s for the hours of all masters, are no small thing to ask for.
+ */
+static void test_marathon_is_left_alone_while_its_answers_open_no_gate(void **state) {
+        AUTO(Lab) *lab = lab_new();
+        const char *name = "m1";
+
+        lab_join_masters(lab, 1);
+        lab_healthy(lab, true);
+        assert_int_equal(marathon_period(lab, NULL, STEP_STAGED), 5 * USEC_PER_MINUTE);
+        lab_run(lab, &name, 1, true);
+        assert_int_equal(lab_node(lab, name)->step.state, STEP_STAGING);
+        assert_int_equal(marathon_period(lab, NULL, STEP_STAGED), 10 * USEC_PER_SEC);
+        assert_int_equal(marathon_period(lab, name, STEP_STARTED), 5 * USEC_PER_MINUTE);
+        assert_int_equal(
+                        lab_report(lab, name, NODE_STEP_ENDED, lab_node(lab, name)->step.fence, 0),
+                        1);
+        assert_int_equal(marathon_period(lab, NULL, STEP_VERIFYING), 10 * USEC_PER_SEC);
+}
+
 static void test_no_batch_is_larger_than_the_leader_can_be_asked_about(void **state) {
         RunNumbers numbers = { .batch_percent = 100, .batch_max = 10000 };
 
@@ -604,6 +702,7 @@ int main(void) {
                                 test_a_patched_master_is_proven_when_all_has_been_well_for_the_dwell),
                 cmocka_unit_test(test_no_check_may_fail_be_unknown_or_silent),
                 cmocka_unit_test(test_what_is_bad_is_named_before_what_has_not_been_good_for_long),
+                cmocka_unit_test(test_whoever_waits_for_marathon_is_told_how_to_end_a_deployment),
                 cmocka_unit_test(test_the_right_version_with_other_packages_is_not_proven),
                 cmocka_unit_test(test_what_has_nothing_to_be_compared_with_keeps_nobody_waiting),
                 cmocka_unit_test(
@@ -618,8 +717,11 @@ int main(void) {
                 cmocka_unit_test(test_whoever_leads_by_its_own_word_has_read_its_registry),
                 cmocka_unit_test(test_marathon_counts_before_the_first_master_and_after_the_last),
                 cmocka_unit_test(test_deployments_are_waited_for_before_the_first_step_alone),
+                cmocka_unit_test(test_a_marathon_leader_that_no_master_finds_at_home_is_no_pass),
+                cmocka_unit_test(test_a_declined_step_begins_no_run_and_a_retry_does_not_undo_it),
                 cmocka_unit_test(test_an_agent_is_not_proven_by_a_leader_without_quorum),
                 cmocka_unit_test(test_the_tasks_of_the_first_that_are_being_proven_are_compared),
+                cmocka_unit_test(test_marathon_is_left_alone_while_its_answers_open_no_gate),
                 cmocka_unit_test(test_no_batch_is_larger_than_the_leader_can_be_asked_about),
         };
 

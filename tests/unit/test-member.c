@@ -267,6 +267,21 @@ static void test_as_many_agents_are_active_as_before_the_step_of_a_master(void *
         expect_back(lab, true, "");
 }
 
+/* Those that the attempt that failed has lost are missing still. */
+static void test_a_retry_does_not_forget_how_many_agents_were_active(void **state) {
+        AUTO(Lab) *lab = lab_of_agents();
+
+        lab_step(lab, "m1", STEP_EVENT_GAVE_UP);
+        hear_master(lab, 6);
+        lab_step(lab, "m1", STEP_EVENT_RETRIED);
+        lab_operate(lab, RUN_EVENT_RESUMED);
+        lab_lead(lab, "m1", STEP_VERIFYING);
+        hear_master(lab, 6);
+        expect_back(lab, false, "1 of the agents that were active before the step of m1 are not");
+        hear_master(lab, 7);
+        expect_back(lab, true, "");
+}
+
 static void test_nobody_who_leads_has_said_how_many_agents_there_are(void **state) {
         AUTO(Lab) *lab = lab_of_agents();
 
@@ -333,6 +348,7 @@ int main(void) {
                 cmocka_unit_test(test_the_limit_counts_from_when_the_leader_says_disconnected),
                 cmocka_unit_test(test_what_is_unknown_neither_starts_nor_ends_an_absence),
                 cmocka_unit_test(test_as_many_agents_are_active_as_before_the_step_of_a_master),
+                cmocka_unit_test(test_a_retry_does_not_forget_how_many_agents_were_active),
                 cmocka_unit_test(test_nobody_who_leads_has_said_how_many_agents_there_are),
                 cmocka_unit_test(test_an_agent_that_was_set_aside_is_not_waited_for),
                 cmocka_unit_test(

@@ -16,6 +16,25 @@
 
 /* All that Marathon is asked, together; each answer by itself is in the manifest of samples. */
 
+typedef struct MarathonReplies {
+        Reply info, leader;
+        bool leads_here;
+        Reply apps, pods, deployments;
+} MarathonReplies;
+
+/* As the verb does. */
+static void judge(const MarathonReplies *replies, Sample *sample) {
+        const char *address = replies->leads_here ? "10.0.0.12" : "10.0.0.1";
+
+        sample_init(sample, "marathon", "");
+        if (marathon_take_leader(&replies->info, &replies->leader, address, sample)) {
+                marathon_take_apps(&replies->apps, sample);
+                marathon_take_pods(&replies->pods, sample);
+                marathon_take_deployments(&replies->deployments, sample);
+        }
+        sample_close(sample);
+}
+
 static Reply reply_of(const char *question, const char *file) {
         Reply reply = { .question = question, .status = 200 };
 
@@ -39,8 +58,7 @@ static void expect(
         uint64_t only = 0;
         Sample sample;
 
-        sample_init(&sample, "marathon", "");
-        marathon_judge(replies, &sample);
+        judge(replies, &sample);
         (void) sample_get_number(&sample, "only_deployments", &only);
         if (sample.verdict != verdict || !strstr(sample.why.text, why) || only != alone) {
                 fail_msg("%d '%s', only deployments: %d", sample.verdict, sample.why.text,
@@ -90,7 +108,7 @@ static void test_deployments_are_told_apart_from_whatever_else_is_bad(void **sta
 
         replies.deployments =
                         reply_of("/v2/deployments", "dcos/marathon-deployments-unfinished.json");
-        expect(&replies, VERDICT_FAIL, "1 deployments are not finished", 1);
+        expect(&replies, VERDICT_FAIL, "1 deployment is not finished", 1);
         replies.apps = reply_of("/v2/apps", "dcos/marathon-apps-bad-constraints.json");
         expect(&replies, VERDICT_FAIL, "", 0);
         replies = good();
@@ -98,6 +116,52 @@ static void test_deployments_are_told_apart_from_whatever_else_is_bad(void **sta
                         reply_of("/v2/deployments", "dcos/marathon-deployments-unfinished.json");
         replies.info = (Reply) { .question = "/v2/info", .failure = "connection refused" };
         expect(&replies, VERDICT_FAIL, "", 0);
+}
+
+static Reply said(const char *question, const char *body) {
+        return (Reply) { .question = question, .status = 200, .body = body, .size = strlen(body) };
+}
+
+/* Marathon has taken them: a version that is newer than what we know must not stop every run. */
+static void test_a_constraint_that_a_newer_version_may_take_is_a_note(void **state) {
+        static const char *const constraints[] = {
+                "[\"rack\", \"IS\", \"[1-3]\"]",
+                "[\"rack\", \"IS\", \"{a, b}\"]",
+                "[\"rack\", \"NEAR\", \"rack-1\"]",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(constraints); i++) {
+                MarathonReplies replies = good();
+                char body[128];
+
+                (void) text_format(
+                                body, sizeof(body),
+                                "{\"apps\":[{\"id\":\"/a\",\"constraints\":[%s]}]}",
+                                constraints[i]);
+                replies.apps = said("/v2/apps", body);
+                expect(&replies, VERDICT_PASS, "", 0);
+        }
+}
+
+/* zookeeper_config and http_config may have them, and evidence goes into the log as it is. */
+static void test_nothing_of_marathons_configuration_becomes_evidence(void **state) {
+        static const char *const bodies[] = {
+                "{\"zookeeper_config\":{\"zk\":\"zk://user:secret@zk-1:2181/marathon\"}}",
+                "{\"zookeeper_config\":{\"zk\":\"zk://user:secret@zk-1:2181/marathon\"},"
+                "\"version\":\"1.10.17\",\"elected\":\"yes\"}",
+                "{\"zk\":\"zk://user:secret@zk-1:2181",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
+                MarathonReplies replies = good();
+                Sample sample;
+
+                replies.info = said("/v2/info", bodies[i]);
+                judge(&replies, &sample);
+                assert_int_equal(sample.verdict, VERDICT_UNKNOWN);
+                assert_null(strstr(sample.evidence, "secret"));
+                assert_null(strstr(sample.why.text, "secret"));
+        }
 }
 
 static void test_who_leads_is_asked_for_the_rest_and_nobody_else(void **state) {
@@ -131,6 +195,8 @@ int main(void) {
                 cmocka_unit_test(test_whatever_is_bad_or_unknown_is_no_pass),
                 cmocka_unit_test(test_two_answers_that_name_two_leaders_are_no_answer),
                 cmocka_unit_test(test_deployments_are_told_apart_from_whatever_else_is_bad),
+                cmocka_unit_test(test_a_constraint_that_a_newer_version_may_take_is_a_note),
+                cmocka_unit_test(test_nothing_of_marathons_configuration_becomes_evidence),
                 cmocka_unit_test(test_who_leads_is_asked_for_the_rest_and_nobody_else),
         };
 
