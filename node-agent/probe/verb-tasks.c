@@ -44,8 +44,9 @@ static void look_at_agent(const Looking *looking, TaskLook looks[], size_t index
         Asked asked = {};
         Server server;
 
-        access_init_server(
-                        looking->order->access, &server, looking->order->agents[index], AGENT_PORT,
+        access_init_other(
+                        looking->order->access, looking->order->strict[index], &server,
+                        looking->order->agents[index], AGENT_PORT,
                         MIN(AGENT_TIMEOUT, left(looking) / AGENT_SHARE));
         ask_in_turn(&server, &state, &asked, 1);
         task_look_read_agent(&asked.reply, &looks[index]);

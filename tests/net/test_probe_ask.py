@@ -252,7 +252,7 @@ def test_an_agent_passes_with_its_numbers(start, address):
     server = start(5051, routes)
     asked = Asked("mesos-agent", "--address", address)
     assert asked.verdict == "pass", asked.samples
-    assert asked.numbers == {"registered": 1, "uptime_ms": 7000, "recovered": 1,
+    assert asked.numbers == {"strict": 0, "registered": 1, "uptime_ms": 7000, "recovered": 1,
                              "recovery_errors": 0, "tasks_running": 3}
     assert asked.texts == {"id": "98d2-S0", "version": "1.11.0"}
     assert len(server.requests) == 3
