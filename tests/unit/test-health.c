@@ -147,6 +147,7 @@ static void test_answers_to_a_list_from_before_the_step_prove_nothing(void **sta
         Message heartbeat = { .kind = MESSAGE_HEARTBEAT, .heartbeat = { .watch = 6 } };
 
         lab_facts(lab, "m1")->watch = 7;
+        expect(lab, false, "m1: it has not taken over what it is asked since its step");
         answer(lab, 65 * USEC_PER_SEC, "packages", VERDICT_NOT_APPLICABLE);
         expect(lab, false, "m1: it has not taken over what it is asked since its step");
         (void) lab_hear(lab, "m1", &heartbeat);
