@@ -165,7 +165,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 .after_step = true,
                 .judge    = "this agent and the leading master know the same running tasks by their ids; on a busy agent lists of two moments differ, so what fails is a task that is twice in a row on the same side only",
                 .evidence = "how many each side knows, and some that only one side does",
-                .advice   = "journalctl -u 'dcos-mesos-slave*'",
+                .advice   = "it is asked from the leading master, and its port 5051 has to be open to the masters: curl -k https://ADDRESS:5051/state there, or http; journalctl -u 'dcos-mesos-slave*'",
         },
 };
 // clang-format on
