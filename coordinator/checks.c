@@ -68,16 +68,18 @@ const char *check_advise(const CheckRow *row, const Node *node, char advice[stat
 
 /* --- who is to ask what --- */
 
-static void add_item(Watch *watch, const CheckRow *row, const char *subject, usec_t period) {
+/* NULL: there is no room. */
+static WatchItem *add_item(Watch *watch, const CheckRow *row, const char *subject, usec_t period) {
         WatchItem *item;
 
         if (watch->item_count == WATCH_MAX)
-                return;
+                return NULL;
 
         item = &watch->items[watch->item_count++];
         item->period = period;
         (void) text_copy(item->check, sizeof(item->check), row->name);
         (void) text_copy(item->subject, sizeof(item->subject), subject);
+        return item;
 }
 
 /* Its answers grow with the site, so Marathon is left alone while they open no gate. */
@@ -97,24 +99,24 @@ static void watch_node(const State *state, const Node *node, Watch *watch) {
                 const CheckRow *row = &check_rows[i];
 
                 if (row->asker == ASKER_SELF && (row->roles & IN(node->role))) {
-                        add_item(watch, row, "", own_period(state, node, row));
+                        (void) add_item(watch, row, "", own_period(state, node, row));
                 }
         }
 }
 
 /* What the leading master says of a Mesos agent. */
-static void add_agent(Watch *watch, const CheckRow *row, const State *state, size_t index) {
+static WatchItem *add_agent(Watch *watch, const CheckRow *row, const State *state, size_t index) {
         const Node *node = &state->nodes[index];
         usec_t period = OUTSIDE_RUN;
 
         if (state_is_at_work(state))
                 period = check_period(row, node->role, state->run.made.numbers.dwell_agent);
-        if (node->address[0])
-                add_item(watch, row, node->address, period);
+
+        return node->address[0] ? add_item(watch, row, node->address, period) : NULL;
 }
 
 static void add_member(Watch *watch, const State *state, size_t index) {
-        add_agent(watch, &check_rows[CHECK_MEMBER], state, index);
+        (void) add_agent(watch, &check_rows[CHECK_MEMBER], state, index);
 }
 
 /* Some agents, those that are first in the plan's order. */
@@ -143,20 +145,39 @@ static void add_ahead(Ahead *ahead, const State *state, size_t index) {
         ahead->count = MIN(ahead->count + 1, ELEMENTSOF(ahead->nodes));
 }
 
+/* A configuration makes a cluster strict node by node, so the agent says by its own files how it is
+ * to be asked. Until it has, it is not: the token is not for one that wants none. */
+static bool says_how_to_ask(const Facts *facts, size_t index, uint64_t *ret_strict) {
+        const Health *health = health_of(facts, index);
+
+        return health &&
+               kept_number(&health->windows[CHECK_MESOS_AGENT].sample, "strict", ret_strict);
+}
+
+static void add_tasks(Watch *watch, const State *state, const Facts *facts, size_t index) {
+        WatchItem *item = add_agent(watch, &check_rows[CHECK_TASKS], state, index);
+        uint64_t strict;
+
+        if (item)
+                item->tls = says_how_to_ask(facts, index, &strict) && strict;
+}
+
 /* Of those that are being proven. Where they are too many, those that are first: it takes one good
  * answer, and who is done makes room. */
-static void watch_tasks(const State *state, Watch *watch) {
+static void watch_tasks(const State *state, const Facts *facts, Watch *watch) {
         Ahead first = {};
+        uint64_t strict;
 
         for (size_t i = 0; state->steps[STEP_VERIFYING] > 0 && i < state->node_count; i++) {
                 const Node *node = &state->nodes[i];
 
-                if (node->role != ROLE_MASTER && node->step.state == STEP_VERIFYING)
+                if (node->role != ROLE_MASTER && node->step.state == STEP_VERIFYING &&
+                    says_how_to_ask(facts, i, &strict))
                         add_ahead(&first, state, i);
         }
 
         for (size_t i = 0; i < first.count; i++)
-                add_agent(watch, &check_rows[CHECK_TASKS], state, first.nodes[i]);
+                add_tasks(watch, state, facts, first.nodes[i]);
 }
 
 /* Set aside: how many agents are missing depends on whether it is one of them. */
@@ -195,13 +216,13 @@ static void watch_leader(const State *state, const Facts *facts, Watch *watch) {
         const RunNumbers *numbers = &state->run.made.numbers;
         bool at_work = state_is_at_work(state);
 
-        add_item(watch, &check_rows[CHECK_MESOS_LEADER], "",
-                 at_work ? check_period(&check_rows[CHECK_MESOS_LEADER], ROLE_MASTER,
-                                        numbers->dwell_master)
-                         : OUTSIDE_RUN);
+        (void) add_item(watch, &check_rows[CHECK_MESOS_LEADER], "",
+                        at_work ? check_period(&check_rows[CHECK_MESOS_LEADER], ROLE_MASTER,
+                                               numbers->dwell_master)
+                                : OUTSIDE_RUN);
 
         if (at_work) {
-                watch_tasks(state, watch);
+                watch_tasks(state, facts, watch);
                 watch_members(state, watch);
         }
 
@@ -259,6 +280,7 @@ static uint64_t serial_of(const Watch *watch) {
                 hash = add_text(hash, watch->items[i].check);
                 hash = add_text(hash, watch->items[i].subject);
                 hash = add_number(hash, watch->items[i].period);
+                hash = add_number(hash, watch->items[i].tls);
         }
 
         return (hash & JSON_NUMBER_MAX) | 1;

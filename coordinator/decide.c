@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/excuse.h"
 #include "coordinator/judge.h"
 #include "coordinator/losses.h"
 #include "coordinator/member.h"
@@ -53,6 +54,20 @@ static Event make_verified(const View *view, size_t index) {
         return event;
 }
 
+static Event make_gave_up(const View *view, size_t index, usec_t limit, const Why *missing) {
+        const Node *node = &view->state->nodes[index];
+        const char *named = text_without_name(missing->text, node->name);
+        Event event = make_step_event(node, STEP_EVENT_GAVE_UP);
+        char span[SPAN_TEXT_MAX];
+
+        event.step.docker_start =
+                        excuse_docker_start(view->state, view->facts, index, named, view->now);
+        (void) text_format(
+                        event.step.reason, sizeof(event.step.reason),
+                        "not proven good within %s: %s", span_format(limit, span), named);
+        return event;
+}
+
 static Event make_run_event(RunEvent kind, const char *node, const char *reason) {
         Event event = { .kind = EVENT_RUN, .run = { .event = kind } };
 
@@ -95,7 +110,6 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
                 const RunNumbers *numbers = &view->state->run.made.numbers;
                 usec_t limit = node->role == ROLE_MASTER ? numbers->timeout_master
                                                          : numbers->timeout_agent;
-                char span[SPAN_TEXT_MAX];
                 Why missing = {};
 
                 if (node->step.state != STEP_VERIFYING)
@@ -109,11 +123,7 @@ static bool decide_verified(const View *view, Event *ret, Why *why) {
                  */
                 if (view->state->run.state != RUN_HALTED &&
                     span_sub(view->now, facts->changed) > limit) {
-                        *ret = make_step_event(node, STEP_EVENT_GAVE_UP);
-                        (void) text_format(
-                                        ret->step.reason, sizeof(ret->step.reason),
-                                        "not proven good within %s: %s", span_format(limit, span),
-                                        text_without_name(missing.text, node->name));
+                        *ret = make_gave_up(view, i, limit, &missing);
                         return true;
                 }
 

@@ -140,7 +140,7 @@ typedef struct EventStep {
         uint64_t frameworks_away_before;
         char agent_id[AGENT_ID_MAX];
         char losses_before[LOSSES_TEXT_MAX];
-        uint64_t docker_start; /* RECHECKED by a person: see Step; 0: no restart to accept */
+        uint64_t docker_start; /* GAVE_UP, RECHECKED by a person: see Step; 0: none */
         uint64_t exit_status;
         uint64_t exit_signal;
         uint64_t started_at;

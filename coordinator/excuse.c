@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/text.h"
 #include "coordinator/health.h"
 
 /* --- between masters --- */
@@ -87,10 +88,21 @@ static uint64_t docker_start(const Kept *sample) {
         return start;
 }
 
-uint64_t excuse_docker_start(const State *state, const Facts *facts, size_t node, usec_t now) {
+/* Another failure that comes first hides it: nobody was shown it then. */
+uint64_t excuse_docker_start(
+                const State *state,
+                const Facts *facts,
+                size_t node,
+                const char *named,
+                usec_t now) {
+        const char *check = check_rows[CHECK_DOCKER].name;
         const Kept *sample = health_answer(state, facts, node, CHECK_DOCKER, now);
 
-        return sample ? docker_start(sample) : 0;
+        if (!sample || !text_starts_with(named, check) ||
+            !text_starts_with(named + strlen(check), ": "))
+                return 0;
+
+        return docker_start(sample);
 }
 
 static bool is_accepted(const Step *step, const Kept *sample) {

@@ -519,13 +519,6 @@ static bool cluster_holds(
                 const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         const Node *node = &state->nodes[index];
 
-        /* What it answers to an older list was compared with nothing, or with another step. */
-        if (facts->nodes[index].watching != facts->nodes[index].watch) {
-                why_setf(ret_why, "rollpatch status",
-                         "%s: it has not taken over what it is asked since its step", node->name);
-                return false;
-        }
-
         if (node->role != ROLE_MASTER && !agent_is_member_again(state, facts, index, now, ret_why))
                 return false;
 
@@ -540,8 +533,18 @@ static bool cluster_holds(
  * nothing else. */
 bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         Why young = {};
-        Holding holding = look_at_checks(state, facts, index, true, now, &young);
+        Holding holding;
 
+        /* What it answers to an older list was compared with nothing, or with another step: such
+         * answers are dropped, so there may be none yet. */
+        if (facts->nodes[index].watching != facts->nodes[index].watch) {
+                why_setf(ret_why, "rollpatch status",
+                         "%s: it has not taken over what it is asked since its step",
+                         state->nodes[index].name);
+                return false;
+        }
+
+        holding = look_at_checks(state, facts, index, true, now, &young);
         if (holding != HOLDS_NOT && !cluster_holds(state, facts, index, now, ret_why))
                 return false;
         if (holding == HOLDS)

@@ -4,7 +4,6 @@
 
 #include "common/clock.h"
 #include "common/text.h"
-#include "coordinator/excuse.h"
 #include "coordinator/judge.h"
 #include "coordinator/operator-request.h"
 #include "coordinator/retry.h"
@@ -100,9 +99,7 @@ static int retry_as(Request *request, const Target *target, StepEvent kind) {
         char outcome[REASON_MAX];
 
         if (kind == STEP_EVENT_RECHECKED) {
-                event.step.docker_start = excuse_docker_start(
-                                request->state, coordinator_get_facts(request->coordinator),
-                                index_of(request, node), clock_boottime());
+                event.step.docker_start = node->step.docker_failed;
                 (void) text_format(
                                 outcome, sizeof(outcome),
                                 "%s: has DC/OS %s%s already: its script is not run again, only its gate is asked%s%s",

@@ -516,6 +516,8 @@ static void note_result(Step *step, const EventStep *said, usec_t at) {
                                 said->losses_before);
                 step->started_at = step->ended_at = 0;
         }
+        if (said->event == STEP_EVENT_GAVE_UP)
+                step->docker_failed = said->docker_start;
         if (said->event == STEP_EVENT_DECLINED)
                 step->declines++;
         if (said->started_at)

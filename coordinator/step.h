@@ -93,6 +93,7 @@ typedef struct Step {
         uint64_t agents_before;      /* masters: active before; 0: not known */
         char agent_id[AGENT_ID_MAX]; /* agents: what the leading master called it; or empty */
         char losses_before[LOSSES_TEXT_MAX]; /* see losses.h; or empty */
+        uint64_t docker_failed;   /* the same of the Docker whose restart its gate has failed by */
         uint64_t docker_accepted; /* start of the Docker whose restart a person accepts, ms since
                                      the node's boot; 0: none */
         bool slot;                /* this node may be down */

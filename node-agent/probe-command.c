@@ -8,9 +8,22 @@
 #include "common/text.h"
 #include "node-agent/identity.h"
 
-#define SUBJECTS_TEXT_MAX (WATCH_MAX * SUBJECT_MAX)
+#define STRICT            "https://"
+#define SUBJECTS_TEXT_MAX (WATCH_MAX * (SUBJECT_MAX + sizeof(STRICT)))
 
-/* "10.0.0.21,10.0.0.22" */
+static bool is_strict(const Watch *watch, const Sample *sample) {
+        for (size_t i = 0; i < watch->item_count; i++) {
+                const WatchItem *item = &watch->items[i];
+
+                if (item->tls && strcmp(item->check, sample->check) == 0 &&
+                    strcmp(item->subject, sample->subject) == 0)
+                        return true;
+        }
+
+        return false;
+}
+
+/* "10.0.0.21,https://10.0.0.22" */
 static void join_subjects(const ProbeCommandInput *input, char *buffer, size_t size) {
         size_t used = 0;
 
@@ -22,7 +35,8 @@ static void join_subjects(const ProbeCommandInput *input, char *buffer, size_t s
                         continue;
 
                 (void) text_format(
-                                buffer + used, size - used, "%s%s", used > 0 ? "," : "", subject);
+                                buffer + used, size - used, "%s%s%s", used > 0 ? "," : "",
+                                is_strict(input->watch, &input->samples[i]) ? STRICT : "", subject);
                 used += strlen(buffer + used);
         }
 }

@@ -155,7 +155,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 CHECK_MEMBER, "mesos-leader", AGENTS, LEADER, .pace = PACE_FAST, .reader = READER_PROBE_JOINED,
                 .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS) | STRICT,
                 .after_step = true,
-                .judge    = "the leading master lists this agent once, active, not being drained; registered anew since its step, under the id it had; where the ids of its tasks cannot be compared, with as many as it says itself",
+                .judge    = "the leading master lists this agent once, active, not being drained; registered anew since its step, under the id it had; whether both know the same tasks is mesos-tasks",
                 .evidence = "its id, its process, and both states",
                 .advice   = "journalctl -u 'dcos-mesos-slave*'",
         },
@@ -165,7 +165,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 .after_step = true,
                 .judge    = "this agent and the leading master know the same running tasks by their ids; on a busy agent lists of two moments differ, so what fails is a task that is twice in a row on the same side only",
                 .evidence = "how many each side knows, and some that only one side does",
-                .advice   = "journalctl -u 'dcos-mesos-slave*'",
+                .advice   = "it is asked from the leading master, and its port 5051 has to be open to the masters: curl -k https://ADDRESS:5051/state there, or http; journalctl -u 'dcos-mesos-slave*'",
         },
 };
 // clang-format on

@@ -74,7 +74,7 @@ typedef enum CheckReader {
 typedef enum ProbeWord {
         WORD_ADDRESS, /* --address: this node's */
         WORD_MASTERS, /* --masters: how many there are */
-        WORD_AGENTS,  /* --agents: the subjects */
+        WORD_AGENTS,  /* --agents: the subjects; "https://" before one that is strict */
         WORD_ROLE,    /* --role: this node's, master or agent */
         WORD_VERSION, /* --version: of DC/OS that is to be there, where that is known */
         WORD_ROOT,    /* --root: where DC/OS is, unless that is / */

@@ -176,6 +176,7 @@ static const Field watch_item_fields[] = {
         F_NAME(WatchItem, check),
         F_NAME(WatchItem, subject, .optional = true),
         F_U64(WatchItem, period, 10 * USEC_PER_MSEC, USEC_PER_DAY),
+        F_BOOL(WatchItem, tls, .optional = true),
         F_END
 };
 

@@ -212,6 +212,7 @@ typedef struct WatchItem {
         char check[CHECK_NAME_MAX];
         char subject[SUBJECT_MAX]; /* mesos-leader: a Mesos agent's address; else empty */
         uint64_t period;           /* usec */
+        bool tls;                  /* mesos-tasks: that agent is strict; asked so, with the token */
 } WatchItem;
 
 /* coordinator -> node: what to ask from now on, in place of what was asked before; repeated until

@@ -169,8 +169,18 @@ void access_init_server(
                 const char *address,
                 unsigned port,
                 usec_t timeout) {
-        server_init(server, access->strict ? "https" : "http", address, port, timeout);
-        if (!access->strict)
+        access_init_other(access, access->strict, server, address, port, timeout);
+}
+
+void access_init_other(
+                const Access *access,
+                bool strict,
+                Server *server,
+                const char *address,
+                unsigned port,
+                usec_t timeout) {
+        server_init(server, strict ? "https" : "http", address, port, timeout);
+        if (!strict)
                 return;
 
         server->ca_file = access->ca;

@@ -32,5 +32,14 @@ void access_init_server(
                 unsigned port,
                 usec_t timeout);
 
+/* One of another node's, of which it is known whether it is a strict one. */
+void access_init_other(
+                const Access *access,
+                bool strict,
+                Server *server,
+                const char *address,
+                unsigned port,
+                usec_t timeout);
+
 /* From now on this process leaves no core, and, where it may, no page of it is swapped. */
 void access_hide_process(void);

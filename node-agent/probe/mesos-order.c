@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "common/parse.h"
+#include "common/text.h"
 
 #define COUNT_MAX 1000000
+#define STRICT    "https://" /* before an agent's address */
 
 void mesos_order_done(MesosOrder *order) {
         free(order->agent_text);
@@ -28,6 +30,10 @@ static int parse_agents(const char *text, MesosOrder *order, Error *error) {
                                         error, ERROR_INVALID, "--agents: want at most %d",
                                         AGENTS_MAX);
                 }
+
+                order->strict[order->agent_count] = text_starts_with(agent, STRICT);
+                if (order->strict[order->agent_count])
+                        agent += strlen(STRICT);
 
                 r = parse_address(agent, error);
                 if (r < 0)

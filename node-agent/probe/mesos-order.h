@@ -18,6 +18,7 @@ typedef struct MesosOrder {
         usec_t timeout;
         MetricsBefore before;
         const char *agents[AGENTS_MAX];
+        bool strict[AGENTS_MAX]; /* of each agent: it is asked as a strict one is */
         size_t agent_count;
         char *agent_text; /* what `agents` points into */
         const char *root;

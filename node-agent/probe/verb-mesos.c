@@ -81,6 +81,8 @@ static void ask_agent(MesosOrder *order, Sample *sample) {
         if (!mesos_order_access(order, sample, 1))
                 return;
 
+        /* For whoever asks it from elsewhere. */
+        sample_add_number(sample, "strict", order->access->strict);
         access_init_server(order->access, &server, order->address, AGENT_PORT, order->timeout);
         ask_in_turn(&server, questions, asked, ELEMENTSOF(questions));
         sample->took = server_elapsed(&server);

@@ -14,10 +14,16 @@
  * Mesos itself does. The leading master knows no way to ask for one agent's tasks, so all are read,
  * page by page, which is why it is asked seldom. */
 
-#define MASTER_PORT   5050
-#define AGENT_PORT    5051
-#define AGENT_TIMEOUT USEC_PER_SEC
-#define AGENT_SHARE   8 /* of the time that is left: those that hang leave some for the others */
+#define MASTER_PORT 5050
+#define AGENT_PORT  5051
+#define NAME_TEXT   96 /* "10.0.1.1:5051/state" */
+
+/* One that is slow, under load or with many executors behind it, is given as much as it takes; of
+ * many that hang each leaves some time to those that are behind it, and all of them to the leading
+ * master. */
+#define AGENT_TIMEOUT (5 * USEC_PER_SEC)
+#define AGENT_LEAST   (200 * USEC_PER_MSEC)
+#define AGENTS_SHARE  3 /* of 5 */
 
 /* Oldest first: what is new while the pages are read is on the last one. What is forgotten
  * meanwhile moves the rest to the front, so pages overlap. */
@@ -35,18 +41,34 @@ typedef struct Looking {
         Sample *samples;
 } Looking;
 
-static usec_t left(const Looking *looking) {
-        return span_sub(looking->deadline, clock_boottime());
+static usec_t left(usec_t deadline) {
+        return span_sub(deadline, clock_boottime());
 }
 
-static void look_at_agent(const Looking *looking, TaskLook looks[], size_t index) {
-        static const Question state = { "/state", "/state", NULL, REPLY_LIST_BYTES_MAX };
+/* It is another node's word, or one of many answers of this one: where it was asked is said. */
+static void name_question(
+                char name[static NAME_TEXT], const char *address, unsigned port, const char *path) {
+        (void) text_format(name, NAME_TEXT, "%s:%u%s", address, port, path);
+}
+
+/* With so many still to be asked. */
+static usec_t time_of_one(usec_t span, size_t count) {
+        usec_t spare = span_sub(span, (count - 1) * AGENT_LEAST);
+        usec_t time = MAX(spare, span / count);
+
+        return MIN(AGENT_TIMEOUT, time);
+}
+
+static void look_at_agent(const Looking *looking, TaskLook looks[], size_t index, usec_t timeout) {
+        char name[NAME_TEXT];
+        const Question state = { "/state", name, NULL, REPLY_LIST_BYTES_MAX };
         Asked asked = {};
         Server server;
 
-        access_init_server(
-                        looking->order->access, &server, looking->order->agents[index], AGENT_PORT,
-                        MIN(AGENT_TIMEOUT, left(looking) / AGENT_SHARE));
+        name_question(name, looking->order->agents[index], AGENT_PORT, "/state");
+        access_init_other(
+                        looking->order->access, looking->order->strict[index], &server,
+                        looking->order->agents[index], AGENT_PORT, timeout);
         ask_in_turn(&server, &state, &asked, 1);
         task_look_read_agent(&asked.reply, &looks[index]);
         asked_note_refusal(&asked, 1, &looking->samples[index]);
@@ -61,11 +83,12 @@ static int read_page(
                 TaskLook looks[],
                 size_t *ret_rows,
                 Error *error) {
-        char path[PATH_TEXT];
-        const Question question = { path, "/tasks", NULL, REPLY_LIST_BYTES_MAX };
+        char path[PATH_TEXT], name[NAME_TEXT];
+        const Question question = { path, name, NULL, REPLY_LIST_BYTES_MAX };
         Asked asked = {};
         int r;
 
+        name_question(name, looking->order->address, MASTER_PORT, "/tasks");
         (void) text_format(
                         path, sizeof(path), "/tasks?limit=%d&offset=%zu&order=asc", PAGE, offset);
         ask_in_turn(server, &question, &asked, 1);
@@ -85,7 +108,7 @@ static int look_at_leader(const Looking *looking, TaskLook looks[], Error *error
 
         access_init_server(
                         looking->order->access, &server, looking->order->address, MASTER_PORT,
-                        left(looking));
+                        left(looking->deadline));
         do {
                 r = read_page(looking, &server, offset, looks, &rows, error);
                 offset += PAGE - PAGE_OVERLAP;
@@ -99,6 +122,24 @@ static int look_at_leader(const Looking *looking, TaskLook looks[], Error *error
         return 0;
 }
 
+/* Who is first has the most time, so that is somebody else every time. */
+static void look_at_agents(const Looking *looking, TaskLook looks[], const bool wanted[]) {
+        size_t count = looking->order->agent_count, waiting = 0;
+        usec_t now = clock_boottime();
+        usec_t deadline = span_add(now, left(looking->deadline) / 5 * AGENTS_SHARE);
+
+        for (size_t i = 0; i < count; i++)
+                waiting += wanted[i];
+
+        for (size_t i = 0; i < count; i++) {
+                size_t index = (now + i) % count;
+
+                if (wanted[index])
+                        look_at_agent(looking, looks, index,
+                                      time_of_one(left(deadline), waiting--));
+        }
+}
+
 /* At the agents that are wanted; true: some of them, those in `differ`, are to be looked at again.
  */
 static bool look(const Looking *looking, TaskLook looks[], const bool wanted[], bool differ[]) {
@@ -107,11 +148,7 @@ static bool look(const Looking *looking, TaskLook looks[], const bool wanted[], 
         bool again = false;
         int r;
 
-        for (size_t i = 0; i < count; i++) {
-                if (wanted[i])
-                        look_at_agent(looking, looks, i);
-        }
-
+        look_at_agents(looking, looks, wanted);
         r = look_at_leader(looking, looks, &error);
         for (size_t i = 0; i < count; i++) {
                 if (r < 0)

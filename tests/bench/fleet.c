@@ -121,6 +121,8 @@ static Sample make_sample(const Node *node, const WatchItem *item) {
                 sample_add_text(&sample, "version", "2.1.0");
         if (is_master(node))
                 fill_master(&sample, node);
+        if (strcmp(sample.check, "mesos-agent") == 0)
+                sample_add_number(&sample, "strict", 0);
 
         sample_add_number(&sample, "uptime_ms", clock_boottime() / USEC_PER_MSEC);
         sample_add_evidence(

@@ -257,7 +257,7 @@ def test_an_agent_passes_with_its_numbers(start, address):
     server = start(5051, routes)
     asked = Asked("mesos-agent", "--address", address)
     assert asked.verdict == "pass", asked.samples
-    assert asked.numbers == {"registered": 1, "uptime_ms": 7000, "recovered": 1,
+    assert asked.numbers == {"strict": 0, "registered": 1, "uptime_ms": 7000, "recovered": 1,
                              "recovery_errors": 0, "tasks_running": 3}
     assert asked.texts == {"id": "98d2-S0", "version": "1.11.0"}
     assert len(server.requests) == 3
@@ -391,7 +391,33 @@ def test_an_agent_that_hangs_is_unknown_and_keeps_no_other_waiting(start, addres
     asked = Asked("mesos-tasks", "--address", address, "--agents", f"{address},{agent}", default=25,
                   count=2)
     assert [sample["verdict"] for sample in asked.samples] == ["unknown", "pass"], asked.samples
-    assert "/state: not finished within" in asked.reason
+    assert f"{address}:5051/state: not finished within" in asked.reason
+
+
+def test_an_agent_that_takes_its_time_is_known_and_many_that_hang_leave_some_to_it(start, address, agent):
+    start(5050, listing([running(1)], 1))
+    hanging = [f"127.9.7.{n}" for n in range(1, 18)]
+    for one in hanging:
+        start(5051, {"*": lambda connection, over: over.wait()}, on=one)
+
+    def take_time(connection, over):
+        over.wait(3)
+        connection.sendall(agent_of([1])["/state"])
+
+    slow = start(5051, {"/state": take_time}, on=agent)
+    asked = Asked("mesos-tasks", "--address", address, "--agents", agent, default=25)
+    assert asked.verdict == "pass", asked.samples
+
+    slow.routes = agent_of([1])
+    asked = Asked("mesos-tasks", "--address", address, "--agents", ",".join([*hanging, agent]), default=25, count=18)
+    assert [sample["verdict"] for sample in asked.samples] == ["unknown"] * 17 + ["pass"], asked.samples
+
+
+def test_pages_that_are_no_answer_are_told_with_who_gave_them(start, address, agent):
+    start(5050, {**listing([], 0), PAGE % 0: answer(b"", "503 Service Unavailable")})
+    start(5051, agent_of([1]), on=agent)
+    asked = Asked("mesos-tasks", "--address", address, "--agents", agent, default=25)
+    assert f"{address}:5050/tasks: " in asked.is_unknown().reason
 
 
 # ---------------------------------------------------------------- Marathon

@@ -375,3 +375,18 @@ def test_the_token_is_in_no_argument_and_environment_and_in_no_core(start, addre
     if b"libasan" not in seen["maps"]:  # which makes locking do nothing
         (locked,) = [line for line in seen["status"].splitlines() if line.startswith(b"VmLck")]
         assert int(locked.split()[1]) > 0
+
+
+@pytest.mark.parametrize("strict_leader", [True, False])
+def test_each_agent_is_asked_for_its_tasks_in_its_own_way(start, address, authority, root, strict_leader):
+    """By the leading master, whatever that one is itself: who is not strict is shown no token."""
+    if not strict_leader:
+        write_config(root, "bootstrap-config.json", '{"security": "permissive"}')
+    plain, other = "127.9.8.7", "127.9.8.8"
+    start(5050, strict_routes(), tls=authority.serve(address) if strict_leader else None)
+    asked_plain = start(5051, strict_routes(), on=plain)
+    asked_strict = start(5051, strict_routes(), on=other, tls=authority.serve(other))
+    ask("mesos-tasks", "--address", address, "--root", root, "--agents", f"{plain},https://{other}")
+    assert len(asked_plain.requests) == len(asked_strict.requests) == 1
+    assert "uthorization" not in asked_plain.requests[0]
+    assert f"\r\nAuthorization: token={TOKEN}\r\n" in asked_strict.requests[0]

@@ -161,6 +161,7 @@ static void test_answers_to_a_list_from_before_the_step_prove_nothing(void **sta
         Message heartbeat = { .kind = MESSAGE_HEARTBEAT, .heartbeat = { .watch = 6 } };
 
         lab_facts(lab, "m1")->watch = 7;
+        expect(lab, false, "m1: it has not taken over what it is asked since its step");
         answer(lab, 65 * USEC_PER_SEC, "packages", VERDICT_NOT_APPLICABLE);
         expect(lab, false, "m1: it has not taken over what it is asked since its step");
         (void) lab_hear(lab, "m1", &heartbeat);
@@ -628,6 +629,54 @@ static void test_the_leader_is_asked_about_every_agent_that_has_a_slot_and_about
                 fail_msg("%u slots: %s", slots, why.text);
 }
 
+/* By what it says of itself since its script. */
+static void hear_of_strictness(Lab *lab, const Node *node, bool strict) {
+        const Sample sample = { .check = "mesos-agent",
+                                .verdict = VERDICT_PASS,
+                                .numbers = { { "strict", strict } },
+                                .number_count = 1 };
+
+        lab_sample(lab, node->name, &sample);
+}
+
+/* -1: not at all. */
+static void expect_tasks_asked(const Watch *watch, const Node *node, int strict) {
+        int found = -1;
+
+        for (size_t i = 0; i < watch->item_count; i++) {
+                if (strcmp(watch->items[i].check, "mesos-tasks") == 0 &&
+                    strcmp(watch->items[i].subject, node->address) == 0)
+                        found = watch->items[i].tls;
+        }
+        assert_int_equal(found, strict);
+}
+
+static void test_an_agent_is_asked_for_its_tasks_in_the_way_that_it_says_itself(void **state) {
+        AUTO(Lab) *lab = lab_with_a_crowd();
+        uint64_t serials[3];
+        Watch watch;
+
+        for (unsigned i = 1; i <= 3; i++) {
+                Step *step = &planned_at(lab, i)->step;
+
+                step->slot = true;
+                step->state = STEP_VERIFYING;
+                lab->state->steps[STEP_VERIFYING]++;
+        }
+
+        expect_whole(lab, 3);
+        for (int strict = 0; strict < 2; strict++) {
+                hear_of_strictness(lab, planned_at(lab, 1), strict);
+                hear_of_strictness(lab, planned_at(lab, 3), !strict);
+                checks_watch(lab->state, &lab->facts, 0, lab->now, &watch);
+                serials[strict] = watch.serial;
+                expect_tasks_asked(&watch, planned_at(lab, 1), strict);
+                expect_tasks_asked(&watch, planned_at(lab, 2), -1);
+                expect_tasks_asked(&watch, planned_at(lab, 3), !strict);
+        }
+        assert_int_not_equal(serials[0], serials[1]);
+}
+
 /* They keep no member from being asked about, and the first of the plan are done first. */
 static void test_the_tasks_of_the_first_that_are_being_proven_are_compared(void **state) {
         AUTO(Lab) *lab = lab_with_a_crowd();
@@ -640,6 +689,7 @@ static void test_the_tasks_of_the_first_that_are_being_proven_are_compared(void 
                 step->slot = true;
                 step->state = i == 2 ? STEP_STARTED : STEP_VERIFYING;
                 lab->state->steps[STEP_VERIFYING] += i != 2;
+                hear_of_strictness(lab, planned_at(lab, i), false);
         }
 
         expect_whole(lab, BATCH_MAX);
@@ -711,6 +761,8 @@ int main(void) {
                 cmocka_unit_test(test_answers_to_a_list_from_before_the_step_prove_nothing),
                 cmocka_unit_test(
                                 test_the_leader_is_asked_about_every_agent_that_has_a_slot_and_about_the_next),
+                cmocka_unit_test(
+                                test_an_agent_is_asked_for_its_tasks_in_the_way_that_it_says_itself),
                 cmocka_unit_test(test_a_leader_is_not_enough_without_a_majority_of_whole_replicas),
                 cmocka_unit_test(test_nobody_has_a_quorum_of_an_unknown_number),
                 cmocka_unit_test(test_a_registry_in_memory_is_enough_for_one_master_alone),

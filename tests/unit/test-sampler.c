@@ -274,6 +274,7 @@ static void test_all_of_the_leader_is_asked_by_one_program(void **state) {
         add(lab, "mesos-leader", "10.77.0.22");
         for (size_t i = 0; i < 3; i++)
                 lab->watch.items[i].period = USEC_PER_MINUTE;
+        lab->watch.items[2].tls = true;
         sampler_watch(lab->sampler, &lab->watch);
         wait_samples(lab, 3);
 
@@ -281,7 +282,7 @@ static void test_all_of_the_leader_is_asked_by_one_program(void **state) {
         (void) text_format(
                         wanted, sizeof(wanted),
                         "mesos-leader --address " ADDRESS
-                        " --agents 10.77.0.21,10.77.0.22 --root %s\n",
+                        " --agents 10.77.0.21,https://10.77.0.22 --root %s\n",
                         lab->top);
         assert_string_equal(calls, wanted);
         assert_int_equal(lab->sent[0].verdict, VERDICT_PASS);
