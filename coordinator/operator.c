@@ -506,8 +506,9 @@ int operator_answer(
                 .error = error,
         };
 
-        /* A person answers to what is decided. What has been heard a moment ago may be on its way to
-         * that: a step that failed and was settled in between would never have halted the run. */
+        /* A person answers to what is decided. What has been heard a moment ago may be on its way
+         * to that: a step that failed and was settled in between would never have halted the run.
+         */
         coordinator_turn(coordinator);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 if (strcmp(verbs[i].name, verb) == 0)
