@@ -105,6 +105,8 @@ static void fill_master(Sample *sample, const Node *node) {
                 sample_add_text(sample, "leader", leader);
         } else if (strcmp(sample->check, "zookeeper") == 0) {
                 sample_add_text(sample, "mode", leads ? "leader" : "follower");
+        } else if (strcmp(sample->check, "marathon") == 0) {
+                sample_add_number(sample, "leads_here", leads);
         } else if (strcmp(sample->check, "mesos-leader") == 0) {
                 sample_add_number(sample, sample->subject[0] ? "listed" : "health", 1);
                 sample_add_number(sample, "active", 1);
