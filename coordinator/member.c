@@ -156,45 +156,6 @@ static bool is_the_same(const Node *node, const Kept *sample, Why *why) {
         return false;
 }
 
-/* The agent sends its tasks when it registers, and the leader compares: it is over when both know
- * the same (facts 3). Ids that were compared say all of that; how many there are is told by each
- * side at a moment of its own, and on a busy agent seldom the same. */
-static bool ids_agree(const State *state, const Facts *facts, size_t index, usec_t now) {
-        const Kept *ids = answer_of(state, facts, index, CHECK_TASKS, now);
-
-        return ids && ids->verdict == VERDICT_PASS;
-}
-
-/* Where nobody has compared the ids, as many is what can be asked for. An agent that is not asked
- * has nothing to compare with. */
-static bool tasks_agree(const Node *node, const Kept *sample, const Kept *own, Why *why) {
-        uint64_t listed, running;
-        char advice[REASON_MAX];
-
-        if (own && own->verdict == VERDICT_NOT_APPLICABLE)
-                return true;
-
-        (void) advise(node, advice);
-        if (!own || !kept_number(own, "tasks_running", &running)) {
-                why_setf(why, advice, "%s: it has not said how many tasks it runs", node->name);
-                return false;
-        }
-        if (!kept_number(sample, "tasks", &listed)) {
-                why_setf(why, advice,
-                         "%s: the leading master has not said how many tasks run on it",
-                         node->name);
-                return false;
-        }
-        if (listed != running) {
-                why_setf(why, advice,
-                         "%s: it runs %" PRIu64 " tasks, the leading master knows of %" PRIu64,
-                         node->name, running, listed);
-                return false;
-        }
-
-        return true;
-}
-
 bool agent_is_member_again(
                 const State *state, const Facts *facts, size_t index, usec_t now, Why *ret_why) {
         const Node *node = &state->nodes[index];
@@ -202,10 +163,7 @@ bool agent_is_member_again(
         if (!is_new(state, facts, index, now, ret_why))
                 return false;
 
-        return is_the_same(node, answer_of(state, facts, index, CHECK_MEMBER, now), ret_why) &&
-               (ids_agree(state, facts, index, now) ||
-                tasks_agree(node, answer_of(state, facts, index, CHECK_MEMBER, now),
-                            answer_of(state, facts, index, CHECK_MESOS_AGENT, now), ret_why));
+        return is_the_same(node, answer_of(state, facts, index, CHECK_MEMBER, now), ret_why);
 }
 
 /* By the leading master. What it has not said is not known. */

@@ -35,8 +35,8 @@ bool away_is_alarming(const Away *away);
 /* ", for 3min 5s; after 5min its tasks are lost" */
 void away_describe(const Away *away, char text[static REASON_MAX]);
 
-/* After its step: registered anew, under the id that it had, and both sides know the same running
- * tasks. What was not known before cannot be compared. */
+/* After its step: registered anew, under the id that it had. What was not known before cannot be
+ * compared. */
 bool agent_is_member_again(
                 const State *state, const Facts *facts, size_t node, usec_t now, Why *ret_why);
 

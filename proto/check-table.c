@@ -155,7 +155,7 @@ const CheckRow check_rows[CHECK_COUNT] = {
                 CHECK_MEMBER, "mesos-leader", AGENTS, LEADER, .pace = PACE_FAST, .reader = READER_PROBE_JOINED,
                 .words = IN(WORD_ADDRESS) | IN(WORD_AGENTS) | STRICT,
                 .after_step = true,
-                .judge    = "the leading master lists this agent once, active, not being drained; registered anew since its step, under the id it had; where the ids of its tasks cannot be compared, with as many as it says itself",
+                .judge    = "the leading master lists this agent once, active, not being drained; registered anew since its step, under the id it had; whether both know the same tasks is mesos-tasks",
                 .evidence = "its id, its process, and both states",
                 .advice   = "journalctl -u 'dcos-mesos-slave*'",
         },

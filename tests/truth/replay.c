@@ -202,26 +202,6 @@ static void hear_agent(World *world, const Process *process) {
         lab_sample(world->lab, process->name, &read[0]);
 }
 
-/* Of tasks that only the agent's own answers count: both sides know of as many. */
-static void assume_tasks(const World *world, const Process *leader, Sample *sample) {
-        uint64_t tasks;
-
-        if (answers_have(leader->answers, "/state-summary"))
-                return;
-
-        for (size_t i = world->masters; i < world->count; i++) {
-                const Process *agent = &world->processes[i];
-                Sample own[LEADER_SAMPLES];
-
-                if (!agent->answers || strcmp(agent->address, sample->subject) != 0)
-                        continue;
-
-                (void) read_samples(answers_of_agent(agent->answers), "mesos-agent", own);
-                if (sample_number(&own[0], "tasks_running", &tasks))
-                        put_number(sample, "tasks", tasks);
-        }
-}
-
 /* Lists of ids are compared with those of a second look, which no capture has. */
 static void hear_no_tasks(World *world, const Process *leader) {
         for (size_t i = world->masters; i < world->count; i++) {
@@ -251,10 +231,8 @@ static void hear_leader(World *world) {
         count = read_samples(
                         answers_of_leader(world->processes[leader].answers, agents, count),
                         "mesos-leader", read);
-        for (size_t i = 0; i < count; i++) {
-                assume_tasks(world, &world->processes[leader], &read[i]);
+        for (size_t i = 0; i < count; i++)
                 lab_sample(world->lab, world->processes[leader].name, &read[i]);
-        }
 }
 
 /* --- judging --- */
