@@ -547,11 +547,10 @@ bool gate_holds(const State *state, const Facts *facts, size_t index, usec_t now
         holding = look_at_checks(state, facts, index, true, now, &young);
         if (holding != HOLDS_NOT && !cluster_holds(state, facts, index, now, ret_why))
                 return false;
-        if (holding == HOLDS)
-                return true;
+        if (holding != HOLDS)
+                *ret_why = young;
 
-        *ret_why = young;
-        return false;
+        return holding == HOLDS;
 }
 
 bool agent_is_wished_for(const State *state, const Facts *facts, size_t index) {

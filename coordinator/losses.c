@@ -13,13 +13,19 @@
 #define WORD_TEXT_MAX  128
 #define WORDS_TEXT_MAX ((size_t) 512)
 #define CUT            " ..."
+#define UPTIME         "uptime_ms"
 
 static const char *const places[] = { "losses_1", "losses_2", "losses_3", "losses_4" };
 
 /* --- words --- */
 
+/* The age of the process comes first, as another word: its counters began with it. */
 static void join(const Kept *sample, char words[static WORDS_TEXT_MAX]) {
+        uint64_t uptime;
+
         words[0] = '\0';
+        if (kept_number(sample, UPTIME, &uptime))
+                (void) text_format(words, WORDS_TEXT_MAX, " " UPTIME "=%" PRIu64, uptime);
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {
                 const char *text = kept_text(sample, places[i]);
                 size_t used = strlen(words);
@@ -155,6 +161,8 @@ static void describe_counted(
         while (next_word(&words, name, &value)) {
                 uint64_t was = 0;
 
+                if (strcmp(name, UPTIME) == 0)
+                        continue;
                 if (goes_on && !find_word(before, name, &was) && is_cut)
                         continue; /* how many there were was not kept */
                 if (value > was)

@@ -14,8 +14,8 @@
  * state after it: each agent active, under its id, and the same tasks known on both sides
  * (member.h); how many were lost on the way is for a person to weigh. */
 
-/* "m1 lost/slave_disconnected=3 failed/executor_terminated=1": what has been counted so far, and by
- * whom. Empty: it is not known. */
+/* "m1 uptime_ms=61250 lost/slave_disconnected=3 failed/executor_terminated=1": what has been
+ * counted so far, by whom, and how long it had been running. Empty: it is not known. */
 void losses_note(
                 const State *state,
                 const Facts *facts,

@@ -7,9 +7,12 @@
 
 #include "common/text.h"
 #include "node-agent/identity.h"
+#include "node-agent/probe/options.h"
 
 #define STRICT            "https://"
 #define SUBJECTS_TEXT_MAX (WATCH_MAX * (SUBJECT_MAX + sizeof(STRICT)))
+
+static_assert(AGENTS_MAX == WATCH_MAX, "all subjects of a watch are named to one program");
 
 static bool is_strict(const Watch *watch, const Sample *sample) {
         for (size_t i = 0; i < watch->item_count; i++) {

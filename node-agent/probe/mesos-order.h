@@ -6,9 +6,6 @@
 
 /* What a question to Mesos is told. */
 
-/* As many as there may be in a watch. */
-#define AGENTS_MAX 104
-
 /* Of the tasks of a large cluster, which come page by page. */
 #define TASKS_TIMEOUT (25 * USEC_PER_SEC)
 

@@ -5,6 +5,9 @@
 
 /* The options of a verb: "--name VALUE" or "--name=VALUE". */
 
+/* Whom --agents names: as many as there may be in a watch. */
+#define AGENTS_MAX 104
+
 typedef struct ProbeOption {
         const char *name;   /* without the dashes; NULL ends the table */
         const char **value; /* gets the argument, borrowed; NULL before */

@@ -293,7 +293,7 @@ static bool is_fresh(const CockroachNode *node, usec_t now) {
 
 /* Where no file has the addresses of the masters, the row of one that was replaced looks like that
  * of one that is down; only that there are too many rows tells. */
-#define ADVICE_MAX 160
+#define ADVICE_MAX 224
 
 static const char *advise(
                 const CockroachNode *node, bool too_many, char advice[static ADVICE_MAX]) {
@@ -304,9 +304,9 @@ static const char *advise(
 
         (void) text_format(
                         advice, ADVICE_MAX,
-                        "; was this master replaced? Then decommission it: " COCKROACH_PROGRAM
+                        "; only if %s is no master any more, decommission it: " COCKROACH_PROGRAM
                         " node decommission %s",
-                        id);
+                        node->address, id);
         return too_many ? advice : "";
 }
 

@@ -6,8 +6,8 @@
 
 #include "common/text.h"
 
-#define NAMES_SHOWN 3 /* of each side, in the evidence: it is of many agents at once */
-#define NAME_MAX    1024
+#define NAMES_SHOWN   3 /* of each side, in the evidence: it is of many agents at once */
+#define TASK_NAME_MAX 1024
 
 /* --- sets --- */
 
@@ -35,7 +35,7 @@ static bool set_grow(TaskSet *set) {
 }
 
 static int set_add(TaskSet *set, const char *id, const char *framework, Error *error) {
-        char name[NAME_MAX];
+        char name[TASK_NAME_MAX];
 
         if (set->count == TASKS_OF_AGENT_MAX) {
                 return error_setf(

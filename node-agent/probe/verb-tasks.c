@@ -25,8 +25,9 @@
 #define AGENT_LEAST   (200 * USEC_PER_MSEC)
 #define AGENTS_SHARE  3 /* of 5 */
 
-/* Oldest first: what is new while the pages are read is on the last one. What is forgotten
- * meanwhile moves the rest to the front, so pages overlap. */
+/* By their first status, oldest first: what gets its first while the pages are read goes to the
+ * last one. Those that have none yet stand before all others, and do not run. What goes away
+ * meanwhile, from there too, moves the rest to the front, so pages overlap. */
 #define PAGE         2000
 #define PAGE_OVERLAP 100
 #define PATH_TEXT    64

@@ -16,8 +16,9 @@
 
 /* What the leading master had counted before m1's step, and what it has after it. */
 
-#define LOST   "lost/master/slave_disconnected"
-#define FAILED "failed/slave/executor_terminated"
+#define LOST        "lost/master/slave_disconnected"
+#define FAILED      "failed/slave/executor_terminated"
+#define FAILED_NAME "task_failed/source_slave/reason_executor_terminated"
 
 static void hear(Lab *lab, const char *who, bool elected, const char *first, const char *second) {
         Sample sample = { .check = "mesos-master", .verdict = VERDICT_PASS };
@@ -90,6 +91,36 @@ static void test_another_leader_has_counted_since_it_was_elected(void **state) {
         expect("m1 " LOST "=7", "m1", LOST "=2", "", text);
 }
 
+/* Also where it has counted as much again by now: its process is younger than it was. */
+static void test_the_same_leader_with_another_process_has_counted_since_that_began(void **state) {
+        static const struct {
+                uint64_t uptime;
+                const char *since;
+        } cases[] = { { 59999, "it was elected: " FAILED_NAME " +5" },
+                      { 60000, "before the step: " FAILED_NAME " +2" } };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                AUTO(Lab) *lab = lab_of_masters();
+                Sample sample = { .check = "mesos-master",
+                                  .verdict = VERDICT_PASS,
+                                  .numbers = { { "elected", 1 }, { "uptime_ms", 60000 } },
+                                  .number_count = 2,
+                                  .texts = { { "losses_1", FAILED "=3" } },
+                                  .text_count = 1 };
+                char text[REASON_MAX];
+
+                lab_sample(lab, "m1", &sample);
+                losses_note(lab->state, &lab->facts, lab->now,
+                            lab->state->nodes[0].step.losses_before);
+                sample.numbers[1].value = cases[i].uptime;
+                (void) text_copy(sample.texts[0].text, sizeof(sample.texts[0].text), FAILED "=5");
+                lab_sample(lab, "m1", &sample);
+                losses_describe(lab->state, &lab->facts, 0, lab->now, text);
+                assert_true(text_starts_with(text, "the leading master m1 has counted since "));
+                assert_string_equal(strstr(text, "since ") + strlen("since "), cases[i].since);
+        }
+}
+
 static void test_what_cannot_be_compared_is_not_told(void **state) {
         AUTO(Lab) *lab = lab_of_masters();
         char text[REASON_MAX];
@@ -132,6 +163,8 @@ int main(void) {
                 cmocka_unit_test(test_what_was_counted_before_is_noted_with_who_has_counted_it),
                 cmocka_unit_test(test_what_has_been_counted_since_is_told_by_its_reason),
                 cmocka_unit_test(test_another_leader_has_counted_since_it_was_elected),
+                cmocka_unit_test(
+                                test_the_same_leader_with_another_process_has_counted_since_that_began),
                 cmocka_unit_test(test_what_cannot_be_compared_is_not_told),
                 cmocka_unit_test(test_more_than_there_is_room_for_is_cut_between_words),
         };

@@ -263,7 +263,7 @@ static void test_the_row_of_a_replaced_master_is_unknown_and_says_how_to_remove_
                 judge_stale(stale[i], 3, &sample);
                 assert_non_null(
                                 strstr(sample.why.text,
-                                       "was this master replaced? Then decommission it: "
+                                       "only if 10.0.0.14 is no master any more, decommission it: "
                                        "/opt/mesosphere/bin/cockroach node decommission 7"));
         }
 }
