@@ -242,7 +242,7 @@ static const char *simple_answer(const char *check) {
                 { "cluster-checks", "" },
                 { "subscribers", "" },
                 { "overlay", "\"overlays\":1,\"overlays_good\":1" },
-                { "mesos-agent", "\"tasks_running\":2,\"tasks_lost\":0" },
+                { "mesos-agent", "\"tasks_running\":2,\"tasks_lost\":0,\"strict\":0" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(simple); i++) {
