@@ -145,10 +145,10 @@ static void test_a_constraint_that_a_newer_version_may_take_is_a_note(void **sta
 
 /* zookeeper_config and http_config may have them, and evidence goes into the log as it is. */
 static void test_nothing_of_marathons_configuration_becomes_evidence(void **state) {
+#define ZOOKEEPER "\"zookeeper_config\":{\"zk\":\"zk://user:secret@zk-1:2181/marathon\"}"
         static const char *const bodies[] = {
-                "{\"zookeeper_config\":{\"zk\":\"zk://user:secret@zk-1:2181/marathon\"}}",
-                "{\"zookeeper_config\":{\"zk\":\"zk://user:secret@zk-1:2181/marathon\"},"
-                "\"version\":\"1.10.17\",\"elected\":\"yes\"}",
+                "{" ZOOKEEPER "}",
+                "{" ZOOKEEPER ",\"version\":\"1.10.17\",\"elected\":\"yes\"}",
                 "{\"zk\":\"zk://user:secret@zk-1:2181",
         };
 
