@@ -37,7 +37,7 @@ static const struct Verb {
         { "mesos-tasks",
           "--address IP --agents IP,IP,... [--timeout SECONDS]\n"
           "      [--root DIR] [--token -]",
-          "Compare the tasks that Mesos agents run with those the leading master knows",
+          "Compare the tasks that Mesos agents run with those that the leader knows",
           probe_mesos_tasks },
         { "mesos-version",
           "--address IP --role master|agent [--version DCOS]\n"
