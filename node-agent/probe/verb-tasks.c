@@ -135,9 +135,10 @@ static void look_at_agents(const Looking *looking, TaskLook looks[], const bool 
         for (size_t i = 0; i < count; i++) {
                 size_t index = (now + i) % count;
 
-                if (wanted[index])
+                if (wanted[index]) {
                         look_at_agent(looking, looks, index,
                                       time_of_one(left(deadline), waiting--));
+                }
         }
 }
 

@@ -359,7 +359,7 @@ static void test_a_few_zombies_go_when_nothing_is_at_work(void **state) {
 
         pick_endpoint(endpoint);
         coordinator_start(coordinator, event, endpoint, &wary);
-        coordinator->expected = 100 * STORM;
+        coordinator->expected = (size_t) 100 * STORM;
         coordinator->busy = true;
         storm_until(endpoint, has_zombies_soon, &here);
         assert_false(loop_until(event, has_rebound, coordinator, USEC_PER_SEC));

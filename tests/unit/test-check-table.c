@@ -144,9 +144,10 @@ static const char *gates(const CheckRow *row) {
                 return "after its own step, and before each other master's";
         if (row->after_step)
                 return "after its own step";
-        if (row->level)
+        if (row->level) {
                 return "before the first master's step, after the last one's, and before an "
                        "agent's first attempt";
+        }
 
         return "for the masters together";
 }
