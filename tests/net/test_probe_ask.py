@@ -460,20 +460,23 @@ def app_of(number):
 
 
 def test_ten_thousand_apps_fit_into_half_of_the_node_agents_memory(start, address, marathon_root, monkeypatch):
-    """Two programs run at a time. Each answer is gone before the next comes."""
+    """Two programs run at a time. Each answer is gone before the next comes. The address sanitizer takes more
+    than any answer, and looks at the whole of it for each of its strings."""
+    with open(PROBE, "rb") as file:
+        is_plain = b"libasan" not in file.read()
+    many = 10000 if is_plain else 50
     unit = os.path.join(os.path.dirname(__file__), "../../data/rollpatch-agent.service")
     with open(unit, encoding="utf-8") as file:
         half = int(re.search(r"^MemoryMax=(\d+)M$", file.read(), re.M)[1]) * 2 ** 20 // 2
-    apps = [app_of(number) for number in range(10000)]
-    padding = [{"id": f"/pod-{number}", "note": "x" * 1000} for number in range(20000)]
+    apps = [app_of(number) for number in range(many)]
+    padding = [{"id": f"/pod-{number}", "note": "x" * 1000} for number in range(2 * many)]
     routes = marathon_routes(f"{address}:8080", padding)
     start(8080, {**routes, "/v2/apps": answer({"apps": apps}), "/v2/pods": answer(padding)})
-    with open(PROBE, "rb") as file:
-        if b"libasan" not in file.read():  # which takes more than any answer
-            monkeypatch.setattr(Asked, "limit", half)
+    if is_plain:
+        monkeypatch.setattr(Asked, "limit", half)
     asked = Asked("marathon", "--address", address, "--root", marathon_root, default=30)
-    assert asked.verdict == "fail" and "20000 deployments are not finished" in asked.reason, asked.samples
-    assert asked.numbers["constraints"] == 20000 and asked.numbers["only_deployments"] == 1
+    assert asked.verdict == "fail" and f"{2 * many} deployments are not finished" in asked.reason, asked.samples
+    assert asked.numbers["constraints"] == 2 * many and asked.numbers["only_deployments"] == 1
 
 
 def test_marathon_is_not_asked_where_it_is_not_installed(address, tmp_path):
