@@ -46,9 +46,7 @@ usec_t check_period(const CheckRow *row, Role role, usec_t dwell) {
 usec_t check_newest_max(const CheckRow *row, Role role, bool at_work) {
         if (!at_work)
                 return 3 * (row->id == CHECK_MARATHON ? QUIET : OUTSIDE_RUN);
-        if (row->pace == PACE_COSTLY)
-                return 3 * SLOW; /* its program may have to wait for others to end */
-        if (row->pace == PACE_SLOW)
+        if (row->pace != PACE_FAST)
                 return 15 * USEC_PER_SEC;
         if (is_of_cluster(row) || role == ROLE_MASTER)
                 return 2 * USEC_PER_SEC;

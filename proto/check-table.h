@@ -53,7 +53,7 @@ typedef enum CheckAsker {
 typedef enum CheckPace {
         PACE_FAST,   /* a master every second, an agent every 5 s; passes must span the dwell */
         PACE_SLOW,   /* at most every 10 s, good for 15 s; passes may span half the dwell */
-        PACE_COSTLY, /* at most every 10 s, good for 30 s; one fresh pass is enough */
+        PACE_COSTLY, /* at most every 10 s, good for 15 s; one fresh pass is enough */
 } CheckPace;
 
 typedef enum CheckReader {
